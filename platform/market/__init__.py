@@ -1,0 +1,1 @@
+"""The trading words and their arithmetic: pure Python and numpy, imported by everything."""
