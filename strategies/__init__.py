@@ -1,0 +1,1 @@
+"""Strategies: what they are, how they decide, and the catalogue of those that exist."""

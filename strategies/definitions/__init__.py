@@ -1,0 +1,1 @@
+"""The strategies of the catalogue, one module each; ``strategies.registry`` lists them."""

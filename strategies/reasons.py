@@ -1,0 +1,81 @@
+"""Why a deployment acted on a bar, or did not: codes for programs, short sentences for people."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+
+class ReasonCode(StrEnum):
+    """The outcome of one decision; exactly one for each closed bar."""
+
+    ENTER_LONG = "ENTER_LONG"
+    ENTER_SHORT = "ENTER_SHORT"
+    REVERSE = "REVERSE"
+    EXIT_SIGNAL = "EXIT_SIGNAL"
+    STOP_HIT = "STOP_HIT"
+    TARGET_HIT = "TARGET_HIT"
+    HOLD = "HOLD"
+    ORDER_PENDING = "ORDER_PENDING"
+    NO_SIGNAL = "NO_SIGNAL"
+    WARMING_UP = "WARMING_UP"
+    LONG_NOT_ALLOWED = "LONG_NOT_ALLOWED"
+    SHORT_NOT_ALLOWED = "SHORT_NOT_ALLOWED"
+    BELOW_MINIMUM = "BELOW_MINIMUM"
+    NO_CAPITAL = "NO_CAPITAL"
+    COOLDOWN = "COOLDOWN"
+    DAILY_LIMIT = "DAILY_LIMIT"
+    DATA_STALE = "DATA_STALE"
+    ENTRIES_PAUSED = "ENTRIES_PAUSED"
+    ENTITLEMENT_ENDED = "ENTITLEMENT_ENDED"
+
+    @property
+    def acts(self) -> bool:
+        """Whether orders follow from it."""
+        return self in _ACTING
+
+
+_ACTING: Final = frozenset(
+    {
+        ReasonCode.ENTER_LONG,
+        ReasonCode.ENTER_SHORT,
+        ReasonCode.REVERSE,
+        ReasonCode.EXIT_SIGNAL,
+        ReasonCode.STOP_HIT,
+        ReasonCode.TARGET_HIT,
+    }
+)
+
+_PHRASES: Final[Mapping[ReasonCode, str]] = {
+    ReasonCode.ENTER_LONG: "bought to open a long position",
+    ReasonCode.ENTER_SHORT: "sold to open a short position",
+    ReasonCode.REVERSE: "closed the position and opened the opposite one",
+    ReasonCode.EXIT_SIGNAL: "closed the position on the opposite signal",
+    ReasonCode.STOP_HIT: "closed the position at its stop",
+    ReasonCode.TARGET_HIT: "closed the position at its target",
+    ReasonCode.HOLD: "position held, nothing to do",
+    ReasonCode.ORDER_PENDING: "nothing new, an earlier order is still working",
+    ReasonCode.NO_SIGNAL: "no entry, no cross",
+    ReasonCode.WARMING_UP: "no entry, indicators are warming up",
+    ReasonCode.LONG_NOT_ALLOWED: "no entry, long positions are switched off",
+    ReasonCode.SHORT_NOT_ALLOWED: "no entry, this market cannot be sold short",
+    ReasonCode.BELOW_MINIMUM: "no entry, the order would be below the exchange's minimum",
+    ReasonCode.NO_CAPITAL: "no entry, not enough capital is free",
+    ReasonCode.COOLDOWN: "no entry, cooling down after the last exit",
+    ReasonCode.DAILY_LIMIT: "no entry, the day's limit of trades is reached",
+    ReasonCode.DATA_STALE: "no entry, the candle arrived too late",
+    ReasonCode.ENTRIES_PAUSED: "no entry, entries are paused",
+    ReasonCode.ENTITLEMENT_ENDED: "no entry, the subscription has ended",
+}
+
+
+def phrase(reason: ReasonCode) -> str:
+    """Return *reason* in a few words, without a full stop."""
+    return _PHRASES[reason]
+
+
+def sentence(reason: ReasonCode, *, symbol: str, bar_close_at: datetime) -> str:
+    """Return *reason* as a line of a log: ``BTC/USDT 14:00: no entry, no cross``; the time is UTC."""
+    at = bar_close_at.astimezone(UTC)
+    shown = f"{at:%H:%M}" if at.second == 0 else f"{at:%H:%M:%S}"
+    return f"{symbol} {shown}: {phrase(reason)}"
