@@ -1,0 +1,9 @@
+"""The application registry entry of the people."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """People, their sessions and their profiles."""
+
+    name = "accounts"

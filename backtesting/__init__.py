@@ -1,0 +1,1 @@
+"""Simulations over recorded candles, and their results."""

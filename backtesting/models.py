@@ -1,0 +1,122 @@
+"""Backtest runs and their results."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from foundation.choices import choices_of
+from foundation.fields import money_field
+from market.enums import Direction, ExitReason
+
+
+class RunStatus(models.TextChoices):
+    """Where a run stands."""
+
+    QUEUED = "QUEUED", "Waiting"
+    RUNNING = "RUNNING", "Running"
+    DONE = "DONE", "Done"
+    FAILED = "FAILED", "Failed"
+    CANCELED = "CANCELED", "Canceled"
+
+
+class BacktestRun(models.Model):
+    """One simulation with everything needed to repeat it, and its result."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    strategy_version = models.ForeignKey(
+        "strategies.StrategyVersion", on_delete=models.PROTECT, related_name="+"
+    )
+    instrument = models.ForeignKey(
+        "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
+    )
+    timeframe = models.CharField(max_length=3)
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    parameters = models.JSONField()
+    capital = money_field()
+    maker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
+    taker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
+    slippage_bps = models.DecimalField(max_digits=8, decimal_places=4)
+    engine_version = models.PositiveIntegerField()
+    spec_hash = models.CharField(max_length=64)
+
+    status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.QUEUED)
+    progress = models.PositiveSmallIntegerField(default=0)
+    cancel_requested = models.BooleanField(default=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    epoch = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    requested_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+
+    effective_from_at = models.DateTimeField(null=True, blank=True)
+    data_fingerprint = models.CharField(max_length=64, blank=True)
+    bar_count = models.PositiveIntegerField(default=0)
+    metrics = models.JSONField(default=dict)
+    equity = models.BinaryField(
+        null=True, blank=True, help_text="Compressed columns: open time, equity, buy and hold."
+    )
+    version = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "spec_hash"],
+                condition=models.Q(status__in=["QUEUED", "RUNNING", "DONE"]),
+                name="one_run_per_specification",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(from_at__lt=models.F("to_at")), name="run_window_not_empty"
+            ),
+            models.CheckConstraint(condition=models.Q(capital__gt=0), name="run_has_capital"),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "-requested_at"], name="runs_of_owner"),
+            models.Index(
+                fields=["lease_until"],
+                name="runs_unfinished",
+                condition=models.Q(status__in=["QUEUED", "RUNNING"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+
+class BacktestTrade(models.Model):
+    """A round trip from flat to flat in a run."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    run = models.ForeignKey(BacktestRun, on_delete=models.CASCADE, related_name="trades")
+    number = models.PositiveIntegerField()
+    direction = models.CharField(max_length=5, choices=choices_of(Direction))
+    entry_at = models.DateTimeField()
+    exit_at = models.DateTimeField()
+    quantity = money_field()
+    entry_price = money_field()
+    exit_price = money_field()
+    fees = money_field()
+    pnl = money_field(help_text="Net of fees, in the settle currency.")
+    return_fraction = models.FloatField()
+    exit_reason = models.CharField(max_length=15, choices=choices_of(ExitReason))
+    bars = models.PositiveIntegerField()
+    mae = models.FloatField(help_text="Largest loss on the way, as a fraction of the entry price.")
+    mfe = models.FloatField(help_text="Largest gain on the way, as a fraction of the entry price.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="trade_once_per_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} #{self.number}"

@@ -1,0 +1,1 @@
+"""Venues, instruments, exchange accounts, candles, and the adapters that talk to exchanges."""

@@ -1,0 +1,252 @@
+"""The process's environment, read once, typed, and refused as a whole when anything is wrong.
+
+Every problem is reported together, and the process ends with status 78 (``EX_CONFIG``); the value of a secret is never
+printed. Each ``NAME`` may be given as ``NAME_FILE``, a path whose content is the value.
+"""
+
+import base64
+import binascii
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final, Literal, NoReturn, cast
+from urllib.parse import urlsplit
+
+EX_CONFIG: Final = 78
+
+AppEnv = Literal["local", "test", "production"]
+
+_TRUE: Final = frozenset({"1", "true"})
+_FALSE: Final = frozenset({"0", "false", ""})
+_MINIMUM_SECRET_LENGTH: Final = 50
+_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Everything that the settings take from outside."""
+
+    app_env: AppEnv
+    debug: bool
+    secret_key: str
+    jwt_secret_key: str
+    api_encryption_key: str
+    api_encryption_public_key: str
+    field_encryption_key: str
+    installation_salt: str
+    database_url: str
+    database_pool: bool
+    redis_url: str
+    allowed_hosts: tuple[str, ...]
+    csrf_trusted_origins: tuple[str, ...]
+    site_url: str
+    trusted_proxies: int
+    simulator_url: str
+    simulator_admin_token: str
+    log_level: str
+    log_format: Literal["console", "json"]
+    horizon_scale: float
+
+
+#: Every name that may be set; a near miss such as ``APP_EVN`` is named instead of being ignored.
+KNOWN_NAMES: Final = frozenset(
+    {
+        "APP_ENV",
+        "APP_HORIZON_SCALE",
+        "DEBUG",
+        "SECRET_KEY",
+        "JWT_SECRET_KEY",
+        "API_ENCRYPTION_KEY",
+        "API_ENCRYPTION_PUBLIC_KEY",
+        "FIELD_ENCRYPTION_KEY",
+        "INSTALLATION_SALT",
+        "DATABASE_URL",
+        "DATABASE_POOL",
+        "REDIS_URL",
+        "ALLOWED_HOSTS",
+        "CSRF_TRUSTED_ORIGINS",
+        "SITE_URL",
+        "TRUSTED_PROXIES",
+        "SIMULATOR_URL",
+        "SIMULATOR_ADMIN_TOKEN",
+        "LOG_LEVEL",
+        "LOG_FORMAT",
+    }
+)
+
+
+class EnvironmentReader:
+    """Reads values one by one and keeps what is wrong with them."""
+
+    def __init__(self, source: Mapping[str, str]) -> None:
+        self._source = source
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return the value of *name*, or of the file that ``NAME_FILE`` points to, without surrounding space."""
+        path = self._source.get(f"{name}_FILE")
+        if path is not None:
+            try:
+                return Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                self.problems.append(f"{name}_FILE: cannot read {path}: {type(error).__name__}")
+                return ""
+        value = self._source.get(name)
+        if value is None:
+            if default is None:
+                self.problems.append(f"{name}: is required")
+            return default or ""
+        return value.strip()
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return 1/true as True and 0/false as False; anything else is a problem."""
+        value = self.text(name, "true" if default else "false").lower()
+        if value not in _TRUE | _FALSE:
+            self.problems.append(f"{name}: expected true or false, got '{value[:40]}'")
+        return value in _TRUE
+
+    def number(self, name: str, default: float, *, low: float, high: float) -> float:
+        """Return a number in ``[low, high]``."""
+        text = self.text(name, str(default))
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            self.problems.append(f"{name}: expected a number from {low:g} to {high:g}, got '{text[:40]}'")
+            return default
+        return value
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        """Return one of *allowed*."""
+        value = self.text(name, default)
+        if value not in allowed:
+            self.problems.append(f"{name}: expected one of {', '.join(allowed)}, got '{value[:40]}'")
+            return default
+        return value
+
+    def items(self, name: str, default: str) -> tuple[str, ...]:
+        """Return a comma-separated list."""
+        return tuple(part.strip() for part in self.text(name, default).split(",") if part.strip())
+
+    def secret(self, name: str) -> str:
+        """Return a secret of at least fifty characters."""
+        value = self.text(name)
+        if value and len(value) < _MINIMUM_SECRET_LENGTH:
+            self.problems.append(
+                f"{name}: must be at least {_MINIMUM_SECRET_LENGTH} random characters (got {len(value)}). "
+                "Make one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            )
+        return value
+
+    def key(self, name: str, *, required: bool) -> str:
+        """Return a ring ``version:base64[,version:base64]`` of 32-byte keys; a bare base64 key is version 1."""
+        value = self.text(name, None if required else "")
+        for part in filter(None, value.split(",")):
+            _, _, encoded = part.rpartition(":")
+            try:
+                size = len(base64.b64decode(encoded, validate=True))
+            except (binascii.Error, ValueError):
+                size = -1
+            if size != _KEY_BYTES:
+                self.problems.append(
+                    f"{name}: each key must be {_KEY_BYTES} bytes in base64. "
+                    "Make one: python -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())'"
+                )
+                break
+        return value
+
+    def url(self, name: str, schemes: tuple[str, ...], default: str | None = None) -> str:
+        """Return an URL with one of *schemes*; a problem never shows its password."""
+        value = self.text(name, default)
+        if value:
+            try:
+                scheme = urlsplit(value).scheme
+            except ValueError:
+                scheme = ""
+            if scheme not in schemes:
+                self.problems.append(f"{name}: expected an address that starts with {' or '.join(schemes)}")
+        return value
+
+
+def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str, ...]]:
+    """Return the environment and all that is wrong with it; the first is meaningful only if the second is empty."""
+    reader = EnvironmentReader(source)
+    app_env = cast(AppEnv, reader.choice("APP_ENV", "local", ("local", "test", "production")))
+    environment = Environment(
+        app_env=app_env,
+        debug=reader.flag("DEBUG", default=False),
+        secret_key=reader.secret("SECRET_KEY"),
+        jwt_secret_key=reader.secret("JWT_SECRET_KEY"),
+        api_encryption_key=reader.key("API_ENCRYPTION_KEY", required=False),
+        api_encryption_public_key=reader.key("API_ENCRYPTION_PUBLIC_KEY", required=True),
+        field_encryption_key=reader.key("FIELD_ENCRYPTION_KEY", required=True),
+        installation_salt=reader.text("INSTALLATION_SALT"),
+        database_url=reader.url("DATABASE_URL", ("postgres", "postgresql")),
+        database_pool=reader.flag("DATABASE_POOL", default=False),
+        redis_url=reader.url("REDIS_URL", ("redis", "rediss")),
+        allowed_hosts=reader.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+        csrf_trusted_origins=reader.items("CSRF_TRUSTED_ORIGINS", ""),
+        site_url=reader.url("SITE_URL", ("http", "https"), "http://127.0.0.1:8000").rstrip("/"),
+        trusted_proxies=int(reader.number("TRUSTED_PROXIES", 0, low=0, high=10)),
+        simulator_url=reader.url("SIMULATOR_URL", ("http", "https"), "").rstrip("/"),
+        simulator_admin_token=reader.text("SIMULATOR_ADMIN_TOKEN", ""),
+        log_level=reader.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        log_format=cast(
+            Literal["console", "json"],
+            reader.choice("LOG_FORMAT", "json" if app_env == "production" else "console", ("console", "json")),
+        ),
+        horizon_scale=reader.number("APP_HORIZON_SCALE", 1.0, low=0.001, high=10.0),
+    )
+    problems = (*reader.problems, *_cross_problems(environment), *_misspelt(source))
+    return environment, problems
+
+
+def load_environment() -> Environment:
+    """Return the environment of this process, or list all its problems on stderr and exit with status 78."""
+    environment, problems = read_environment(os.environ)
+    if problems:
+        _refuse(problems)
+    return environment
+
+
+def _cross_problems(environment: Environment) -> tuple[str, ...]:
+    problems = []
+    secrets = [environment.secret_key, environment.jwt_secret_key, environment.installation_salt]
+    given = [secret for secret in secrets if secret]
+    if len(set(given)) != len(given):
+        problems.append("SECRET_KEY, JWT_SECRET_KEY, INSTALLATION_SALT: must differ from one another")
+    if environment.app_env == "production":
+        if environment.debug:
+            problems.append("DEBUG: must be off when APP_ENV=production")
+        if "*" in environment.allowed_hosts:
+            problems.append("ALLOWED_HOSTS: '*' is refused when APP_ENV=production")
+        if environment.site_url and not environment.site_url.startswith("https://"):
+            problems.append("SITE_URL: must start with https:// when APP_ENV=production")
+    return tuple(problems)
+
+
+def _misspelt(source: Mapping[str, str]) -> tuple[str, ...]:
+    """Name variables that are spelt almost like one of ours; strangers' variables are none of our business."""
+    problems = []
+    for name in source:
+        if not re.match(r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_)", name):
+            continue
+        known = name.removesuffix("_FILE")
+        if known in KNOWN_NAMES:
+            continue
+        near = get_close_matches(known, KNOWN_NAMES, n=1)
+        if name.startswith("APP_") or near:
+            problems.append(f"{name}: unknown" + (f"; did you mean {near[0]}?" if near else ""))
+    return tuple(problems)
+
+
+def _refuse(problems: tuple[str, ...]) -> NoReturn:
+    sys.stderr.write(f"error: invalid_environment: {len(problems)} problem(s)\n")
+    for problem in problems:
+        sys.stderr.write(f"  {problem}\n")
+    sys.exit(EX_CONFIG)

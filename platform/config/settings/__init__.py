@@ -1,0 +1,1 @@
+"""Settings by environment: ``local``, ``test``, ``production``, each over ``base``."""

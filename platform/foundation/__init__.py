@@ -1,0 +1,1 @@
+"""Django blocks without trading words: transactions, queue, events, audit, crypto, errors on the wire, processes."""

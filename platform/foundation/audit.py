@@ -1,0 +1,49 @@
+"""Who did what to which thing: one append-only row per deed, written in the transaction of the deed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model
+
+from foundation.models import AuditEntry
+from foundation.transactions import part_of_transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a person, or a part of the platform by its name."""
+
+    kind: str
+    identifier: str
+
+    @classmethod
+    def person(cls, person_id: int) -> "Actor":
+        """A signed-in person."""
+        return cls("person", str(person_id))
+
+    @classmethod
+    def system(cls, name: str) -> "Actor":
+        """A task, a command or another part of the platform."""
+        return cls("system", name)
+
+
+@part_of_transaction
+def record(
+    *,
+    actor: Actor,
+    verb: str,
+    target: Model,
+    owner_id: int | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Add one row; *detail* carries old and new values, never a secret."""
+    AuditEntry.objects.create(
+        actor_kind=actor.kind,
+        actor_identifier=actor.identifier,
+        verb=verb,
+        target_kind=target._meta.label_lower,
+        target_identifier=str(getattr(target, "public_id", target.pk)),
+        owner_id=owner_id,
+        detail=dict(detail or {}),
+    )

@@ -1,0 +1,17 @@
+"""Signs of life: a process that is up is not yet a process that works."""
+
+from datetime import datetime, timedelta
+
+from foundation.models import Heartbeat
+
+
+def record(*, process: str, now: datetime) -> None:
+    """Note that *process* did something at *now*."""
+    Heartbeat.objects.update_or_create(process=process, defaults={"beat_at": now})
+
+
+def is_alive(process: str, *, now: datetime, within_s: float) -> bool:
+    """Tell whether *process* gave a sign of life within the last *within_s* seconds."""
+    return Heartbeat.objects.filter(
+        process=process, beat_at__gte=now - timedelta(seconds=within_s)
+    ).exists()

@@ -1,0 +1,34 @@
+"""Every time limit of the platform in one place, so that a test can scale them all."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Horizons:
+    """Durations in seconds."""
+
+    #: A claim on work runs out by itself after this long.
+    lease_s: float = 60.0
+    #: An order in SUBMITTING for longer than this was left behind by a dead worker.
+    submitting_s: float = 10.0
+    #: An order that the venue does not know is absent only after this long.
+    absence_s: float = 60.0
+    #: Two look-ups count as two only if they are this far apart.
+    lookup_interval_s: float = 10.0
+    #: Accounts with working orders are reconciled this often, others at ``reconcile_idle_s``.
+    reconcile_s: float = 15.0
+    reconcile_idle_s: float = 60.0
+    #: An event whose delivery was not recorded is delivered again after this long.
+    redeliver_s: float = 15.0
+    #: A bar is too old to enter on after max(stale_s, min(timeframe, stale_timeframe_cap_s)).
+    stale_s: float = 15.0
+    stale_timeframe_cap_s: float = 60.0
+    #: A venue counts a bar as final this long after its close.
+    finality_s: float = 0.2
+    #: No answer from a venue within this time is no answer.
+    venue_timeout_s: float = 8.0
+
+    def scaled(self, factor: float) -> Self:
+        """Return all horizons multiplied by *factor*."""
+        return type(self)(**{field.name: getattr(self, field.name) * factor for field in fields(self)})

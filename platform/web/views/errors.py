@@ -1,0 +1,51 @@
+"""What a person sees when something goes wrong; programs below /api/ get a problem instead."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from foundation.http import PROBLEM_CONTENT_TYPE
+
+_API_PREFIX = "/api/"
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400."""
+    return _answer(request, 400, "bad_request", "The request could not be understood.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403."""
+    return _answer(request, 403, "forbidden", "You may not do this.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without its token, usually because the session ended."""
+    return _answer(
+        request, 403, "session_ended", "Your session ended. Go back, reload the page and try again."
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404, the same for what does not exist and what belongs to somebody else."""
+    return _answer(request, 404, "not_found", "There is nothing here, or it is not yours.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500."""
+    return _answer(request, 500, "server_error", "Something broke on our side. It has been logged.")
+
+
+def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    request_id = request.META.get("REQUEST_ID", "")
+    if request.path.startswith(_API_PREFIX):
+        body = {
+            "type": f"urn:problem:{code}",
+            "title": message,
+            "status": status,
+            "code": code,
+            "detail": message,
+            "request_id": request_id,
+        }
+        return JsonResponse(body, status=status, content_type=PROBLEM_CONTENT_TYPE)
+    context = {"status": status, "code": code, "message": message, "request_id": request_id}
+    return render(request, "errors/error.html", context, status=status)

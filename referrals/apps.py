@@ -1,0 +1,15 @@
+"""The application registry entry of the referrals."""
+
+from django.apps import AppConfig
+
+
+class ReferralsConfig(AppConfig):
+    """Who brought whom."""
+
+    name = "referrals"
+
+    def ready(self) -> None:
+        """Give every newly registered person a code."""
+        from referrals import subscribers  # noqa: PLC0415  the registry must be ready first
+
+        subscribers.connect()

@@ -1,0 +1,1 @@
+"""Live and paper trading: evaluation, orders, fills, positions, reconciliation."""

@@ -1,0 +1,40 @@
+"""The tables of trading, one aggregate a module."""
+
+from trading.models.decisions import DeploymentDecision, GroupDecision
+from trading.models.deployments import (
+    ActualState,
+    CommandKind,
+    Deployment,
+    DeploymentCommand,
+    DeploymentInstrument,
+    DeploymentRevision,
+    DesiredState,
+    Health,
+    StopPolicy,
+)
+from trading.models.groups import SignalGroup
+from trading.models.orders import Fill, IntentStatus, Order, OrderIntent, OrderTransition
+from trading.models.positions import AccountPosition, DeploymentPosition, Reservation
+
+__all__ = (
+    "AccountPosition",
+    "ActualState",
+    "CommandKind",
+    "Deployment",
+    "DeploymentCommand",
+    "DeploymentDecision",
+    "DeploymentInstrument",
+    "DeploymentPosition",
+    "DeploymentRevision",
+    "DesiredState",
+    "Fill",
+    "GroupDecision",
+    "Health",
+    "IntentStatus",
+    "Order",
+    "OrderIntent",
+    "OrderTransition",
+    "Reservation",
+    "SignalGroup",
+    "StopPolicy",
+)
