@@ -1,0 +1,1 @@
+"""The outside world behind one protocol; only this package speaks to exchanges."""

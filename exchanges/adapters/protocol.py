@@ -1,0 +1,165 @@
+"""What trading and candle feeds need from a venue.
+
+Quantities are base units and prices quote currency, always Decimal. Implementations: ``ccxt`` (real HTTP), ``paper``
+(accepts, fills come from recorded bars), ``memory`` (in process, with programmable faults); all pass the same tests.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from market.candles import CandleRow
+from market.enums import Liquidity, OrderStatus, OrderType, Side
+from market.timeframes import Timeframe
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """One instruction, exactly as it goes to the venue; its amounts already lie on the venue's steps."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    order_type: OrderType
+    quantity: Decimal
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    reduce_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """What a venue says of one order; ``status`` is one that a venue can know."""
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    status: OrderStatus
+    quantity: Decimal
+    filled_quantity: Decimal
+    average_price: Decimal | None
+    venue_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FillReport:
+    """What a venue says of one execution; ``fee`` is in ``fee_currency``."""
+
+    venue_trade_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+    liquidity: Liquidity
+    venue_at: datetime
+
+
+class OutcomeKind(StrEnum):
+    """What is proven about a call that changes something at a venue."""
+
+    DONE = "DONE"
+    REJECTED = "REJECTED"
+    NOT_SENT = "NOT_SENT"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a submit or a cancel.
+
+    DONE carries the report (and the fills, where the venue's answer names them); REJECTED is a structured no of the venue;
+    NOT_SENT means that nothing reached the wire; everything else is UNKNOWN, whatever the exception was called.
+    ``evidence`` is what gets stored with the transition: scrubbed, small, JSON-safe.
+    """
+
+    kind: OutcomeKind
+    report: OrderReport | None = None
+    fills: tuple[FillReport, ...] = ()
+    code: str = ""
+    message: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceReport:
+    """What an account holds of one currency."""
+
+    currency: str
+    free: Decimal
+    used: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPermissions:
+    """What an API key may do; None where the venue does not tell."""
+
+    can_read: bool
+    can_trade: bool
+    can_withdraw: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentReport:
+    """The trading rules of an instrument as the venue publishes them."""
+
+    symbol: str
+    base: str
+    quote: str
+    tick_size: Decimal
+    lot_step: Decimal
+    minimum_quantity: Decimal
+    minimum_notional: Decimal
+    is_active: bool
+
+
+class MarketData(Protocol):
+    """Public calls: no key needed. Every method raises VenueError of ``market.errors`` and never anything of ccxt."""
+
+    async def server_time(self) -> datetime: ...
+
+    async def instruments(self) -> Sequence[InstrumentReport]: ...
+
+    async def last_price(self, symbol: str) -> Decimal: ...
+
+    async def candles(
+        self, symbol: str, timeframe: Timeframe, *, since_ms: int, limit: int
+    ) -> Sequence[CandleRow]:
+        """Return bars from *since_ms* on, oldest first; the newest may be unfinished."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class VenueClient(MarketData, Protocol):
+    """Calls in the name of one account.
+
+    ``submit`` and ``cancel`` never raise for what the venue or the network does: the outcome says what is proven.
+    The others raise VenueError.
+    """
+
+    async def submit(self, request: OrderRequest, *, timeout_s: float) -> Outcome: ...
+
+    async def cancel(
+        self, *, symbol: str, client_order_id: str, venue_order_id: str, timeout_s: float
+    ) -> Outcome: ...
+
+    async def find_order(self, *, symbol: str, client_order_id: str) -> OrderReport | None:
+        """Return the order, or None only if the venue answered that it does not know it."""
+        ...
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]: ...
+
+    async def fills_since(self, symbol: str, *, since: datetime) -> Sequence[FillReport]:
+        """Return all executions of the account in *symbol* since an instant, oldest first, complete."""
+        ...
+
+    async def balances(self) -> Sequence[BalanceReport]: ...
+
+    async def key_permissions(self) -> KeyPermissions: ...
