@@ -47,7 +47,9 @@ def decide(
     *no_entry* forbids opening a position and is the reason given when one would have been opened; exits go on. Orders in the
     result are market orders for the next bar's open; a reversal is an exit followed by an entry.
     """
-    state = state._replace(marks=_noticed(state, bar, rules))
+    marks = _noticed(state, bar, rules)
+    if marks is not state.marks:
+        state = state._replace(marks=marks)
     if any(order.leg not in _PROTECTIVE for order in state.working):
         return Decision(ReasonCode.ORDER_PENDING, (), state)
     if state.lots:
@@ -80,9 +82,10 @@ def after_match(state: PositionState, matched: MatchResult, costs: Costs) -> Pos
     if matched.fills:
         state = apply_fills(state, matched.fills, costs)
     levels = {order.leg: order.price_ticks for order in matched.working}
-    marks = state.marks._replace(
-        stop_ticks=levels.get(Leg.STOP, 0), target_ticks=levels.get(Leg.TARGET, 0)
-    )
+    stop, target = levels.get(Leg.STOP, 0), levels.get(Leg.TARGET, 0)
+    marks = state.marks
+    if (stop, target) != (marks.stop_ticks, marks.target_ticks):
+        marks = marks._replace(stop_ticks=stop, target_ticks=target)
     return state._replace(working=matched.working, marks=marks)
 
 

@@ -1,0 +1,19 @@
+"""The simulation: a strategy's signals folded over recorded bars by the functions that also trade live."""
+
+from backtesting.engine.results import SimulationResult, Trade, TradeRow
+from backtesting.engine.simulation import (
+    ENGINE_VERSION,
+    SimulationStopped,
+    data_fingerprint,
+    simulate,
+)
+
+__all__ = [
+    "ENGINE_VERSION",
+    "SimulationResult",
+    "SimulationStopped",
+    "Trade",
+    "TradeRow",
+    "data_fingerprint",
+    "simulate",
+]
