@@ -1,0 +1,59 @@
+# `make run` and `make test` are all that a fresh clone needs: Python 3.11 or newer, git and make.
+
+PYTHON   ?= python3
+PORT     ?= 8000
+WORKERS  ?= 2
+ARGS     ?=
+VENV     := .venv
+PY       := $(VENV)/bin/python
+UV       := uv==0.13.9
+INSTALL  := sh requirements/install.sh $(PYTHON) $(VENV) $(UV)
+
+export PYTHONPATH := $(CURDIR):$(CURDIR)/platform
+
+# Settings for tools that read the code and never connect: fresh secrets, addresses where nobody listens.
+OFFLINE := env $$($(PY) -m foundation.processes.local_secrets) \
+	DATABASE_URL=postgres://nobody@127.0.0.1:9/none REDIS_URL=redis://127.0.0.1:9/0
+PRODUCTION := $(OFFLINE) APP_ENV=production DJANGO_SETTINGS_MODULE=config.settings.production \
+	SITE_URL=https://trading.example.com ALLOWED_HOSTS=trading.example.com
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench format lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed-embedded ## Start the whole platform here (PORT=8000, ARGS=--no-demo)
+	@exec $(PY) manage.py up --port $(PORT) $(ARGS)
+
+test: $(VENV)/.installed-test ## Run the whole test suite (WORKERS=2, ARGS="tests/market -k matching")
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check: $(VENV)/.installed-dev ## Lint, types, imports, migrations, settings for production
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/shellcheck .ci/run requirements/install.sh
+	$(OFFLINE) DJANGO_SETTINGS_MODULE=config.settings.test APP_ENV=test $(PY) -m mypy
+	$(PY) -c "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+	$(PY) -m djlint templates --check --lint --quiet
+	$(OFFLINE) $(PY) manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
+
+bench: $(VENV)/.installed-test ## Measure what has a budget
+	$(PY) -m pytest tests/benchmarks -n 0 -p no:randomly -s $(ARGS)
+
+format: $(VENV)/.installed-dev ## Rewrite the code in the house's format
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+lock: $(VENV)/.installed-embedded ## Compile requirements/*.in to files with versions and hashes
+	sh requirements/lock.sh $(VENV)
+
+clean: ## Remove what tools have left (never the data in .local)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage reports staticfiles
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# A stamp per set of requirements: a second run installs nothing.
+$(VENV)/.installed-%: requirements/%.txt requirements/install.sh
+	$(INSTALL) requirements/$*.txt
+	@touch $@
