@@ -15,5 +15,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         """Create the person that *form* describes."""
         return people.register_person(
-            email=form.cleaned_data["email"], password=form.cleaned_data.get("password1"), person=user
+            email=form.cleaned_data["email"],
+            password=form.cleaned_data.get("password1"),
+            person=user,
         )

@@ -4,7 +4,6 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
 
 from foundation.choices import choices_of
 from foundation.fields import money_field
@@ -25,9 +24,7 @@ class BacktestRun(models.Model):
     """One simulation with everything needed to repeat it, and its result."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     strategy_version = models.ForeignKey(
         "strategies.StrategyVersion", on_delete=models.PROTECT, related_name="+"
     )
@@ -94,9 +91,7 @@ class BacktestRun(models.Model):
 class BacktestTrade(models.Model):
     """A round trip from flat to flat in a run."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     run = models.ForeignKey(BacktestRun, on_delete=models.CASCADE, related_name="trades")
     number = models.PositiveIntegerField()
     direction = models.CharField(max_length=5, choices=choices_of(Direction))

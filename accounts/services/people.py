@@ -1,12 +1,12 @@
 """A person comes into being in one place."""
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts import events
 from accounts.models import User
 from foundation import audit
 from foundation.events import publish
-from django.db import transaction
 
 
 def register_person(*, email: str, password: str | None, person: User | None = None) -> User:
@@ -17,7 +17,10 @@ def register_person(*, email: str, password: str | None, person: User | None = N
         user.set_password(password)
         user.save()
         audit.record(
-            actor=audit.Actor.person(user.pk), verb="person.registered", target=user, owner_id=user.pk
+            actor=audit.Actor.person(user.pk),
+            verb="person.registered",
+            target=user,
+            owner_id=user.pk,
         )
         publish(events.PERSON_REGISTERED, occurred_at=timezone.now(), owner_id=user.pk)
     return user

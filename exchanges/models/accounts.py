@@ -31,15 +31,11 @@ class ExchangeAccount(models.Model):
     """A person's account at a venue; permanent, because orders point to it."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="accounts")
     kind = models.CharField(max_length=5, choices=AccountKind)
     label = models.CharField(max_length=80)
-    status = models.CharField(
-        max_length=12, choices=AccountStatus, default=AccountStatus.UNTESTED
-    )
+    status = models.CharField(max_length=12, choices=AccountStatus, default=AccountStatus.UNTESTED)
     status_code = models.CharField(max_length=60, blank=True)
     status_message = models.CharField(max_length=300, blank=True)
     tested_at = models.DateTimeField(null=True, blank=True)
@@ -76,9 +72,7 @@ class Credential(models.Model):
     moved to another row does not open.
     """
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     account = models.ForeignKey(
         ExchangeAccount, on_delete=models.PROTECT, related_name="credentials"
     )
@@ -92,9 +86,7 @@ class Credential(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["account", "version"], name="credential_version_once"
-            ),
+            models.UniqueConstraint(fields=["account", "version"], name="credential_version_once"),
             models.UniqueConstraint(
                 fields=["account"],
                 condition=models.Q(replaced_at__isnull=True),
@@ -109,9 +101,7 @@ class Credential(models.Model):
 class Balance(models.Model):
     """What the venue last said an account holds of a currency."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     account = models.ForeignKey(ExchangeAccount, on_delete=models.CASCADE, related_name="balances")
     currency = models.CharField(max_length=20)
     free = money_field()
@@ -121,7 +111,9 @@ class Balance(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["account", "currency"], name="balance_once_per_currency"),
+            models.UniqueConstraint(
+                fields=["account", "currency"], name="balance_once_per_currency"
+            ),
         ]
 
     def __str__(self) -> str:

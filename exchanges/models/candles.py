@@ -96,9 +96,7 @@ class CandleGap(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["instrument", "timeframe", "from_at"], name="gap_once"
-            ),
+            models.UniqueConstraint(fields=["instrument", "timeframe", "from_at"], name="gap_once"),
         ]
 
     def __str__(self) -> str:

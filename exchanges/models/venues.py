@@ -82,7 +82,9 @@ class InstrumentRules(models.Model):
     class Meta:
         verbose_name_plural = "instrument rules"
         constraints = [
-            models.UniqueConstraint(fields=["instrument", "valid_from"], name="rules_once_per_instant"),
+            models.UniqueConstraint(
+                fields=["instrument", "valid_from"], name="rules_once_per_instant"
+            ),
         ]
 
     def __str__(self) -> str:

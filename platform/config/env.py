@@ -117,7 +117,9 @@ class EnvironmentReader:
         except ValueError:
             value = float("nan")
         if not low <= value <= high:
-            self.problems.append(f"{name}: expected a number from {low:g} to {high:g}, got '{text[:40]}'")
+            self.problems.append(
+                f"{name}: expected a number from {low:g} to {high:g}, got '{text[:40]}'"
+            )
             return default
         return value
 
@@ -125,7 +127,9 @@ class EnvironmentReader:
         """Return one of *allowed*."""
         value = self.text(name, default)
         if value not in allowed:
-            self.problems.append(f"{name}: expected one of {', '.join(allowed)}, got '{value[:40]}'")
+            self.problems.append(
+                f"{name}: expected one of {', '.join(allowed)}, got '{value[:40]}'"
+            )
             return default
         return value
 
@@ -169,7 +173,9 @@ class EnvironmentReader:
             except ValueError:
                 scheme = ""
             if scheme not in schemes:
-                self.problems.append(f"{name}: expected an address that starts with {' or '.join(schemes)}")
+                self.problems.append(
+                    f"{name}: expected an address that starts with {' or '.join(schemes)}"
+                )
         return value
 
 
@@ -198,7 +204,9 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
         log_level=reader.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         log_format=cast(
             Literal["console", "json"],
-            reader.choice("LOG_FORMAT", "json" if app_env == "production" else "console", ("console", "json")),
+            reader.choice(
+                "LOG_FORMAT", "json" if app_env == "production" else "console", ("console", "json")
+            ),
         ),
         horizon_scale=reader.number("APP_HORIZON_SCALE", 1.0, low=0.001, high=10.0),
     )
@@ -219,7 +227,9 @@ def _cross_problems(environment: Environment) -> tuple[str, ...]:
     secrets = [environment.secret_key, environment.jwt_secret_key, environment.installation_salt]
     given = [secret for secret in secrets if secret]
     if len(set(given)) != len(given):
-        problems.append("SECRET_KEY, JWT_SECRET_KEY, INSTALLATION_SALT: must differ from one another")
+        problems.append(
+            "SECRET_KEY, JWT_SECRET_KEY, INSTALLATION_SALT: must differ from one another"
+        )
     if environment.app_env == "production":
         if environment.debug:
             problems.append("DEBUG: must be off when APP_ENV=production")

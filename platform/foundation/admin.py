@@ -53,7 +53,14 @@ class EventReceiptAdmin(ReadOnlyAdmin):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Who did what to which thing."""
 
-    list_display = ("at", "actor_kind", "actor_identifier", "verb", "target_kind", "target_identifier")
+    list_display = (
+        "at",
+        "actor_kind",
+        "actor_identifier",
+        "verb",
+        "target_kind",
+        "target_identifier",
+    )
     list_filter = ("verb", "actor_kind")
     search_fields = ("verb", "target_identifier", "actor_identifier", "owner__email")
     date_hierarchy = "at"

@@ -42,7 +42,7 @@ def record(
         actor_kind=actor.kind,
         actor_identifier=actor.identifier,
         verb=verb,
-        target_kind=target._meta.label_lower,
+        target_kind=target._meta.label_lower,  # noqa: SLF001  the documented model API
         target_identifier=str(getattr(target, "public_id", target.pk)),
         owner_id=owner_id,
         detail=dict(detail or {}),

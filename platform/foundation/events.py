@@ -53,7 +53,11 @@ def subscribe(event_name: str, subscriber: Subscriber) -> None:
 
 @part_of_transaction
 def publish(
-    event_name: str, *, occurred_at: datetime, owner_id: int | None = None, **payload: str | int | None
+    event_name: str,
+    *,
+    occurred_at: datetime,
+    owner_id: int | None = None,
+    **payload: str | int | None,
 ) -> OutboxEvent:
     """Record an event together with the change that it reports, and deliver it after commit.
 

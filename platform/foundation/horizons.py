@@ -31,4 +31,6 @@ class Horizons:
 
     def scaled(self, factor: float) -> Self:
         """Return all horizons multiplied by *factor*."""
-        return type(self)(**{field.name: getattr(self, field.name) * factor for field in fields(self)})
+        return type(self)(
+            **{field.name: getattr(self, field.name) * factor for field in fields(self)}
+        )

@@ -60,10 +60,13 @@ class StrictJSONParser(parsers.JSONParser):
             raise exceptions.ParseError("The body is not valid UTF-8.", "invalid_json") from None
         except json.JSONDecodeError as error:
             raise exceptions.ParseError(
-                f"Body is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}.", "invalid_json"
+                f"Body is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}.",
+                "invalid_json",
             ) from None
         if _depth(value) > _MAXIMUM_DEPTH:
-            raise exceptions.ParseError(f"The body is nested deeper than {_MAXIMUM_DEPTH}.", "too_deep")
+            raise exceptions.ParseError(
+                f"The body is nested deeper than {_MAXIMUM_DEPTH}.", "too_deep"
+            )
         return value
 
 
@@ -86,7 +89,9 @@ def problem_response(
         "request_id": request_id,
     }
     if problems:
-        body["errors"] = [{"field": p.field, "code": p.code, "message": p.message} for p in problems]
+        body["errors"] = [
+            {"field": p.field, "code": p.code, "message": p.message} for p in problems
+        ]
     return Response(body, status=status, content_type=PROBLEM_CONTENT_TYPE)
 
 
@@ -150,7 +155,10 @@ def _problems(detail: Any, prefix: str = "") -> list[FieldProblem]:
             problem
             for index, value in enumerate(detail)
             for problem in _problems(
-                value, f"{prefix}.{index}" if isinstance(value, Mapping | list) and len(detail) > 1 else prefix
+                value,
+                f"{prefix}.{index}"
+                if isinstance(value, Mapping | list) and len(detail) > 1
+                else prefix,
             )
         ]
     return [FieldProblem(prefix, getattr(detail, "code", "invalid"), str(detail))]
@@ -158,7 +166,9 @@ def _problems(detail: Any, prefix: str = "") -> list[FieldProblem]:
 
 def is_fragment(request: HttpRequest) -> bool:
     """Tell whether htmx asks for a part of a page."""
-    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
+    return (
+        request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
+    )
 
 
 def actor_of(request: HttpRequest | Request) -> Actor:

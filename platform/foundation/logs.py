@@ -7,7 +7,12 @@ from typing import Any, Final
 
 from foundation.tenancy import current_owner_id
 
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "data"}
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "color_message",
+    "data",
+}
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -24,7 +29,9 @@ class ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return ``12:00:00 INFO order.submitted order_id=1``."""
         at = datetime.fromtimestamp(record.created, tz=UTC).strftime("%H:%M:%S")
-        fields = " ".join(f"{key}={value}" for key, value in _fields(record).items() if key != "request")
+        fields = " ".join(
+            f"{key}={value}" for key, value in _fields(record).items() if key != "request"
+        )
         line = f"{at} {record.levelname:<7} {record.getMessage()} {fields}".rstrip()
         if record.exc_info:
             line = f"{line}\n{self.formatException(record.exc_info)}"

@@ -37,9 +37,7 @@ class GroupDecision(models.Model):
 class DeploymentDecision(models.Model):
     """What a deployment did at the close of a bar, where that is not what its group's row says."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="+")
     revision = models.ForeignKey(DeploymentRevision, on_delete=models.PROTECT, related_name="+")
     instrument = models.ForeignKey(

@@ -47,9 +47,7 @@ class Deployment(models.Model):
     """One run of a strategy version on one exchange account and timeframe, with its capital."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=80)
     strategy_version = models.ForeignKey(
         "strategies.StrategyVersion", on_delete=models.PROTECT, related_name="+"
@@ -79,7 +77,9 @@ class Deployment(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(capital__gt=0), name="deployment_has_capital"),
+            models.CheckConstraint(
+                condition=models.Q(capital__gt=0), name="deployment_has_capital"
+            ),
         ]
         indexes = [models.Index(fields=["owner", "-created_at"], name="deployments_of_owner")]
 
@@ -90,12 +90,8 @@ class Deployment(models.Model):
 class DeploymentRevision(models.Model):
     """The parameters of a deployment from one bar to another; intents and decisions name it."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
-    deployment = models.ForeignKey(
-        Deployment, on_delete=models.PROTECT, related_name="revisions"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="revisions")
     number = models.PositiveIntegerField()
     group = models.ForeignKey(SignalGroup, on_delete=models.PROTECT, related_name="revisions")
     parameters = models.JSONField()
@@ -124,12 +120,8 @@ class DeploymentInstrument(models.Model):
     ``is_exclusive`` is true on swaps: in one-way mode only one deployment may hold the instrument of an account.
     """
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
-    deployment = models.ForeignKey(
-        Deployment, on_delete=models.PROTECT, related_name="instruments"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="instruments")
     account = models.ForeignKey(
         "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
     )
@@ -170,12 +162,8 @@ class DeploymentCommand(models.Model):
     """A command as a row: if its message is lost, the sweeper finds it here."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
-    deployment = models.ForeignKey(
-        Deployment, on_delete=models.PROTECT, related_name="commands"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="commands")
     kind = models.CharField(max_length=10, choices=CommandKind)
     idempotency_key = models.CharField(max_length=100)
     actor_kind = models.CharField(max_length=20)

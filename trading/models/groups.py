@@ -14,9 +14,7 @@ class SignalGroup(models.Model):
         "strategies.StrategyVersion", on_delete=models.PROTECT, related_name="+"
     )
     instruments = models.ManyToManyField("exchanges.Instrument", related_name="+")
-    universe_key = models.CharField(
-        max_length=64, help_text="Hash of the sorted instruments."
-    )
+    universe_key = models.CharField(max_length=64, help_text="Hash of the sorted instruments.")
     timeframe = models.CharField(max_length=3)
     signal_parameters = models.JSONField()
     signal_hash = models.CharField(max_length=64)

@@ -27,9 +27,7 @@ class OrderIntent(models.Model):
     """Our decision to order, before any venue knows; it acts at most once."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="intents")
     revision = models.ForeignKey(DeploymentRevision, on_delete=models.PROTECT, related_name="+")
     account = models.ForeignKey(
@@ -49,7 +47,9 @@ class OrderIntent(models.Model):
     stop_percent = models.FloatField(default=0, help_text="Of the average fill; 0 is none.")
     target_percent = models.FloatField(default=0, help_text="Of the average fill; 0 is none.")
     decided_price = money_field(
-        null=True, blank=True, help_text="The price at the decision, against which slippage is measured."
+        null=True,
+        blank=True,
+        help_text="The price at the decision, against which slippage is measured.",
     )
     bar_close_at = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=12, choices=IntentStatus, default=IntentStatus.NEW)
@@ -81,9 +81,7 @@ class Order(models.Model):
     """One instruction sent, or being sent, to a venue; a row for each attempt."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     intent = models.ForeignKey(OrderIntent, on_delete=models.PROTECT, related_name="orders")
     attempt = models.PositiveSmallIntegerField(default=0)
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="orders")
@@ -142,7 +140,11 @@ class Order(models.Model):
                 name="orders_unfinished",
                 condition=models.Q(
                     status__in=[
-                        "SUBMITTING", "UNKNOWN", "ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL",
+                        "SUBMITTING",
+                        "UNKNOWN",
+                        "ACCEPTED",
+                        "PARTIALLY_FILLED",
+                        "PENDING_CANCEL",
                         "ABANDONED",
                     ]
                 ),
@@ -160,7 +162,16 @@ class Order(models.Model):
             ),
             pgtrigger.ReadOnly(
                 name="identity",
-                fields=["owner", "intent", "attempt", "account", "instrument", "client_order_id", "quantity", "side"],
+                fields=[
+                    "owner",
+                    "intent",
+                    "attempt",
+                    "account",
+                    "instrument",
+                    "client_order_id",
+                    "quantity",
+                    "side",
+                ],
             ),
         ]
 
@@ -171,9 +182,7 @@ class Order(models.Model):
 class OrderTransition(models.Model):
     """One step of an order, with the evidence for it."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="transitions")
     from_status = models.CharField(max_length=20, blank=True)
     to_status = models.CharField(max_length=20, choices=choices_of(OrderStatus))
@@ -193,9 +202,7 @@ class OrderTransition(models.Model):
 class Fill(models.Model):
     """One execution; unique by the venue's trade id, never changed."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="fills")
     account = models.ForeignKey(

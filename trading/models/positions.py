@@ -12,12 +12,8 @@ from trading.models.orders import OrderIntent
 class DeploymentPosition(models.Model):
     """The net of a deployment's fills in one instrument."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
-    deployment = models.ForeignKey(
-        Deployment, on_delete=models.PROTECT, related_name="positions"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="positions")
     instrument = models.ForeignKey(
         "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
     )
@@ -46,9 +42,7 @@ class DeploymentPosition(models.Model):
 class AccountPosition(models.Model):
     """What the venue says an account holds, and how much of it no deployment of ours explains."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     account = models.ForeignKey(
         "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
     )
@@ -75,15 +69,11 @@ class AccountPosition(models.Model):
 class Reservation(models.Model):
     """Quote currency set aside for a working buy, so that deployments sharing an account cannot spend it twice."""
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     account = models.ForeignKey(
         "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
     )
-    intent = models.OneToOneField(
-        OrderIntent, on_delete=models.PROTECT, related_name="reservation"
-    )
+    intent = models.OneToOneField(OrderIntent, on_delete=models.PROTECT, related_name="reservation")
     currency = models.CharField(max_length=20)
     amount = money_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from kombu import Queue
 
 from config.env import load_environment
+from config.schedule import collect_schedule
 from foundation.horizons import Horizons
 
 ENVIRONMENT: Final = load_environment()
@@ -167,6 +168,7 @@ CELERY_ENABLE_UTC = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "foundation.beat:LeaderScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_SCHEDULE = collect_schedule()
 
 # --- people ---------------------------------------------------------------------------------------------------------
 
