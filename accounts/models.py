@@ -31,7 +31,9 @@ class UserManager(BaseUserManager["User"]):
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Return a new operator with every permission."""
-        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+        return self.create_user(
+            email, password, **{**fields, "is_staff": True, "is_superuser": True}
+        )
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Find a person by address, in any case."""
