@@ -113,7 +113,7 @@ def _start_servers(missing: set[str], stack: ExitStack) -> None:
             home, user=user, durable=False, programs_home=programs
         )
     # What they complain about later is what the tests provoke on purpose: it is not shown.
-    log = stack.enter_context(tempfile.TemporaryFile())
+    log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (the stack closes it)
     for name, server in prepared.items():
         try:
             running = start(server, watchdog, output=log)
