@@ -1,7 +1,7 @@
 """The decision at the close of a bar: the same function for backtest, paper and live trading.
 
-Pure and causal: it sees the state, the signal and the bar, nothing later. Backtests and paper trading follow it with
-``market.matching``; live trading puts real fills in the place of matching.
+Pure and causal: it sees the state, the signal and the bar, nothing later. Backtests and paper
+trading follow it with ``market.matching``; live trading puts real fills in the place of matching.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,6 @@ from market.enums import Leg, OrderType, Side
 from market.matching import Bar, MatchResult
 from market.orders import KernelFill, KernelOrder
 from market.timeframes import DAY_MS
-
 from strategies.reasons import ReasonCode
 from strategies.shapes import Marks, PositionState, Rules, SignalRow, SizingMode
 
@@ -24,7 +23,8 @@ _PROTECTIVE: Final = frozenset({Leg.STOP, Leg.TARGET})
 class Decision(NamedTuple):
     """What to do after a bar: why, which new orders, and the state that goes on to the next bar.
 
-    ``cancels_bracket`` tells that the stop and target of the position are to be canceled before the orders go out.
+    ``cancels_bracket`` tells that the stop and target of the position are to be canceled before the
+    orders go out.
     """
 
     reason: ReasonCode
@@ -44,8 +44,9 @@ def decide(
 ) -> Decision:
     """Decide at the close of *bar*.
 
-    *no_entry* forbids opening a position and is the reason given when one would have been opened; exits go on. Orders in the
-    result are market orders for the next bar's open; a reversal is an exit followed by an entry.
+    *no_entry* forbids opening a position and is the reason given when one would have been opened;
+    exits go on. Orders in the result are market orders for the next bar's open; a reversal is an
+    exit followed by an entry.
     """
     marks = _noticed(state, bar, rules)
     if marks is not state.marks:
@@ -57,10 +58,8 @@ def decide(
     return _flat(state, signal, bar, rules, costs, no_entry)
 
 
-def apply_fills(
-    state: PositionState, fills: Iterable[KernelFill], costs: Costs
-) -> PositionState:
-    """Return *state* with the position and cash that *fills* leave; working orders stay as they are."""
+def apply_fills(state: PositionState, fills: Iterable[KernelFill], costs: Costs) -> PositionState:
+    """Return *state* with the position and cash that *fills* leave, its orders untouched."""
     lots, average, cash = state.lots, state.average_price, state.cash
     for fill in fills:
         price = costs.price_of(fill.price_ticks)
@@ -94,8 +93,8 @@ def size_entry(
 ) -> tuple[int, ReasonCode | None]:
     """Return the lots of an entry decided at the close of *bar*, or 0 and why there is none.
 
-    Any open position counts as closed at the bar's close first. The size never costs more than the equity times leverage,
-    fee and slippage included.
+    Any open position counts as closed at the bar's close first. The size never costs more than the
+    equity times leverage, fee and slippage included.
     """
     price = bar.close
     available = _equity_after_closing(state, price, costs) * rules.leverage
@@ -209,15 +208,14 @@ def _entry(
         lots,
         stop_percent=rules.stop_percent,
         target_percent=rules.target_percent,
-        # The next open may be dearer than this close; a buyer still cannot spend more than there is.
+        # The next open may be dearer than this close; a buyer still cannot spend more than there
+        # is.
         budget=available if buys else 0.0,
         reason=(ReasonCode.ENTER_LONG if buys else ReasonCode.ENTER_SHORT).value,
     )
 
 
-def _wanted_quantity(
-    state: PositionState, available: float, price: float, rules: Rules
-) -> float:
+def _wanted_quantity(state: PositionState, available: float, price: float, rules: Rules) -> float:
     capital = available / rules.leverage if rules.compounding else state.capital
     match rules.sizing:
         case SizingMode.RISK:

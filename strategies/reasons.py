@@ -75,7 +75,7 @@ def phrase(reason: ReasonCode) -> str:
 
 
 def sentence(reason: ReasonCode, *, symbol: str, bar_close_at: datetime) -> str:
-    """Return *reason* as a line of a log: ``BTC/USDT 14:00: no entry, no cross``; the time is UTC."""
+    """Return *reason* as a line of a log, in UTC: ``BTC/USDT 14:00: no entry, no cross``."""
     at = bar_close_at.astimezone(UTC)
     shown = f"{at:%H:%M}" if at.second == 0 else f"{at:%H:%M:%S}"
     return f"{symbol} {shown}: {phrase(reason)}"

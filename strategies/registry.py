@@ -1,7 +1,8 @@
 """Which strategies exist, and how parameters from outside become parameters of one.
 
-Ours are listed here; other packages add theirs through the entry-point group ``trading_platform.strategies``, each entry
-naming a module of the same shape as those in ``strategies.definitions``. Nothing is ever loaded from a path in a database.
+Ours are listed here; other packages add theirs through the entry-point group
+``trading_platform.strategies``, each entry naming a module of the same shape as those in
+``strategies.definitions``. Nothing is ever loaded from a path in a database.
 """
 
 import hashlib
@@ -12,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, Final
 
-from market.errors import FieldProblem, InvalidInputError, NotFoundError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from market.errors import FieldProblem, InvalidInputError, NotFoundError
 from strategies.definitions import ema_crossover
 from strategies.indicators import averages, crossings
 from strategies.shapes import (
@@ -81,7 +83,7 @@ class Definition:
         return self.params()
 
     def json_schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the parameters: defaults, bounds, titles, units and what each affects."""
+        """Return the JSON Schema of the parameters, with the unit of each and what it affects."""
         return self.params.model_json_schema()
 
 
@@ -105,7 +107,9 @@ def definition_of(module: ModuleType) -> Definition:
     except (AttributeError, ValueError) as error:
         raise ValueError(f"{module.__name__} is not a strategy: {error}.") from error
     if not _SLUG.fullmatch(found.slug):
-        raise ValueError(f"{module.__name__} has the slug {found.slug!r}; use a-z, 0-9 and hyphens.")
+        raise ValueError(
+            f"{module.__name__} has the slug {found.slug!r}; use a-z, 0-9 and hyphens."
+        )
     for name, field in found.params.model_fields.items():
         if _extra(field.json_schema_extra).get("affects") not in {"signal", "rules"}:
             raise ValueError(
@@ -119,7 +123,7 @@ def all_definitions() -> tuple[Definition, ...]:
     """Return every strategy, by slug; raise ValueError if two share one."""
     modules = [*_OURS, *(entry.load() for entry in entry_points(group=ENTRY_POINT_GROUP))]
     found = sorted((definition_of(module) for module in modules), key=lambda each: each.slug)
-    for one, next_one in zip(found, found[1:], strict=False):
+    for one, next_one in pairwise(found):
         if one.slug == next_one.slug:
             raise ValueError(
                 f"Two strategies are called {one.slug!r}: "
@@ -141,8 +145,9 @@ def validate_params(
 ) -> StrategyParams:
     """Return *values* as parameters of *definition*, with defaults for what is absent.
 
-    Strictly, ``"10"`` is not a number; otherwise text is read as what the field needs. Raises InvalidParametersError, whose
-    problems have the codes ``unknown_field``, ``required``, ``wrong_type``, ``out_of_range`` and ``inconsistent``.
+    Strictly, ``"10"`` is not a number; otherwise text is read as what the field needs. Raises
+    InvalidParametersError, whose problems have the codes ``unknown_field``, ``required``,
+    ``wrong_type``, ``out_of_range`` and ``inconsistent``.
     """
     try:
         return definition.params.model_validate(dict(values), strict=strict)
@@ -153,7 +158,7 @@ def validate_params(
 
 
 def params_from_text(definition: Definition, values: Mapping[str, str]) -> StrategyParams:
-    """Return parameters from the text of a form or a command line; errors as for ``validate_params``."""
+    """Return parameters from the text of a form or a command; errors as ``validate_params``."""
     stripped = {name: text.strip() for name, text in values.items()}
     return validate_params(definition, stripped, strict=False)
 
@@ -183,7 +188,9 @@ def _problem(detail: ErrorDetails, definition: Definition) -> FieldProblem:
     field = ".".join(str(part) for part in detail["loc"])
     given = detail.get("input")
     if kind == "extra_forbidden":
-        return FieldProblem(field, "unknown_field", f"{definition.name} has no parameter “{field}”.")
+        return FieldProblem(
+            field, "unknown_field", f"{definition.name} has no parameter “{field}”."
+        )
     if kind == "missing" or given == "":
         return FieldProblem(field, "required", f"{field} is required.")
     limits = {

@@ -1,4 +1,4 @@
-"""The shapes that strategies, the decision and the engine hand to one another. Pure: no I/O, no Django."""
+"""The shapes that strategies, the decision and the engine hand to one another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
 from market.candles import Candles
 from market.enums import InstrumentKind, Leg, OrderType, Side
 from market.orders import KernelOrder
 from market.timeframes import Timeframe
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
-from pydantic_core import PydanticCustomError
 
 #: The layout of ``PositionState.to_json``; raised when a field changes its meaning.
 STATE_VERSION: Final = 1
@@ -42,8 +43,9 @@ class Risk(StrEnum):
 class StrategyParams(BaseModel):
     """The parameters of one strategy: strict types, unknown names refused, immutable.
 
-    Each field declares bounds, title and description, and in ``json_schema_extra`` its ``unit`` and what it ``affects``:
-    ``"signal"`` (then people with different values cannot share a computation) or ``"rules"``.
+    Each field declares bounds, title and description, and in ``json_schema_extra`` its ``unit`` and
+    what it ``affects``: ``"signal"`` (then people with different values cannot share a computation)
+    or ``"rules"``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -53,7 +55,7 @@ def inconsistent(field: str, message: str) -> PydanticCustomError:
     """Return the error that a validator raises when *field* does not fit the other parameters."""
     # Braces would be taken for placeholders.
     escaped = message.replace("{", "{{").replace("}", "}}")
-    return PydanticCustomError(INCONSISTENT, escaped, {"field": field})  # type: ignore[arg-type]  # literal wanted
+    return PydanticCustomError(INCONSISTENT, escaped, {"field": field})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ class MarketView:
 class Requirements:
     """What a strategy needs before it may speak.
 
-    ``warm_up_bars`` are the bars in front of the first decision; ``timeframes`` other timeframes beside its own;
-    ``needs_short`` tells whether it is pointless where nothing can be sold short.
+    ``warm_up_bars`` are the bars in front of the first decision; ``timeframes`` other timeframes
+    beside its own; ``needs_short`` tells whether it is pointless where nothing can be sold short.
     """
 
     warm_up_bars: int
@@ -78,7 +80,7 @@ class Requirements:
 
 
 class SignalRow(NamedTuple):
-    """What a strategy says at the close of one bar; ``ready`` is False while its indicators are warming up."""
+    """What a strategy says at the close of one bar; it is not ``ready`` while warming up."""
 
     enter_long: bool = False
     enter_short: bool = False
@@ -89,7 +91,7 @@ class SignalRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signals:
-    """What a strategy says at the close of each bar: boolean arrays of shape ``(n,)``, as long as the candles."""
+    """What a strategy says at the close of each bar: boolean arrays as long as the candles."""
 
     enter_long: NDArray[np.bool_]
     enter_short: NDArray[np.bool_]
@@ -139,10 +141,11 @@ class TradeDirection(StrEnum):
 class Rules:
     """Numbers that turn a signal into orders, constant over a run.
 
-    Percents are as entered (2.0 is 2 %). ``size`` is percent of capital, base units or quote, as ``sizing`` says. With
-    ``compounding`` the capital is the current equity, else the allocated amount. ``cooldown_ms`` is how long after an exit no
-    entry is made, ``max_trades_per_day`` counts entries of a UTC day, 0 for no limit. ``short_allowed`` is what the market
-    permits: never on spot, see ``for_instrument``.
+    Percents are as entered (2.0 is 2 %). ``size`` is percent of capital, base units or quote, as
+    ``sizing`` says. With ``compounding`` the capital is the current equity, else the allocated
+    amount. ``cooldown_ms`` is how long after an exit no entry is made, ``max_trades_per_day``
+    counts entries of a UTC day, 0 for no limit. ``short_allowed`` is what the market permits: never
+    on spot, see ``for_instrument``.
     """
 
     stop_percent: float
@@ -161,7 +164,7 @@ class Rules:
             raise ValueError("Sizing by risk needs a stop.")
 
     def for_instrument(self, kind: InstrumentKind) -> Self:
-        """Return the rules as this kind of market permits them: on spot no shorts and no leverage."""
+        """Return the rules as this kind of market permits them: no shorts or leverage on spot."""
         if kind is InstrumentKind.SPOT:
             return replace(self, short_allowed=False, leverage=1.0)
         return replace(self, short_allowed=True)
@@ -178,10 +181,11 @@ class Rules:
 
 
 class Marks(NamedTuple):
-    """What must be remembered from bar to bar beside the position; bar times are open times in ms UTC.
+    """What is remembered from bar to bar beside the position; times are bars' opens in ms UTC.
 
-    ``stop_ticks`` and ``target_ticks`` are the levels that protect the position, 0 for none. ``seen_lots`` is the position at
-    the last decision, which is how an exit is noticed wherever it came from. ``day_ms`` and ``trades_of_day`` count entries.
+    ``stop_ticks`` and ``target_ticks`` are the levels that protect the position, 0 for none.
+    ``seen_lots`` is the position at the last decision, which is how an exit is noticed wherever it
+    came from. ``day_ms`` and ``trades_of_day`` count entries.
     """
 
     stop_ticks: int = 0
@@ -195,8 +199,9 @@ class Marks(NamedTuple):
 class PositionState(NamedTuple):
     """Everything that a decision knows beside the bar and the signal.
 
-    ``lots`` is signed; ``average_price`` and ``cash`` are float64 in quote; ``cash`` includes what has been paid for the
-    position, so equity is ``cash + lots x lot_step x price``. ``capital`` is the allocated amount.
+    ``lots`` is signed; ``average_price`` and ``cash`` are float64 in quote; ``cash`` includes what
+    has been paid for the position, so equity is ``cash + lots x lot_step x price``. ``capital`` is
+    the allocated amount.
     """
 
     lots: int
@@ -224,8 +229,9 @@ class PositionState(NamedTuple):
     ) -> Self:
         """Return the state of a position that real fills have made.
 
-        ``cash`` is capital plus realized PnL, less fees, less ``lots x lot_step x average_price``. Pass *working* only if entry
-        or exit orders may still fill: the decision then waits for them.
+        ``cash`` is capital plus realized PnL, less fees, less ``lots x lot_step x average_price``.
+        Pass *working* only if entry or exit orders may still fill: the decision then waits for
+        them.
         """
         return cls(lots, average_price, cash, capital, tuple(working), marks or Marks())
 

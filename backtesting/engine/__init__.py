@@ -1,4 +1,4 @@
-"""The simulation: a strategy's signals folded over recorded bars by the functions that also trade live."""
+"""The simulation: signals folded over recorded bars by the functions that also trade live."""
 
 from backtesting.engine.results import SimulationResult, Trade, TradeRow
 from backtesting.engine.simulation import (

@@ -5,11 +5,12 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 
 import numpy as np
+from numpy.typing import NDArray
+
 from market import money
 from market.enums import Direction, ExitReason
 from market.orders import KernelFill
 from market.timeframes import from_milliseconds
-from numpy.typing import NDArray
 from strategies.reasons import ReasonCode
 from strategies.shapes import PositionState
 
@@ -18,11 +19,13 @@ from strategies.shapes import PositionState
 class Trade:
     """One round trip from flat to flat.
 
-    Prices are volume-weighted and in quote, ``pnl`` is net of ``fees``, ``return_fraction`` is ``pnl`` over the entry's notional.
-    ``slippage`` is the part of the result that prices moved against us while filling. The excursions are how far the price
-    went against and for the trade, as fractions of the entry price; of the bar in which it ends only the open and the exit
-    count, because the rest may have come later. ``entry_open_ms`` and ``exit_open_ms`` are open times of bars. A trade still
-    open at the end has ``closed_lots`` below ``lots`` and the rest marked at ``mark_price``.
+    Prices are volume-weighted and in quote, ``pnl`` is net of ``fees``, ``return_fraction`` is
+    ``pnl`` over the entry's notional. ``slippage`` is the part of the result that prices moved
+    against us while filling. The excursions are how far the price went against and for the trade,
+    as fractions of the entry price; of the bar in which it ends only the open and the exit count,
+    because the rest may have come later. ``entry_open_ms`` and ``exit_open_ms`` are open times of
+    bars. A trade still open at the end has ``closed_lots`` below ``lots`` and the rest marked at
+    ``mark_price``.
     """
 
     number: int
@@ -64,7 +67,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:
-    """A ``Trade`` as rows and pages hold it: decimals, and instants that are the open times of bars."""
+    """A ``Trade`` as rows and pages hold it; its instants are the open times of bars."""
 
     number: int
     direction: Direction
@@ -88,9 +91,10 @@ class TradeRow:
 class SimulationResult:
     """Everything that a run came to.
 
-    ``equity`` (quote, marked at each close), ``position`` (signed lots after each close) and ``reasons`` have one entry per bar;
-    ``start_index`` is the first bar at which a position could be decided, all before is warm-up. ``fills`` and ``state`` are the
-    kernel's own records, equal bit for bit between runs on the same input.
+    ``equity`` (quote, marked at each close), ``position`` (signed lots after each close) and
+    ``reasons`` have one entry per bar; ``start_index`` is the first bar at which a position could
+    be decided, all before is warm-up. ``fills`` and ``state`` are the kernel's own records, equal
+    bit for bit between runs on the same input.
     """
 
     trades: tuple[Trade, ...]

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from backtesting.engine.results import Trade
 from market.candles import Candles
 from market.costs import Costs
 from market.enums import Direction, ExitReason, Leg, Side
 from market.matching import Bar
 from market.orders import KernelFill
-
-from backtesting.engine.results import Trade
 
 _REASONS: Final = {
     Leg.STOP: ExitReason.STOP,
@@ -60,11 +59,12 @@ class RoundTrips:
         if trip.entry_index < index or trip.entered_at_open:
             trip.see(bar.low, bar.high)
         else:
-            # Where the bar went before the entry is unknown; only its end is surely part of the trade.
+            # Where the bar went before the entry is unknown; only its end is surely part of the
+            # trade.
             trip.see(bar.close)
 
     def finish(self, candles: Candles) -> tuple[Trade, ...]:
-        """Return all trades; one that is still open is marked at the last close, without a fee for leaving."""
+        """Return all trades; an open one is marked at the last close, without a fee for leaving."""
         if self._trip is not None:
             last = len(candles) - 1
             close = float(candles.close[last])

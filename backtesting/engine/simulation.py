@@ -1,10 +1,13 @@
-"""The fold: each bar first meets the orders that wait for it, then the strategy decides at its close."""
+"""The fold: each bar meets the orders that wait for it, then its close is decided upon."""
 
 import hashlib
 from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+
+from backtesting.engine.results import SimulationResult
+from backtesting.engine.roundtrips import RoundTrips
 from market.candles import Candles
 from market.costs import Costs
 from market.matching import Bar, match
@@ -12,9 +15,6 @@ from market.orders import KernelFill
 from strategies.decide import after_match, decide
 from strategies.reasons import ReasonCode
 from strategies.shapes import PositionState, Rules, Signals
-
-from backtesting.engine.results import SimulationResult
-from backtesting.engine.roundtrips import RoundTrips
 
 #: Raised whenever the same input may give another result; part of what identifies a stored run.
 ENGINE_VERSION: Final = "1"
@@ -48,9 +48,11 @@ def simulate(
     capital
         Allocated amount in quote, more than 0.
     trade_from_ms
-        Open time (ms UTC) of the first bar at whose close a position may be decided; it opens at the next bar's open.
+        Open time (ms UTC) of the first bar at whose close a position may be decided; it opens at
+        the next bar's open.
     progress, should_stop
-        Called about a hundred times, with the fraction done, and to ask whether to raise SimulationStopped.
+        Called about a hundred times, with the fraction done, and to ask whether to raise
+        SimulationStopped.
     """
     if len(candles) != len(signals):
         raise ValueError(f"{len(candles)} bars need as many signals, not {len(signals)}.")
@@ -97,7 +99,7 @@ def simulate(
 
 
 def data_fingerprint(candles: Candles) -> str:
-    """Return the SHA-256 (hex) of the candles: their number, then each column as little-endian bytes."""
+    """Return the SHA-256 (hex) of the candles: their number, then the columns, little-endian."""
     digest = hashlib.sha256(len(candles).to_bytes(8, "little"))
     for column in candles.columns():
         little = column.dtype.newbyteorder("<")

@@ -14,8 +14,9 @@ CandleRow = tuple[int, float, float, float, float, float]
 class Candles:
     """One instrument, one timeframe, oldest first.
 
-    All arrays are contiguous and of shape ``(n,)``: ``open_time`` int64 milliseconds UTC, strictly increasing; the rest
-    float64, prices in quote currency, ``volume`` in base units. Missing bars are simply absent.
+    All arrays are contiguous and of shape ``(n,)``: ``open_time`` int64 milliseconds UTC, strictly
+    increasing; the rest float64, prices in quote currency, ``volume`` in base units. Missing bars
+    are simply absent.
     """
 
     open_time: NDArray[np.int64]
@@ -45,7 +46,12 @@ class Candles:
         """Join *parts*, which must follow one another in time."""
         if not parts:
             return cls.empty()
-        return cls(*(np.concatenate(columns) for columns in zip(*(part.columns() for part in parts), strict=True)))
+        return cls(
+            *(
+                np.concatenate(columns)
+                for columns in zip(*(part.columns() for part in parts), strict=True)
+            )
+        )
 
     def columns(self) -> tuple[NDArray[np.int64], *tuple[NDArray[np.float64], ...]]:
         """Return the six arrays in the order of ``CandleRow``."""
@@ -53,7 +59,8 @@ class Candles:
 
     def slice(self, start: int, stop: int) -> "Candles":
         """Return bars ``[start, stop)`` by index, without copying."""
-        return Candles(*(column[start:stop] for column in self.columns()))
+        open_time, *values = self.columns()
+        return Candles(open_time[start:stop], *(column[start:stop] for column in values))
 
     def between(self, from_ms: int, to_ms: int) -> "Candles":
         """Return the bars that open in ``[from_ms, to_ms)``, without copying."""

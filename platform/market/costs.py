@@ -7,8 +7,8 @@ from decimal import Decimal
 from market import money
 from market.enums import Liquidity, Side
 
-#: Relative slack for "is this float a whole number of steps": a quotient of two decimals written as float64 is off by
-#: a few units in the last place (2.2e-16), never by this much.
+#: Relative slack for "is this float a whole number of steps": a quotient of two decimals written as
+#: float64 is off by a few units in the last place (2.2e-16), never by this much.
 STEP_SLACK = 1e-12
 
 _BPS = 1e-4
@@ -18,9 +18,9 @@ _BPS = 1e-4
 class Costs:
     """Fees and frictions in basis points of notional, and the venue's steps; constant over a run.
 
-    Fees are booked in quote currency. ``spread_bps`` is the full distance between bid and ask: whoever takes liquidity
-    pays half of it, plus ``slippage_bps``. ``tick_size`` is the price of one tick in quote, ``lot_step`` the quantity of one
-    lot in base, ``minimum_notional`` in quote.
+    Fees are booked in quote currency. ``spread_bps`` is the full distance between bid and ask:
+    whoever takes liquidity pays half of it, plus ``slippage_bps``. ``tick_size`` is the price of
+    one tick in quote, ``lot_step`` the quantity of one lot in base, ``minimum_notional`` in quote.
     """
 
     maker_fee_bps: float
@@ -59,7 +59,7 @@ class Costs:
         minimum_notional: Decimal,
         minimum_quantity: Decimal = Decimal(0),
     ) -> "Costs":
-        """Build the costs from an instrument's exact rules; ``minimum_quantity`` is in base units."""
+        """Build the costs from an instrument's exact rules, ``minimum_quantity`` in base units."""
         whole_lots = money.to_lots(minimum_quantity, step=lot_step)
         short = money.from_lots(whole_lots, step=lot_step) < minimum_quantity
         return cls(
@@ -85,7 +85,7 @@ class Costs:
 
     @property
     def adverse_rate(self) -> float:
-        """What taking liquidity moves the price against us: slippage and half of the spread, as a fraction."""
+        """What taking liquidity costs: slippage and half of the spread, as a fraction."""
         return (self.slippage_bps + self.spread_bps / 2) * _BPS
 
     def fee_rate(self, liquidity: Liquidity) -> float:
@@ -101,8 +101,10 @@ class Costs:
         return ticks * self.tick_size
 
     def slipped(self, price: float, side: Side) -> float:
-        """Return *price* after slippage and half of the spread: higher for a buyer, lower for a seller."""
-        return price * (1 + self.adverse_rate) if side is Side.BUY else price * (1 - self.adverse_rate)
+        """Return *price* after slippage and half of the spread, worse for *side*."""
+        return (
+            price * (1 + self.adverse_rate) if side is Side.BUY else price * (1 - self.adverse_rate)
+        )
 
     def ticks_up(self, price: float) -> int:
         """Return the fewest ticks that are not below *price* (what a buyer pays at worst)."""

@@ -18,7 +18,7 @@ class FieldProblem:
 
 
 class PlatformError(Exception):
-    """An expected failure: ``message`` is for a person, ``code`` is for programs and never changes."""
+    """An expected failure: ``message`` for a person, ``code`` for programs; it never changes."""
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500

@@ -1,15 +1,16 @@
-"""How working orders meet the next bar: the fill model of backtests, paper trading and the simulator exchange.
+"""How working orders meet the next bar: in backtests, paper trading and the simulator exchange.
 
-A bar says where the price began, how far it went and where it ended, not in which order. Where it does not say, the worse
-case for the order's owner is assumed:
+A bar says where the price began, how far it went and where it ended, not in which order. Where it
+does not say, the worse case for the order's owner is assumed:
 
 * market orders fill at the open, moved against us by slippage and half of the spread;
-* a limit fills at its price, or at the open if the bar begins beyond it; a stop triggers at its price, or at the open if the
-  bar begins beyond it, and then slips like a market order;
-* an entry that fills gets its stop and target at once, anchored on the price that it got and sized to what it got; both are
-  reduce-only and one cancels the other;
+* a limit fills at its price, or at the open if the bar begins beyond it; a stop triggers at its
+  price, or at the open if the bar begins beyond it, and then slips like a market order;
+* an entry that fills gets its stop and target at once, anchored on the price that it got and sized
+  to what it got; both are reduce-only and one cancels the other;
 * what is reached at the open happens first; after it, a stop comes before a target;
-* an entry that fills after the open may still be stopped out in the same bar, but not reach its target;
+* an entry that fills after the open may still be stopped out in the same bar, but not reach its
+  target;
 * prices are rounded to ticks against us: up for a buyer, down for a seller.
 """
 
@@ -38,7 +39,7 @@ class Bar(NamedTuple):
 
 
 class MatchResult(NamedTuple):
-    """What a bar did: the fills in their order, what still works, and what was canceled or expired unfilled."""
+    """What a bar did: fills in their order, what still works, what was canceled or expired."""
 
     fills: tuple[KernelFill, ...]
     working: tuple[KernelOrder, ...]
@@ -51,7 +52,8 @@ _NOTHING = MatchResult((), (), ())
 def match(working: Sequence[KernelOrder], bar: Bar, costs: Costs) -> MatchResult:
     """Return what *bar* does to the *working* orders of one position.
 
-    Orders rest from the bar after the one at whose close they were created, so *working* holds what existed before *bar*.
+    Orders rest from the bar after the one at whose close they were created, so *working* holds what
+    existed before *bar*.
     """
     if not working:
         return _NOTHING
@@ -73,8 +75,8 @@ def bracket(
 ) -> tuple[KernelOrder, ...]:
     """Return the stop and the target that protect an entry of *lots* filled at *average_price*.
 
-    Percents are from the average fill price, 0 for none. Levels are rounded away from the entry: a loss is never booked
-    smaller and a profit never reached sooner than asked.
+    Percents are from the average fill price, 0 for none. Levels are rounded away from the entry: a
+    loss is never booked smaller and a profit never reached sooner than asked.
     """
     orders = []
     sign = 1 if entry_side is Side.BUY else -1
@@ -96,7 +98,14 @@ def bracket(
             kind = OrderType.LIMIT
             orders.append(
                 KernelOrder(
-                    Leg.TARGET, exit_side, kind, lots, ticks, reduce_only=True, reason="TARGET", key=key
+                    Leg.TARGET,
+                    exit_side,
+                    kind,
+                    lots,
+                    ticks,
+                    reduce_only=True,
+                    reason="TARGET",
+                    key=key,
                 )
             )
     return tuple(orders)
@@ -117,7 +126,7 @@ class _Meeting:
         self._canceled: list[KernelOrder] = []
 
     def meet_the_open(self) -> None:
-        """Fill what the first price of the bar fills: market orders first, then what it has jumped over."""
+        """Fill what the first price fills: market orders, then what it has jumped over."""
         for order in self._still_working(kinds={OrderType.MARKET}):
             self._execute(order, self._bar.open, at_open=True)
         for order in self._stops_then_limits(self._book):
@@ -128,7 +137,7 @@ class _Meeting:
         self._new = []
 
     def meet_the_rest(self) -> None:
-        """Fill what the bar reaches after its open: exits, stops first; then entries and only their stops."""
+        """Fill what is reached after the open: exits, stops first; then entries and their stops."""
         exits = [order for order in self._book if order.reduce_only]
         entries = [order for order in self._book if not order.reduce_only]
         for order in (*self._stops_then_limits(exits), *self._stops_then_limits(entries)):
@@ -184,7 +193,8 @@ class _Meeting:
                 else ticks < order.limit_ticks - slack
             )
             if beyond:
-                # Triggered, and the limit was already passed: from the next bar on it rests as a limit order.
+                # Triggered, and the limit was already passed: from the next bar on it rests as a
+                # limit order.
                 resting = order._replace(
                     kind=OrderType.LIMIT, price_ticks=order.limit_ticks, limit_ticks=0
                 )
@@ -194,7 +204,7 @@ class _Meeting:
         self._execute(order, level, at_open=at_open)
 
     def _execute(self, order: KernelOrder, reference: float, *, at_open: bool) -> None:
-        """Fill *order* near *reference*, the price before slippage and rounding; cancel and attach what follows."""
+        """Fill *order* near *reference*, a price before slippage; cancel and attach the rest."""
         self._book.remove(order)
         ticks = self._fill_ticks(order, reference)
         price = self._costs.price_of(ticks)

@@ -1,7 +1,7 @@
 """Where exact decimals meet whole lots and ticks, and where decimals meet floats.
 
-Rows, pages and venues speak ``Decimal``; the simulation kernel speaks whole lots and ticks (int64) and float64 cash.
-Both are converted here and nowhere else.
+Rows, pages and venues speak ``Decimal``; the simulation kernel speaks whole lots and ticks (int64)
+and float64 cash. Both are converted here and nowhere else.
 """
 
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
@@ -53,7 +53,7 @@ def from_ticks(ticks: int, *, tick: Decimal) -> Decimal:
 
 
 def decimal_of(value: float) -> Decimal:
-    """Return the shortest decimal that reads back as *value*; raise ValueError for NaN and infinities.
+    """Return the shortest decimal that reads back as *value*; raise ValueError unless finite.
 
     ``0.1`` becomes ``Decimal("0.1")`` and not the 55 digits of its binary expansion.
     """
@@ -64,7 +64,7 @@ def decimal_of(value: float) -> Decimal:
 
 
 def float_of(value: Decimal) -> float:
-    """Return the float64 nearest to *value*, for the kernel and for charts; raise ValueError unless finite."""
+    """Return the float64 nearest to *value*; raise ValueError unless finite."""
     if not value.is_finite():
         raise ValueError(f"{value} is not an amount.")
     return float(value)

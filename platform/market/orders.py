@@ -89,11 +89,13 @@ def advance(current: OrderStatus, to: OrderStatus) -> OrderStatus:
 class KernelOrder(NamedTuple):
     """One order of one position, in whole lots and ticks.
 
-    ``price_ticks`` is the limit of a LIMIT order and the trigger of a stop, 0 for MARKET; ``limit_ticks`` is the limit of a
-    STOP_LOSS_LIMIT. ``stop_percent`` and ``target_percent`` (2.0 means 2 %) describe the bracket that is attached when the
-    order fills, anchored on the fill price; 0 means none. ``expires_after_bars`` is the number of bars that the order may
-    still rest, 0 for no end. ``budget`` is the most quote currency that a buy may spend, fee included, 0 for no limit.
-    ``reason`` says why the order exists; ``key`` is the caller's own reference and is carried to the fills.
+    ``price_ticks`` is the limit of a LIMIT order and the trigger of a stop, 0 for MARKET;
+    ``limit_ticks`` is the limit of a STOP_LOSS_LIMIT. ``stop_percent`` and ``target_percent`` (2.0
+    means 2 %) describe the bracket that is attached when the order fills, anchored on the fill
+    price; 0 means none. ``expires_after_bars`` is the number of bars that the order may still rest,
+    0 for no end. ``budget`` is the most quote currency that a buy may spend, fee included, 0 for no
+    limit. ``reason`` says why the order exists; ``key`` is the caller's own reference and is
+    carried to the fills.
     """
 
     leg: Leg
@@ -112,9 +114,10 @@ class KernelOrder(NamedTuple):
 
 
 class KernelFill(NamedTuple):
-    """One execution. ``fee`` and ``slippage`` are in quote; positive slippage is what the price moved against us.
+    """One execution, its ``fee`` and ``slippage`` in quote; slippage against us is positive.
 
-    ``open_time_ms`` is the open time of the bar in which it happened, ``at_open`` whether at its first price.
+    ``open_time_ms`` is the open time of the bar in which it happened, ``at_open`` whether at its
+    first price.
     """
 
     leg: Leg

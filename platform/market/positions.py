@@ -11,8 +11,9 @@ from market.money import WIDE
 class Position:
     """The signed net quantity of an instrument and what it has earned.
 
-    ``quantity`` is in base units, negative when short; ``average_price`` is the average price of what is open, 0 when flat;
-    ``realized_pnl`` is settled by closing fills and does not include ``fees``, which are shown apart; all amounts in quote.
+    ``quantity`` is in base units, negative when short; ``average_price`` is the average price of
+    what is open, 0 when flat; ``realized_pnl`` is settled by closing fills and does not include
+    ``fees``, which are shown apart; all amounts in quote.
     """
 
     quantity: Decimal
@@ -54,22 +55,24 @@ def apply_fill(
 ) -> Position:
     """Return *position* after an execution of *quantity* base units at *price*.
 
-    ``fee`` is in quote (negative for a rebate); ``fee_in_base`` is taken out of the quantity, as spot venues do with a buy,
-    and is valued at the fill's price. However a fill is split, the position is the same. Raises ValueError for a quantity or
-    price that is not positive.
+    ``fee`` is in quote (negative for a rebate); ``fee_in_base`` is taken out of the quantity, as
+    spot venues do with a buy, and is valued at the fill's price. However a fill is split, the
+    position is the same. Raises ValueError for a quantity or price that is not positive.
     """
     if quantity <= 0 or price <= 0:
         raise ValueError("A fill needs a positive quantity and a positive price.")
     with localcontext(WIDE):
         signed = quantity if side is Side.BUY else -quantity
-        # A fee in base is base given away at this price: the same as trading that much less (a buy) or more (a sell) and
-        # paying its worth in quote.
+        # A fee in base is base given away at this price: the same as trading that much less (a buy)
+        # or more (a sell) and paying its worth in quote.
         delta = signed - fee_in_base
         fees = position.fees + fee + fee_in_base * price
         before = position.quantity
         after = before + delta
         if before * delta >= 0:
-            average = (before * position.average_price + delta * price) / after if after else Decimal(0)
+            average = (
+                (before * position.average_price + delta * price) / after if after else Decimal(0)
+            )
             return Position(after, average, position.realized_pnl, fees)
         closed = delta if abs(delta) <= abs(before) else -before
         realized = position.realized_pnl - closed * (price - position.average_price)

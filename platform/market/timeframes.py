@@ -1,6 +1,7 @@
 """Lengths of candles on the UTC grid.
 
-Instants are integer milliseconds since 1970-01-01T00:00:00Z. Weeks start on Monday 00:00 UTC, months on the first.
+Instants are integer milliseconds since 1970-01-01T00:00:00Z. Weeks start on Monday 00:00 UTC,
+months on the first.
 """
 
 from datetime import UTC, datetime

@@ -31,8 +31,9 @@ SUMMARY: Final = (
 )
 VERSION: Final = "1.0.0"
 
-#: History in front of the first decision, in multiples of the slow period. Of an average's seed (the mean of its first
-#: period) about 1 part in 3,000 is left after it, so that a run that starts earlier gives the same signals.
+#: History in front of the first decision, in multiples of the slow period. Of an average's seed
+#: (the mean of its first period) about 1 part in 3,000 is left after it, so that a run that starts
+#: earlier gives the same signals.
 _WARM_UP_PERIODS: Final = 5
 
 
@@ -52,7 +53,7 @@ class Params(StrategyParams):
         ge=5,
         le=200,
         title="Slow average",
-        description="Length of the slow exponential moving average; must be longer than the fast one.",
+        description="Length of the slow exponential moving average; longer than the fast one.",
         json_schema_extra={"unit": "bars", "affects": "signal"},
     )
     risk_per_trade_percent: float = Field(
@@ -97,7 +98,7 @@ def requirements(params: Params) -> Requirements:
 
 
 def signals(view: MarketView, params: Params) -> Signals:
-    """Return entries and exits: the fast average crossing the slow one, upwards long, downwards short."""
+    """Return where the fast average crosses the slow one: upwards long, downwards short."""
     fast = ema(view.candles.close, params.short_ema_period)
     slow = ema(view.candles.close, params.long_ema_period)
     up, down = cross_up(fast, slow), cross_down(fast, slow)

@@ -16,9 +16,8 @@ def ema(values: NDArray[np.float64], period: int) -> NDArray[np.float64]:
         Bars, at least 2.
 
     Returns
-    -------
-    Shape ``(n,)``; the first ``period - 1`` values are NaN, then the simple mean of the first *period* values, then
-    ``E + 2 / (period + 1) * (X - E)``.
+    ------- Shape ``(n,)``; the first ``period - 1`` values are NaN, then the simple mean of the
+    first *period* values, then ``E + 2 / (period + 1) * (X - E)``.
 
     Notes
     -----

@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 
 def cross_up(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell at which bars *a* crosses above *b*: ``a[i-1] <= b[i-1]`` and ``a[i] > b[i]``.
+    """Tell where *a* crosses above *b*: ``a[i-1] <= b[i-1]`` and ``a[i] > b[i]``.
 
-    Both of shape ``(n,)``. The first bar is never a crossing, nor is a bar where either side is undefined (NaN) at it or
-    before it.
+    Both of shape ``(n,)``. The first bar is never a crossing, nor is a bar where either side is
+    undefined (NaN) at it or before it.
     """
     crossed = np.zeros(len(a), dtype=np.bool_)
     # A comparison with NaN is False, so undefined values never cross.
@@ -17,5 +17,5 @@ def cross_up(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_
 
 
 def cross_down(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell at which bars *a* crosses below *b*: ``a[i-1] >= b[i-1]`` and ``a[i] < b[i]``; see ``cross_up``."""
+    """Tell where *a* crosses below *b*: ``a[i-1] >= b[i-1]`` and ``a[i] < b[i]``."""
     return cross_up(b, a)
