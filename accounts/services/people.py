@@ -1,7 +1,8 @@
 """A person comes into being in one place."""
 
+from datetime import datetime
+
 from django.db import transaction
-from django.utils import timezone
 
 from accounts import events
 from accounts.models import User
@@ -9,7 +10,9 @@ from foundation import audit
 from foundation.events import publish
 
 
-def register_person(*, email: str, password: str | None, person: User | None = None) -> User:
+def register_person(
+    *, email: str, password: str | None, now: datetime, person: User | None = None
+) -> User:
     """Create a person (filling *person* if the accounts library already made an unsaved one) and say so."""
     with transaction.atomic():
         user = person or User()
@@ -22,5 +25,5 @@ def register_person(*, email: str, password: str | None, person: User | None = N
             target=user,
             owner_id=user.pk,
         )
-        publish(events.PERSON_REGISTERED, occurred_at=timezone.now(), owner_id=user.pk)
+        publish(events.PERSON_REGISTERED, occurred_at=now, owner_id=user.pk)
     return user

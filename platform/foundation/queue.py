@@ -1,9 +1,11 @@
 """Sending work to the workers: always after commit, always by a name that exists."""
 
 import logging
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from celery import current_app
+from celery import current_app, shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -11,6 +13,28 @@ logger = logging.getLogger(__name__)
 
 #: What a message may carry: ids and plain values, never an object and never a secret.
 Argument = str | int | float | bool | None | list[int] | list[str]
+
+
+#: On which queue each task travels, filled by :func:`queued_task` and read by :func:`route_task`.
+_routes: dict[str, str] = {}
+
+
+def queued_task(
+    name: str, /, *, queue: str, **options: Any
+) -> Callable[[Callable[..., None]], Any]:
+    """Declare a task by its name and the queue on which it travels; *options* go to Celery."""
+
+    def declare(function: Callable[..., None]) -> Any:
+        _routes[name] = queue
+        return shared_task(name=name, **options)(function)
+
+    return declare
+
+
+def route_task(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
+    """Tell Celery the queue of a task of ours; None leaves a stranger's task to the default queue."""
+    queue = _routes.get(name)
+    return {"queue": queue} if queue else None
 
 
 def enqueue_on_commit(task_name: str, /, **arguments: Argument) -> None:

@@ -1,42 +1,42 @@
 """Delivery of events and housekeeping; each task is one call."""
 
-from celery import shared_task
 from django.utils import timezone
 
 from foundation import events, heartbeats
+from foundation.queue import queued_task
 
 
-@shared_task(name="foundation.deliver_event_on_default", queue="default")
+@queued_task("foundation.deliver_event_on_default", queue="default")
 def deliver_event_on_default(*, event_id: int) -> None:
     """Deliver an event whose subscribers may wait."""
     events.deliver(event_id=event_id, now=timezone.now())
 
 
-@shared_task(name="foundation.deliver_event_on_evaluate", queue="evaluate")
+@queued_task("foundation.deliver_event_on_evaluate", queue="evaluate")
 def deliver_event_on_evaluate(*, event_id: int) -> None:
     """Deliver an event that strategies wait for."""
     events.deliver(event_id=event_id, now=timezone.now())
 
 
-@shared_task(name="foundation.deliver_event_on_orders", queue="orders")
+@queued_task("foundation.deliver_event_on_orders", queue="orders")
 def deliver_event_on_orders(*, event_id: int) -> None:
     """Deliver an event that order handling waits for."""
     events.deliver(event_id=event_id, now=timezone.now())
 
 
-@shared_task(name="foundation.deliver_event_on_control", queue="control")
+@queued_task("foundation.deliver_event_on_control", queue="control")
 def deliver_event_on_control(*, event_id: int) -> None:
     """Deliver an event that must act at once."""
     events.deliver(event_id=event_id, now=timezone.now())
 
 
-@shared_task(name="foundation.redeliver_events", queue="default")
+@queued_task("foundation.redeliver_events", queue="default")
 def redeliver_events() -> None:
     """Send again the events that nobody confirmed."""
     events.redeliver_due(now=timezone.now())
 
 
-@shared_task(name="foundation.beat", queue="default")
+@queued_task("foundation.beat", queue="default")
 def beat() -> None:
     """Say that beat and the default worker are alive."""
     heartbeats.record(process="beat", now=timezone.now())

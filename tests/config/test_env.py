@@ -1,0 +1,124 @@
+"""A process with a wrong environment refuses to start, and says everything that is wrong at once."""
+
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.env import EX_CONFIG, read_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = base64.b64encode(bytes(range(32))).decode()
+GOOD = {
+    "APP_ENV": "local",
+    "SECRET_KEY": "s" * 60,
+    "JWT_SECRET_KEY": "j" * 60,
+    "INSTALLATION_SALT": "i" * 60,
+    "API_ENCRYPTION_PUBLIC_KEY": KEY,
+    "FIELD_ENCRYPTION_KEY": f"2:{KEY}",
+    "DATABASE_URL": "postgres://user:hunter2@127.0.0.1:5432/name",
+    "REDIS_URL": "redis://:hunter2@127.0.0.1:6379/0",
+}
+PRODUCTION = {
+    **GOOD,
+    "APP_ENV": "production",
+    "SITE_URL": "https://example.org",
+    "ALLOWED_HOSTS": "example.org",
+}
+
+
+def test_a_complete_environment_has_no_problems():
+    environment, problems = read_environment(GOOD)
+
+    assert problems == ()
+    assert environment.allowed_hosts == ("localhost", "127.0.0.1", "[::1]")
+    assert environment.log_format == "console"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"APP_ENV": "staging"}, "APP_ENV: expected one of local, test, production"),
+        ({"DEBUG": "maybe"}, "DEBUG: expected true or false, got 'maybe'"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY: must be at least 50 random characters (got 5)"),
+        ({"JWT_SECRET_KEY": "s" * 60}, "must differ from one another"),
+        (
+            {"API_ENCRYPTION_PUBLIC_KEY": "bm90IDMy"},
+            "API_ENCRYPTION_PUBLIC_KEY: each key must be 32 bytes",
+        ),
+        ({"API_ENCRYPTION_KEY": "1:???"}, "API_ENCRYPTION_KEY: each key must be 32 bytes"),
+        ({"DATABASE_URL": "mysql://user:hunter2@host/name"}, "DATABASE_URL: expected an address"),
+        ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL: expected an address"),
+        ({"TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES: expected a number from 0 to 10"),
+        ({"TRUSTED_PROXIES": "many"}, "TRUSTED_PROXIES: expected a number from 0 to 10"),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL: expected one of"),
+        ({"APP_HORIZON_SCALE": "nan"}, "APP_HORIZON_SCALE: expected a number"),
+        ({"APP_EVN": "local"}, "APP_EVN: unknown; did you mean APP_ENV?"),
+        ({"JWT_SECRT_KEY": "x"}, "JWT_SECRT_KEY: unknown; did you mean JWT_SECRET_KEY?"),
+        ({"SECRET_KEY_FILE": "/nonexistent/key"}, "SECRET_KEY_FILE: cannot read /nonexistent/key"),
+    ],
+)
+def test_each_problem_is_named(change, expected):
+    _, problems = read_environment({**GOOD, **change})
+
+    assert any(expected in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"DEBUG": "true"}, "DEBUG: must be off when APP_ENV=production"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS: '*' is refused"),
+        ({"SITE_URL": "http://example.org"}, "SITE_URL: must start with https://"),
+    ],
+)
+def test_production_refuses_what_a_laptop_may_have(change, expected):
+    assert read_environment(PRODUCTION)[1] == ()
+
+    _, problems = read_environment({**PRODUCTION, **change})
+
+    assert any(expected in problem for problem in problems)
+
+
+def test_all_problems_are_reported_together_and_no_secret_is_printed():
+    _, problems = read_environment(
+        {"DATABASE_URL": "mysql://user:hunter2@host/name", "SECRET_KEY": "hunter2"}
+    )
+
+    assert len(problems) >= 7
+    assert "hunter2" not in " ".join(problems)
+
+
+def test_a_value_may_come_from_a_file_and_loses_its_newline(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("f" * 60 + "\n")
+    source = {name: value for name, value in GOOD.items() if name != "SECRET_KEY"}
+
+    environment, problems = read_environment({**source, "SECRET_KEY_FILE": str(path)})
+
+    assert problems == ()
+    assert environment.secret_key == "f" * 60
+
+
+def test_a_process_with_a_wrong_environment_exits_with_78():
+    result = subprocess.run(
+        [sys.executable, "-c", "import config.settings.local"],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
+            "DEBUG": "maybe",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+
+    assert result.returncode == EX_CONFIG
+    assert "error: invalid_environment" in result.stderr
+    assert "DEBUG: expected true or false" in result.stderr
+    assert "DATABASE_URL: is required" in result.stderr
+    assert "Traceback" not in result.stderr
