@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 LEADER_LOCK = 7_100_001
 
 
-class LeaderScheduler(DatabaseScheduler):
+class LeaderScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library ships no types
     """The database scheduler, silent unless it leads.
 
     The lock belongs to the database session: when the leader dies, PostgreSQL releases it and the other beat leads.
