@@ -1,0 +1,84 @@
+"""A strategy's parameters for people: what its JSON Schema says, flattened to plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+ParameterKind = Literal["integer", "number", "boolean", "choice", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """One parameter: how it is called, what it may be and what it changes.
+
+    ``affects_signal`` tells whether another value makes other signals; otherwise it changes only
+    rules and sizing. Bounds only describe: the registry decides what is accepted.
+    """
+
+    name: str
+    title: str
+    help: str
+    kind: ParameterKind
+    default: Any  # whatever the strategy's own field declares
+    minimum: float | None
+    maximum: float | None
+    step: float | None
+    unit: str
+    choices: tuple[str, ...]
+    affects_signal: bool
+
+    @property
+    def bounds(self) -> str:
+        """The allowed values in a few characters: ``2 to 100``; empty if anything goes."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.minimum is not None and self.maximum is not None:
+            return f"{self.minimum:g} to {self.maximum:g}"
+        if self.minimum is not None:
+            return f"at least {self.minimum:g}"
+        return f"at most {self.maximum:g}" if self.maximum is not None else ""
+
+
+def describe(schema: Mapping[str, Any]) -> Sequence[ParameterInfo]:
+    """Return the parameters of a JSON Schema as pydantic writes it, in their declared order."""
+    definitions = schema.get("$defs", {})
+    return tuple(
+        _describe_one(name, _resolved(declared, definitions))
+        for name, declared in schema.get("properties", {}).items()
+    )
+
+
+def _describe_one(name: str, declared: Mapping[str, Any]) -> ParameterInfo:
+    choices = tuple(str(choice) for choice in declared.get("enum", ()))
+    return ParameterInfo(
+        name=name,
+        title=declared.get("title", name),
+        help=declared.get("description", ""),
+        kind=_kind(declared, has_choices=bool(choices)),
+        default=declared.get("default"),
+        minimum=declared.get("minimum", declared.get("exclusiveMinimum")),
+        maximum=declared.get("maximum", declared.get("exclusiveMaximum")),
+        step=declared.get("step"),
+        unit=declared.get("unit", ""),
+        choices=choices,
+        affects_signal=declared.get("affects") == "signal",
+    )
+
+
+def _kind(declared: Mapping[str, Any], *, has_choices: bool) -> ParameterKind:
+    if has_choices:
+        return "choice"
+    kinds: dict[str, ParameterKind] = {
+        "integer": "integer",
+        "number": "number",
+        "boolean": "boolean",
+    }
+    return kinds.get(declared.get("type", ""), "text")
+
+
+def _resolved(declared: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return *declared* with the definition that it refers to, which its own words override."""
+    reference = declared.get("$ref", "")
+    if not reference.startswith("#/$defs/"):
+        return declared
+    return {**definitions.get(reference.removeprefix("#/$defs/"), {}), **declared}
