@@ -102,7 +102,7 @@ def _start_servers(missing: set[str], stack: ExitStack) -> None:
     programs = choose_folders(_CHECKOUT, user).server_data
     watchdog = stack.enter_context(Watchdog())
     home = make_temporary_folder("tests", user)
-    watchdog.remove_folder(home)
+    watchdog.remove(home)
     prepared: dict[str, PreparedServer] = {}
     if "DATABASE_URL" in missing:
         prepared["DATABASE_URL"] = prepare_postgres(

@@ -148,6 +148,8 @@ class Application:
         return {
             "PYTHONPATH": os.pathsep.join((str(self.checkout), str(self.checkout / "platform"))),
             "PYTHONUNBUFFERED": "1",
+            # Said once by us instead of eight lines by each worker.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         }
 
     def _python(self, *arguments: str) -> tuple[str, ...]:

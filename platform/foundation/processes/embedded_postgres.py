@@ -87,7 +87,7 @@ def prepare_postgres(
         )
 
     sockets = make_temporary_folder("sql", user)
-    watchdog.remove_folder(sockets)
+    watchdog.remove(sockets)
     settings = (*profile.settings, f"unix_socket_directories={sockets}")
     spec = ProcessSpec(
         name="postgres",

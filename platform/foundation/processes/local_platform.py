@@ -28,7 +28,7 @@ from foundation.processes.spawning import ProcessSpec, Watchdog
 from foundation.processes.static_files import static_fingerprint
 from foundation.processes.supervisor import Supervisor
 
-_SIMULATOR_PORT: Final = 8090
+_SIMULATOR_PORT: Final = 8900
 _SERVER_TIMEOUT_S: Final = 40.0
 _PAGE_TIMEOUT_S: Final = 90.0
 _HOPELESS_AFTER: Final = 3
@@ -56,12 +56,11 @@ def run_platform(checkout: Path, wishes: Wishes) -> None:
     user = choose_server_user(checkout) if embeds else None
     folders = choose_folders(checkout, user)
     lock = InstanceLock(folders.state / "up.lock").acquire()
-    environment_file = folders.state / _RUNNING_ENVIRONMENT
     try:
         require_free(wishes.port)
         with Watchdog(keep_open=(lock.descriptor,)) as watchdog:
             console = Console()
-            for note in folders.notes:
+            for note in (*folders.notes, *_notes_on_rights(user)):
                 console.say(note)
             supervisor = Supervisor(console, watchdog)
             try:
@@ -70,7 +69,6 @@ def run_platform(checkout: Path, wishes: Wishes) -> None:
             finally:
                 supervisor.stop()
     finally:
-        environment_file.unlink(missing_ok=True)
         lock.release()
 
 
@@ -82,6 +80,13 @@ def running_environment(checkout: Path) -> dict[str, str]:
         if path.is_file() and path.stat().st_uid == os.geteuid():
             return read_variables(path)
     return {}
+
+
+def _notes_on_rights(user: ServerUser | None) -> tuple[str, ...]:
+    if os.geteuid() != 0:
+        return ()
+    servers = "" if user is None else f" PostgreSQL and Valkey run as '{user.name}'."
+    return (f"Running as root; an ordinary user is enough.{servers}",)
 
 
 def _is_given(name: str) -> bool:
@@ -119,7 +124,9 @@ class _Start:
                 }
             ),
         )
-        write_variables(self.folders.state / _RUNNING_ENVIRONMENT, application.shared_variables())
+        running = self.folders.state / _RUNNING_ENVIRONMENT
+        self.watchdog.remove(running)
+        write_variables(running, application.shared_variables())
         processes = [application.web(self.wishes.port), *application.workers(), application.beat()]
         if not _is_given("SIMULATOR_URL"):
             processes.append(application.simulator(simulator_port))
@@ -144,6 +151,10 @@ class _Start:
             for note in server.notes:
                 self.console.say(note)
             self.supervisor.add(server.spec)
+        if prepared:
+            self.console.say(
+                "Starting " + " and ".join(server.spec.name for server in prepared) + "."
+            )
         for server in prepared:
             self._await_server(server)
         return addresses
@@ -162,11 +173,13 @@ class _Start:
         self, application: Application, processes: list[ProcessSpec], health_url: str
     ) -> None:
         web, *others = processes
+        self.console.say("Bringing the database and the static files up to date.")
         for step in self._steps(application):
             if not self.supervisor.must_stop:
                 step()
         if self.supervisor.must_stop:
             return
+        self.console.say(f"Starting {len(processes)} processes, the pages first.")
         # The page first: the workers' imports would only slow it down.
         self.supervisor.add(web)
         answered = self.supervisor.wait_until(
@@ -179,6 +192,7 @@ class _Start:
         for spec in others:
             self.supervisor.add(spec)
         if self.wishes.demo:
+            self.console.say("Looking after the demo data.")
             self.supervisor.run_once(application.command("seed_demo", needs=("DEMO_PASSWORD",)))
 
     def _steps(self, application: Application) -> tuple[Callable[[], None], ...]:

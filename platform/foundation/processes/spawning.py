@@ -57,7 +57,7 @@ class ProcessSpec:
 
 
 class Watchdog:
-    """A process that stops the watched groups and removes the given folders when this one ends.
+    """A process that stops the watched groups and removes the given paths when this one ends.
 
     Use it as a context manager. Leaving the block waits until the watchdog has cleaned up.
     """
@@ -82,9 +82,9 @@ class Watchdog:
         """Leave *pid* alone: it has ended, and its number may come to mean another process."""
         self._say(f"forget {pid}")
 
-    def remove_folder(self, folder: Path) -> None:
-        """Remove *folder* in the end."""
-        self._say(f"remove {folder}")
+    def remove(self, path: Path) -> None:
+        """Remove *path*, a folder or a file, in the end."""
+        self._say(f"remove {path}")
 
     def close(self) -> None:
         """Let the watchdog do its work, and wait for it."""

@@ -5,7 +5,7 @@ supervisor dies. It runs as a plain script and imports nothing of ours, so that 
 
     watch PID SIGNAL GRACE_S    at the end, send SIGNAL to PID and kill its process group after GRACE_S
     forget PID                  PID has been reaped
-    remove PATH                 at the end, remove this folder
+    remove PATH                 at the end, remove this folder or file
 """
 
 import contextlib
@@ -21,7 +21,7 @@ def main() -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(ignored, signal.SIG_IGN)
     watched: dict[int, tuple[int, float]] = {}
-    folders: list[str] = []
+    leftovers: list[str] = []
     for line in sys.stdin:
         order, _, rest = line.rstrip("\n").partition(" ")
         if order == "watch":
@@ -30,10 +30,12 @@ def main() -> None:
         elif order == "forget":
             watched.pop(int(rest), None)
         elif order == "remove":
-            folders.append(rest)
+            leftovers.append(rest)
     _stop(watched)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    for path in leftovers:
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # noqa: PTH108 (quick to import)
 
 
 def is_running(pid: int) -> bool:
