@@ -13,6 +13,7 @@ from market.candles import Candles
 from market.costs import Costs
 from market.enums import Direction, ExitReason, InstrumentKind
 from market.matching import Bar, match
+from market.orders import KernelFill
 from market.timeframes import HOUR_MS, Timeframe
 from strategies.causality import generated_candles
 from strategies.decide import after_match, decide
@@ -40,7 +41,9 @@ def shipped(symbol, timeframe):
     """Return candles that come with the platform."""
     with (SHIPPED / symbol / f"{timeframe}.csv").open() as lines:
         rows = list(csv.reader(lines))[1:]
-    return Candles.from_rows([(int(row[0]), *map(float, row[1:6])) for row in rows])
+    values = np.array([row[1:6] for row in rows], dtype=np.float64)
+    times = np.array([row[0] for row in rows], dtype=np.int64)
+    return Candles(times, *(np.ascontiguousarray(column) for column in values.T))
 
 
 def run_ema(candles, kind, costs=COSTS, capital=10_000.0, **params):
@@ -132,7 +135,8 @@ class TestPromises:
         whole = run_ema(candles, InstrumentKind.LINEAR_SWAP)
         signals = EMA.signals(MarketView(candles, Timeframe.H1), params)
 
-        stored, fills = PositionState.fresh(10_000.0).to_json(), []
+        stored = PositionState.fresh(10_000.0).to_json()
+        fills: list[KernelFill] = []
         for index, row in enumerate(candles.rows()):
             bar, state = Bar(*row), PositionState.from_json(stored)
             matched = match(state.working, bar, COSTS)
@@ -186,7 +190,7 @@ def flat_signals(count, **bars):
 
 
 def candles_of(*bars):
-    return Candles.from_rows([(i * HOUR_MS, *map(float, bar), 1.0) for i, bar in enumerate(bars)])
+    return Candles.from_rows([(i * HOUR_MS, *bar, 1.0) for i, bar in enumerate(bars)])
 
 
 class TestTrades:
@@ -257,7 +261,7 @@ class TestTrades:
 
     def test_progress_is_told_and_a_stop_is_obeyed(self):
         candles = candles_of(*[(100, 100, 100, 100)] * 300)
-        told = []
+        told: list[float] = []
 
         self.simulate(candles, flat_signals(300), progress=told.append)
 

@@ -1,5 +1,7 @@
 """The order state machine, cell by cell."""
 
+from typing import cast
+
 import pytest
 
 from market.enums import OrderStatus
@@ -46,4 +48,4 @@ def test_working_and_terminal_leave_out_only_what_a_person_must_look_at():
 
 
 def test_a_status_read_from_a_row_as_plain_text_works_too():
-    assert advance("SUBMITTING", "ACCEPTED") == S.ACCEPTED
+    assert advance(cast("OrderStatus", "SUBMITTING"), cast("OrderStatus", "ACCEPTED")) == S.ACCEPTED

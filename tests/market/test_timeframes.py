@@ -11,8 +11,8 @@ from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 INSTANTS = st.integers(min_value=0, max_value=4_102_444_800_000)
 
 
-def ms(*parts):
-    return to_milliseconds(datetime(*parts, tzinfo=UTC))
+def ms(year, month, day, hour=0, minute=0, second=0):
+    return to_milliseconds(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def check(definition):
 
 
 def strategy_that_says(enter_long):
-    """Return a strategy with a warm-up of 50 bars that goes long where *enter_long(close)* tells."""
+    """Return a strategy, warm after 50 bars, that goes long where *enter_long(close)* tells."""
 
     def signals(view, _params):
         said = enter_long(view.candles.close)

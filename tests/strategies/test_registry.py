@@ -80,7 +80,7 @@ class TestCatalogue:
             definition_of(copy_of(ema_crossover, SLUG="No Good"))
 
     def test_a_parameter_must_say_what_it_affects(self):
-        class Vague(EMA.params):
+        class Vague(ema_crossover.Params):
             extra: int = 1
 
         with pytest.raises(ValueError, match="extra does not say"):
@@ -120,11 +120,14 @@ class TestValidateParams:
             validate_params(EMA, {"short_ema_period": 30})
 
     def test_a_whole_number_is_a_number(self):
-        assert validate_params(EMA, {"stop_loss_percent": 3}).stop_loss_percent == 3.0
+        params = validate_params(EMA, {"stop_loss_percent": 3})
+
+        assert params.model_dump()["stop_loss_percent"] == 3.0
 
     def test_text_is_read_where_text_is_all_there_is(self):
         params = params_from_text(EMA, {"short_ema_period": " 12 ", "stop_loss_percent": "2.5"})
 
+        assert isinstance(params, ema_crossover.Params)
         assert (params.short_ema_period, params.stop_loss_percent) == (12, 2.5)
 
     @pytest.mark.parametrize(
