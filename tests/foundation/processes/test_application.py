@@ -31,7 +31,9 @@ def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Application:
 
 
 class TestApplication:
-    def test_only_the_workers_that_call_venues_get_the_private_key(self, application: Application):
+    def test_only_the_workers_that_call_venues_get_the_private_key(
+        self, application: Application
+    ) -> None:
         processes = (
             application.web(8000),
             *application.workers(),
@@ -49,7 +51,7 @@ class TestApplication:
 
     def test_the_simulator_gets_none_of_our_secrets_but_its_own(
         self, application: Application, monkeypatch: pytest.MonkeyPatch
-    ):
+    ) -> None:
         for name in generate_secrets():
             monkeypatch.delenv(name, raising=False)
 
@@ -59,7 +61,9 @@ class TestApplication:
 
         assert given == {"SIMULATOR_ADMIN_TOKEN"}
 
-    def test_only_a_command_that_needs_it_gets_the_demo_password(self, application: Application):
+    def test_only_a_command_that_needs_it_gets_the_demo_password(
+        self, application: Application
+    ) -> None:
         seed = application.command("seed_demo", needs=("DEMO_PASSWORD",))
 
         assert "DEMO_PASSWORD" in (seed.environment or {})
@@ -67,7 +71,7 @@ class TestApplication:
 
 
 class TestSecrets:
-    def test_they_are_made_once_and_only_their_owner_can_read_them(self, tmp_path: Path):
+    def test_they_are_made_once_and_only_their_owner_can_read_them(self, tmp_path: Path) -> None:
         path = tmp_path / "secrets.env"
 
         first = load_or_create_secrets(path)
@@ -77,7 +81,7 @@ class TestSecrets:
         assert path.stat().st_mode & 0o777 == 0o600
         assert len(set(first.values())) == len(first)
 
-    def test_the_public_key_belongs_to_the_private_one(self, tmp_path: Path):
+    def test_the_public_key_belongs_to_the_private_one(self, tmp_path: Path) -> None:
         path = tmp_path / "secrets.env"
         private = generate_secrets()["API_ENCRYPTION_KEY"]
         write_variables(path, {"API_ENCRYPTION_KEY": private})
@@ -91,7 +95,7 @@ class TestSecrets:
             == key.public_key().public_bytes_raw()
         )
 
-    def test_a_value_may_contain_any_sign_but_a_line_break(self, tmp_path: Path):
+    def test_a_value_may_contain_any_sign_but_a_line_break(self, tmp_path: Path) -> None:
         path = tmp_path / "some.env"
 
         write_variables(path, {"URL": "postgres://u@/d?host=/tmp/x", "KEY": "abc=="})
@@ -100,7 +104,7 @@ class TestSecrets:
 
 
 class TestBesideARunningPlatform:
-    def test_commands_find_its_addresses_while_it_runs(self, tmp_path: Path):
+    def test_commands_find_its_addresses_while_it_runs(self, tmp_path: Path) -> None:
         (tmp_path / ".local").mkdir()
         write_variables(
             tmp_path / ".local" / "environment.env", {"DATABASE_URL": "postgres://here"}
@@ -108,12 +112,12 @@ class TestBesideARunningPlatform:
 
         assert running_environment(tmp_path) == {"DATABASE_URL": "postgres://here"}
 
-    def test_they_find_nothing_when_none_runs(self, tmp_path: Path):
+    def test_they_find_nothing_when_none_runs(self, tmp_path: Path) -> None:
         assert running_environment(tmp_path) == {}
 
 
 class TestPorts:
-    def test_a_port_in_use_is_refused_with_its_code_and_another_is_proposed(self):
+    def test_a_port_in_use_is_refused_with_its_code_and_another_is_proposed(self) -> None:
         with socket.create_server((LOOPBACK, 0)) as server:
             port = server.getsockname()[1]
 
@@ -124,19 +128,19 @@ class TestPorts:
         assert caught.value.exit_status == 69
         assert other != port
 
-    def test_a_free_port_is_accepted(self):
+    def test_a_free_port_is_accepted(self) -> None:
         require_free(free_port())
 
     @pytest.mark.parametrize("text", ["", "-1", "0", "65536", "http", "8e3"])
-    def test_the_command_refuses_what_is_no_port(self, text: str):
+    def test_the_command_refuses_what_is_no_port(self, text: str) -> None:
         with pytest.raises(ArgumentTypeError, match="expected a port"):
             _port(text)
 
-    def test_the_command_runs_without_any_settings(self):
+    def test_the_command_runs_without_any_settings(self) -> None:
         assert list(Command.requires_system_checks) == []
 
 
-def test_the_fingerprint_of_static_files_changes_with_them(tmp_path: Path):
+def test_the_fingerprint_of_static_files_changes_with_them(tmp_path: Path) -> None:
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements" / "base.txt").touch()
     (tmp_path / "static").mkdir()

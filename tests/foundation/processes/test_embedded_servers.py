@@ -23,7 +23,7 @@ from foundation.processes.spawning import Watchdog
 class TestPostgres:
     def test_it_answers_at_its_address_as_a_utf8_database_in_utc(
         self, home: Path, server_user: ServerUser | None, watchdog: Watchdog
-    ):
+    ) -> None:
         server = start(
             self.prepare(home, server_user, watchdog), watchdog, output=subprocess.DEVNULL
         )
@@ -41,7 +41,7 @@ class TestPostgres:
 
     def test_it_keeps_its_data_over_a_stop_and_a_stale_pid_file(
         self, home: Path, server_user: ServerUser | None, watchdog: Watchdog
-    ):
+    ) -> None:
         server = start(
             self.prepare(home, server_user, watchdog), watchdog, output=subprocess.DEVNULL
         )
@@ -66,7 +66,7 @@ class TestPostgres:
         server_user: ServerUser | None,
         watchdog: Watchdog,
         monkeypatch: pytest.MonkeyPatch,
-    ):
+    ) -> None:
         monkeypatch.setattr("foundation.processes.embedded_postgres._ORPHAN_GRACE_S", 0.2)
         server = start(
             self.prepare(home, server_user, watchdog), watchdog, output=subprocess.DEVNULL
@@ -78,7 +78,7 @@ class TestPostgres:
 
     def test_an_interrupted_creation_is_done_again(
         self, home: Path, server_user: ServerUser | None, watchdog: Watchdog
-    ):
+    ) -> None:
         (home / "postgres" / "base").mkdir(parents=True)
         (home / "postgres" / "half-written").touch()
 
@@ -97,7 +97,7 @@ class TestPostgres:
 class TestValkey:
     def test_it_refuses_a_wrong_password_and_never_evicts(
         self, home: Path, server_user: ServerUser | None, watchdog: Watchdog
-    ):
+    ) -> None:
         server = start(prepare_valkey(home, user=server_user), watchdog, output=subprocess.DEVNULL)
 
         with Redis.from_url(server.url) as client:
@@ -113,7 +113,7 @@ class TestValkey:
 
     def test_queued_work_survives_a_kill(
         self, home: Path, server_user: ServerUser | None, watchdog: Watchdog
-    ):
+    ) -> None:
         prepared = prepare_valkey(home, user=server_user)
         server = start(prepared, watchdog, output=subprocess.DEVNULL)
         with Redis.from_url(server.url) as client:
@@ -131,7 +131,7 @@ class TestValkey:
 
     def test_its_password_is_in_no_argument_and_in_a_private_file(
         self, home: Path, server_user: ServerUser | None
-    ):
+    ) -> None:
         prepared = prepare_valkey(home, user=server_user)
 
         password = prepared.url.partition("://:")[2].partition("@")[0]
@@ -142,7 +142,7 @@ class TestValkey:
 
 def test_the_socket_has_a_short_path_although_the_folder_for_temporary_files_is_deep(
     tmp_path: Path, server_user: ServerUser | None, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     deep = tmp_path / ("d" * 120)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
@@ -155,7 +155,7 @@ def test_the_socket_has_a_short_path_although_the_folder_for_temporary_files_is_
 
 def test_a_server_that_does_not_start_says_so(
     home: Path, watchdog: Watchdog, server_user: ServerUser | None
-):
+) -> None:
     prepared = prepare_valkey(home, user=server_user)
     (home / "valkey" / "valkey.conf").write_text("no-such-setting yes\n")
 

@@ -10,14 +10,16 @@ from foundation.processes.folders import choose_folders, reachable_program, stat
 from foundation.processes.server_user import ServerUser, can_enter
 
 
-def test_normally_everything_is_in_the_checkout(tmp_path: Path):
+def test_normally_everything_is_in_the_checkout(tmp_path: Path) -> None:
     folders = choose_folders(tmp_path, None)
 
     assert folders.state == folders.server_data == tmp_path / ".local"
     assert folders.notes == ()
 
 
-def test_a_closed_checkout_sends_the_data_elsewhere_and_says_so(tmp_path: Path, myself: ServerUser):
+def test_a_closed_checkout_sends_the_data_elsewhere_and_says_so(
+    tmp_path: Path, myself: ServerUser
+) -> None:
     checkout = tmp_path / "closed"
     checkout.mkdir()
     stranger = ServerUser(uid=myself.uid + 1, gid=myself.gid + 1, name="stranger")
@@ -30,7 +32,7 @@ def test_a_closed_checkout_sends_the_data_elsewhere_and_says_so(tmp_path: Path, 
 
 def test_a_path_too_deep_for_postgresql_sends_the_data_elsewhere_and_says_so(
     tmp_path: Path, myself: ServerUser
-):
+) -> None:
     checkout = tmp_path.joinpath(*["d" * 200] * 4)
     checkout.mkdir(parents=True)
 
@@ -46,7 +48,9 @@ def test_a_path_too_deep_for_postgresql_sends_the_data_elsewhere_and_says_so(
     assert str(folders.server_data) in folders.notes[0]
 
 
-def test_a_folder_elsewhere_that_others_can_read_is_refused(tmp_path: Path, myself: ServerUser):
+def test_a_folder_elsewhere_that_others_can_read_is_refused(
+    tmp_path: Path, myself: ServerUser
+) -> None:
     checkout = tmp_path.joinpath(*["d" * 200] * 4)
     checkout.mkdir(parents=True)
     planted = choose_folders(checkout, myself).server_data
@@ -57,7 +61,7 @@ def test_a_folder_elsewhere_that_others_can_read_is_refused(tmp_path: Path, myse
     planted.rmdir()
 
 
-def test_a_checkout_that_cannot_be_written_keeps_its_state_elsewhere(tmp_path: Path):
+def test_a_checkout_that_cannot_be_written_keeps_its_state_elsewhere(tmp_path: Path) -> None:
     (tmp_path / ".local").write_text("a file where the folder should be")
 
     folders = choose_folders(tmp_path, None)
@@ -69,7 +73,7 @@ def test_a_checkout_that_cannot_be_written_keeps_its_state_elsewhere(tmp_path: P
 
 def test_programs_that_the_server_user_cannot_reach_are_copied_once(
     tmp_path: Path, myself: ServerUser
-):
+) -> None:
     wheel, home = tmp_path / "wheel", tmp_path / "home"
     (wheel / "bin").mkdir(parents=True)
     (wheel / "lib").mkdir()

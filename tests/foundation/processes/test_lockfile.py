@@ -11,7 +11,7 @@ from foundation.processes.errors import AlreadyRunningError
 from foundation.processes.lockfile import InstanceLock
 
 
-def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path: Path):
+def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "up.lock"
     first = InstanceLock(path).acquire()
 
@@ -23,7 +23,7 @@ def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path: Path):
     assert caught.value.exit_status == 75
 
 
-def test_a_released_lock_can_be_taken_again(tmp_path: Path):
+def test_a_released_lock_can_be_taken_again(tmp_path: Path) -> None:
     path = tmp_path / "up.lock"
     InstanceLock(path).acquire().release()
 
@@ -32,7 +32,7 @@ def test_a_released_lock_can_be_taken_again(tmp_path: Path):
     assert path.read_text() == f"{os.getpid()}\n"
 
 
-def test_a_new_start_waits_for_the_watchdog_of_a_killed_holder(tmp_path: Path):
+def test_a_new_start_waits_for_the_watchdog_of_a_killed_holder(tmp_path: Path) -> None:
     path = tmp_path / "up.lock"
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()

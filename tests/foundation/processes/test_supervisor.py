@@ -60,7 +60,7 @@ def eventually(is_so: Callable[[], bool], *, within_s: float = 10.0) -> bool:
 
 def test_a_process_that_dies_is_started_again_and_said_so(
     supervised: subprocess.Popen[bytes], folder: Path
-):
+) -> None:
     first = pid_of(folder, "parent")
     orphan = pid_of(folder, "parent-child")
 
@@ -77,7 +77,7 @@ def test_a_process_that_dies_is_started_again_and_said_so(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_signal_ends_everything_in_order_within_ten_seconds(
     supervised: subprocess.Popen[bytes], folder: Path, number: signal.Signals
-):
+) -> None:
     pids = [pid_of(folder, name) for name in NAMES]
     begun = time.monotonic()
 
@@ -96,7 +96,7 @@ def test_a_stop_signal_ends_everything_in_order_within_ten_seconds(
 
 def test_a_kill_of_the_supervisor_leaves_no_process_and_no_file(
     supervised: subprocess.Popen[bytes], folder: Path
-):
+) -> None:
     pids = [pid_of(folder, name) for name in NAMES]
 
     supervised.kill()
@@ -106,7 +106,7 @@ def test_a_kill_of_the_supervisor_leaves_no_process_and_no_file(
     assert eventually(lambda: not (folder / "temporary").exists(), within_s=5)
 
 
-def test_the_console_prints_whole_lines_with_the_name_of_their_process():
+def test_the_console_prints_whole_lines_with_the_name_of_their_process() -> None:
     stream = io.StringIO()
     console = Console(stream, environment={})
 
@@ -132,7 +132,7 @@ class _Terminal(io.StringIO):
 @pytest.mark.parametrize(("environment", "has_color"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_a_terminal_gets_color_unless_it_asks_for_none(
     environment: dict[str, str], has_color: bool
-):
+) -> None:
     terminal = _Terminal()
 
     Console(terminal, environment=environment).line("web", "hello")
