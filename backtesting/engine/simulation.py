@@ -54,10 +54,7 @@ def simulate(
         Called about a hundred times, with the fraction done, and to ask whether to raise
         SimulationStopped.
     """
-    if len(candles) != len(signals):
-        raise ValueError(f"{len(candles)} bars need as many signals, not {len(signals)}.")
-    if not capital > 0:
-        raise ValueError(f"The capital must be more than 0, not {capital}.")
+    _check(candles, signals, capital)
     count = len(candles)
     stride = max(count // _REPORTS, 1)
     state = PositionState.fresh(capital)
@@ -71,13 +68,11 @@ def simulate(
     for index, (bar, signal) in enumerate(zip(bars, signals.rows(), strict=True)):
         if index % stride == 0:
             _report(index / count, progress, should_stop)
-        new_fills: tuple[KernelFill, ...] = ()
+        matched = match(state.working, bar, costs)
         if state.working:
-            matched = match(state.working, bar, costs)
             state = after_match(state, matched, costs)
-            new_fills = matched.fills
-            fills.extend(new_fills)
-        trips.pass_bar(index, bar, new_fills)
+            fills.extend(matched.fills)
+        trips.pass_bar(index, bar, matched.fills)
         early = ReasonCode.WARMING_UP if bar.open_time < trade_from_ms else None
         decision = decide(state, signal, bar, rules, costs, no_entry=early)
         state = decision.state
@@ -105,6 +100,13 @@ def data_fingerprint(candles: Candles) -> str:
         little = column.dtype.newbyteorder("<")
         digest.update(np.ascontiguousarray(column, dtype=little).tobytes())
     return digest.hexdigest()
+
+
+def _check(candles: Candles, signals: Signals, capital: float) -> None:
+    if len(candles) != len(signals):
+        raise ValueError(f"{len(candles)} bars need as many signals, not {len(signals)}.")
+    if not capital > 0:
+        raise ValueError(f"The capital must be more than 0, not {capital}.")
 
 
 def _report(
