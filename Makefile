@@ -24,7 +24,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed-embedded ## Start the whole platform here (PORT=8000, ARGS=--no-demo)
-	@exec $(PY) manage.py up --port $(PORT) $(ARGS)
+	@exec $(PY) manage.py up --follow-parent --port $(PORT) $(ARGS)
 
 test: $(VENV)/.installed-test ## Run the whole test suite (WORKERS=2, ARGS="tests/market -k matching")
 	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)

@@ -24,7 +24,7 @@ from foundation.processes.local_secrets import (
 from foundation.processes.lockfile import InstanceLock
 from foundation.processes.ports import LOOPBACK, free_port, require_free
 from foundation.processes.server_user import ServerUser, choose_server_user
-from foundation.processes.spawning import ProcessSpec, Watchdog
+from foundation.processes.spawning import ProcessSpec, Watchdog, follow_parent
 from foundation.processes.static_files import static_fingerprint
 from foundation.processes.supervisor import Supervisor
 
@@ -41,6 +41,7 @@ class Wishes:
 
     port: int
     demo: bool
+    follows_parent: bool
 
 
 def run_platform(checkout: Path, wishes: Wishes) -> None:
@@ -52,6 +53,8 @@ def run_platform(checkout: Path, wishes: Wishes) -> None:
         With a code and an exit status; whatever was started until then has been stopped.
     """
     begun = time.monotonic()
+    if wishes.follows_parent:
+        follow_parent()
     embeds = not (_is_given("DATABASE_URL") and _is_given("REDIS_URL"))
     user = choose_server_user(checkout) if embeds else None
     folders = choose_folders(checkout, user)

@@ -133,6 +133,12 @@ def spawn(
     return process
 
 
+def follow_parent() -> None:
+    """Have the kernel send us SIGTERM when the process that started us ends, however it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+
+
 def sweep_group(pid: int) -> None:
     """Kill what is left of the process group that *pid* led."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

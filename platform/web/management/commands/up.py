@@ -22,11 +22,17 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("--port", type=_port, default=8000, help="of the pages (default: 8000)")
         parser.add_argument("--no-demo", action="store_true", help="leave the database as it is")
+        parser.add_argument(
+            "--follow-parent",
+            action="store_true",
+            help="stop when the process that started this ends",
+        )
 
-    def handle(self, *, port: int, no_demo: bool, **_: object) -> None:
+    def handle(self, *, port: int, no_demo: bool, follow_parent: bool, **_: object) -> None:
         """Run until told to stop; a refused start prints its code and ends with its exit status."""
+        wishes = Wishes(port=port, demo=not no_demo, follows_parent=follow_parent)
         try:
-            run_platform(_CHECKOUT, Wishes(port=port, demo=not no_demo))
+            run_platform(_CHECKOUT, wishes)
         except StartError as error:
             self.stderr.write(f"error: {error.code}: {error.message}")
             sys.exit(error.exit_status)
