@@ -135,6 +135,9 @@ class CandleFeed(models.Model):
     instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="feeds")
     timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
     backfill_from_at = models.DateTimeField()
+    backfilled_from_at = models.DateTimeField(
+        null=True, blank=True, help_text="Everything from here on has been asked for."
+    )
     last_open_at = models.DateTimeField(null=True, blank=True)
     next_due_at = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField(null=True, blank=True)

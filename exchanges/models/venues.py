@@ -16,7 +16,11 @@ class Venue(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
-    ccxt_id = models.CharField(max_length=40, help_text="The ccxt class that speaks to it.")
+    ccxt_id = models.CharField(
+        max_length=40,
+        blank=True,
+        help_text="The ccxt class that speaks to it; empty: offline, its candles are imported.",
+    )
     api_url = models.URLField(blank=True, help_text="Empty: the address that ccxt knows.")
     real_money = models.BooleanField(
         help_text="Read by entitlements and badges only, never by trading."
