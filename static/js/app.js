@@ -1,0 +1,23 @@
+/* Small behavior that every page has: the choice of colors, and closing the person's menu after a choice. */
+
+const YEAR_S = 31_536_000;
+const root = document.documentElement;
+
+/** Apply `theme` ("system", "light" or "dark") now, and remember it on this device: the server renders the cookie. */
+function chooseTheme(theme) {
+  root.dataset.theme = theme;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `theme=${theme}; Path=/; Max-Age=${YEAR_S}; SameSite=Lax${secure}`;
+  document.dispatchEvent(new CustomEvent("themechange"));
+}
+
+for (const themeSwitch of document.querySelectorAll("[data-theme-switch]")) {
+  const current = themeSwitch.querySelector(`input[value="${root.dataset.theme}"]`);
+  if (current) current.checked = true;
+  themeSwitch.hidden = false;
+  themeSwitch.addEventListener("change", (event) => chooseTheme(event.target.value));
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  document.dispatchEvent(new CustomEvent("themechange"));
+});
