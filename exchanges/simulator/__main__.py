@@ -19,7 +19,7 @@ from exchanges.simulator.faults import Faults
 from exchanges.simulator.public_api import PublicApi
 from exchanges.simulator.recordings import RecordingError, Script
 from exchanges.simulator.server import Server
-from exchanges.simulator.store import StateInUseError, Store
+from exchanges.simulator.store import StateError, Store
 from exchanges.simulator.world import Settings, World
 from market.timeframes import SECOND_MS, Timeframe
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         store = Store(options.state)
-    except (StateInUseError, OSError) as error:
+    except StateError as error:
         return _complain(str(error))
     try:
         world = _open_world(store, options)

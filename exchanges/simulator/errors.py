@@ -7,7 +7,7 @@ _UNAUTHORIZED: Final = frozenset({-2014, -2015})
 
 
 class ApiError(Exception):
-    """A request that is refused: ``code`` and ``message`` go to the client as ``{"code", "msg"}``."""
+    """A refused request: ``code`` and ``message`` reach the client as ``{"code", "msg"}``."""
 
     def __init__(self, code: int, message: str, *, status: int | None = None) -> None:
         super().__init__(message)

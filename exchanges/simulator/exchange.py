@@ -113,7 +113,7 @@ class Exchange:
     def place(
         self, account: Account, new: NewOrder, *, now_ms: int
     ) -> tuple[Order, tuple[Trade, ...]]:
-        """Accept an order, fill it if it meets the price now, else lock what it needs and let it rest."""
+        """Accept an order: fill it if it meets the price now, else lock its worth and rest."""
         self.settle(now_ms=now_ms)
         market = self.market(new.symbol)
         sample = sample_of(now_ms)

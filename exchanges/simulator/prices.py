@@ -139,7 +139,7 @@ class PricePath:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """A path that is valid from the sample ``valid_from`` on and begins at the sample ``origin``."""
+    """A path that is valid from sample ``valid_from`` on and begins at sample ``origin``."""
 
     valid_from: int
     origin: int
@@ -147,7 +147,7 @@ class Segment:
 
 
 class Timeline:
-    """The price of one market for all time: paths that follow one another, the first without a start."""
+    """The price of a market for all time: paths that follow one another, the first from ever."""
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         if not segments:

@@ -134,7 +134,7 @@ class PublicApi:
         return Answer.of(entries[0] if is_single else entries)
 
     def _asked_for(self, request: Request) -> tuple[Sequence[Market], bool]:
-        """Return the markets that ``symbol`` or ``symbols`` name (all by default), and if it is one."""
+        """Return the markets that ``symbol`` or ``symbols`` name, else all; and if it is one."""
         parameters = request.parameters
         if "symbol" in parameters and "symbols" in parameters:
             raise errors.bad_combination()

@@ -85,11 +85,13 @@ CREATE INDEX IF NOT EXISTS trade_of_account ON trade (account_id, symbol, id);
 
 _ORDER_COLUMNS: Final = ", ".join(field.name for field in fields(Order))
 _TRADE_COLUMNS: Final = ", ".join(field.name for field in fields(Trade))
+_NEW_ORDER_COLUMNS: Final = _ORDER_COLUMNS.removeprefix("id, ")
+_NEW_TRADE_COLUMNS: Final = _TRADE_COLUMNS.removeprefix("id, ")
 _ZERO: Final = Decimal(0)
 
 
-class StateInUseError(RuntimeError):
-    """Another simulator works on the same state file."""
+class StateError(RuntimeError):
+    """The state file cannot be used; the message says why."""
 
 
 class Store:
@@ -97,18 +99,21 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         """Open or create the file at *path*; None keeps everything in memory."""
-        self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1)
+        try:
+            self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1)
+        except sqlite3.Error as error:
+            raise StateError(f"{path}: {error}.") from error
         try:
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._connection.executescript(_SCHEMA)
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             self._connection.close()
-            if "locked" in str(error):
-                raise StateInUseError(f"{path} is used by another simulator.") from error
-            raise
+            in_use = "locked" in str(error)
+            reason = "it is used by another simulator" if in_use else str(error)
+            raise StateError(f"{path}: {reason}.") from error
 
     def close(self) -> None:
         """Close the file; further calls fail."""
@@ -149,7 +154,7 @@ class Store:
         return Account(id=row[0], api_key=row[1], secret=row[2], permissions=permissions)
 
     def save_account(self, *, api_key: str, secret: str, permissions: Iterable[Permission]) -> int:
-        """Create the account of *api_key* or give it this secret and these permissions; return its id."""
+        """Create the account of *api_key*, or give it these; return its id."""
         row = self._one(
             "INSERT INTO account (api_key, secret, permissions) VALUES (?, ?, ?)"
             " ON CONFLICT (api_key) DO UPDATE"
@@ -205,7 +210,7 @@ class Store:
         values = [_plain(value) for value in astuple(order)[1:]]
         marks = ", ".join("?" * len(values))
         return self._insert(
-            f"INSERT INTO venue_order ({_ORDER_COLUMNS.removeprefix('id, ')}) VALUES ({marks})",  # noqa: S608 - names of ours
+            f"INSERT INTO venue_order ({_NEW_ORDER_COLUMNS}) VALUES ({marks})",  # noqa: S608 - ours
             *values,
         )
 
@@ -261,7 +266,7 @@ class Store:
         where, values = _window("created_ms", "id", from_id=from_id, from_ms=from_ms, to_ms=to_ms)
         newest = from_id is None and from_ms is None
         found = self._orders(
-            f"account_id = ? AND symbol = ?{where} ORDER BY id {'DESC' if newest else 'ASC'} LIMIT ?",
+            f"account_id = ? AND symbol = ?{where} ORDER BY id {_direction(newest)} LIMIT ?",
             account_id,
             symbol,
             *values,
@@ -276,7 +281,7 @@ class Store:
         values = [_plain(value) for value in astuple(trade)[1:]]
         marks = ", ".join("?" * len(values))
         return self._insert(
-            f"INSERT INTO trade ({_TRADE_COLUMNS.removeprefix('id, ')}) VALUES ({marks})",  # noqa: S608 - names of ours
+            f"INSERT INTO trade ({_NEW_TRADE_COLUMNS}) VALUES ({marks})",  # noqa: S608 - ours
             *values,
         )
 
@@ -297,8 +302,8 @@ class Store:
             where, values = f"{where} AND order_id = ?", [*values, order_id]
         newest = from_id is None and from_ms is None
         rows = self._all(
-            f"SELECT {_TRADE_COLUMNS} FROM trade WHERE account_id = ? AND symbol = ?{where}"  # noqa: S608 - names of ours
-            f" ORDER BY id {'DESC' if newest else 'ASC'} LIMIT ?",
+            f"SELECT {_TRADE_COLUMNS} FROM trade"  # noqa: S608 - names of ours
+            f" WHERE account_id = ? AND symbol = ?{where} ORDER BY id {_direction(newest)} LIMIT ?",
             account_id,
             symbol,
             *values,
@@ -346,6 +351,10 @@ def _window(
     bounds = ((f"{key} >= ?", from_id), (f"{instant} >= ?", from_ms), (f"{instant} <= ?", to_ms))
     given = [(text, value) for text, value in bounds if value is not None]
     return "".join(f" AND {text}" for text, _ in given), [value for _, value in given]
+
+
+def _direction(newest: bool) -> str:
+    return "DESC" if newest else "ASC"
 
 
 def _plain(value: object) -> object:
