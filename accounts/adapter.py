@@ -5,6 +5,7 @@ from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -12,6 +13,9 @@ from accounts.models import User
 from accounts.services import people
 
 logger = logging.getLogger(__name__)
+
+#: The longest address that the standards of mail allow.
+_fits_a_column = MaxLengthValidator(254, "An e-mail address has at most 254 characters.")
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library ships no types
@@ -25,6 +29,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
             now=timezone.now(),
             person=user,
         )
+
+    def clean_email(self, email: str) -> str:
+        """Return *email*; refuse one that is longer than any column that holds it."""
+        cleaned: str = super().clean_email(email)
+        _fits_a_column(cleaned)
+        return cleaned
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail; without a mail server the page stays the same for known and unknown addresses."""

@@ -1,0 +1,1 @@
+"""Valid, minimal, explicit rows for the tests, one module per app."""
