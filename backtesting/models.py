@@ -1,6 +1,7 @@
 """Backtest runs and their results."""
 
 import uuid
+from typing import Final, Self
 
 from django.conf import settings
 from django.db import models
@@ -18,6 +19,29 @@ class RunStatus(models.TextChoices):
     DONE = "DONE", "Done"
     FAILED = "FAILED", "Failed"
     CANCELED = "CANCELED", "Canceled"
+
+
+#: Runs that somebody still waits for.
+UNFINISHED_STATUSES: Final = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+#: Runs that answer a repeated request; a failed or canceled one does not.
+STANDING_STATUSES: Final = (*UNFINISHED_STATUSES, RunStatus.DONE)
+
+
+class BacktestRunQuerySet(models.QuerySet["BacktestRun"]):
+    """Filters of runs."""
+
+    def unfinished(self) -> Self:
+        """Runs that wait or run."""
+        return self.filter(status__in=UNFINISHED_STATUSES)
+
+    def standing(self) -> Self:
+        """Runs that answer a repeated request."""
+        return self.filter(status__in=STANDING_STATUSES)
+
+    def claimed_by(self, *, run_id: int, epoch: int) -> Self:
+        """The run, if the claim with this epoch still holds."""
+        return self.filter(pk=run_id, status=RunStatus.RUNNING, epoch=epoch)
 
 
 class BacktestRun(models.Model):
@@ -39,15 +63,26 @@ class BacktestRun(models.Model):
     maker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
     taker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
     slippage_bps = models.DecimalField(max_digits=8, decimal_places=4)
-    engine_version = models.PositiveIntegerField()
+    tick_size = money_field(help_text="The instrument's rules, as they were at the request.")
+    lot_step = money_field()
+    minimum_quantity = money_field()
+    minimum_notional = money_field()
+    engine_version = models.CharField(max_length=20)
+    data_version = models.CharField(
+        max_length=64, help_text="The state of the stored candles at the request."
+    )
     spec_hash = models.CharField(max_length=64)
 
     status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.QUEUED)
     progress = models.PositiveSmallIntegerField(default=0)
     cancel_requested = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=0)
-    epoch = models.BigIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True, blank=True)
+    epoch = models.BigIntegerField(
+        default=0, help_text="Rises with each claim; older ones are void."
+    )
+    lease_until = models.DateTimeField(
+        null=True, blank=True, help_text="When the sweeper looks after a waiting or running one."
+    )
     requested_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -59,9 +94,11 @@ class BacktestRun(models.Model):
     bar_count = models.PositiveIntegerField(default=0)
     metrics = models.JSONField(default=dict)
     equity = models.BinaryField(
-        null=True, blank=True, help_text="Compressed columns: open time, equity, buy and hold."
+        null=True, blank=True, help_text="Compressed columns: close time, equity, buy and hold."
     )
     version = models.PositiveIntegerField(default=0)
+
+    objects = BacktestRunQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -87,6 +124,11 @@ class BacktestRun(models.Model):
     def __str__(self) -> str:
         return str(self.public_id)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status not in UNFINISHED_STATUSES
+
 
 class BacktestTrade(models.Model):
     """A round trip from flat to flat in a run."""
@@ -101,9 +143,11 @@ class BacktestTrade(models.Model):
     entry_price = money_field()
     exit_price = money_field()
     fees = money_field()
+    slippage = money_field(help_text="What prices moved against us while filling.")
     pnl = money_field(help_text="Net of fees, in the settle currency.")
     return_fraction = models.FloatField()
     exit_reason = models.CharField(max_length=15, choices=choices_of(ExitReason))
+    is_open = models.BooleanField(default=False, help_text="The data ended before the trade did.")
     bars = models.PositiveIntegerField()
     mae = models.FloatField(help_text="Largest loss on the way, as a fraction of the entry price.")
     mfe = models.FloatField(help_text="Largest gain on the way, as a fraction of the entry price.")

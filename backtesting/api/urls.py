@@ -1,6 +1,16 @@
 """Addresses of the JSON API of backtesting, below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from backtesting.api import views
 
 app_name = "backtesting-api"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("backtests", views.Runs.as_view(), name="runs"),
+    path("backtests/<uuid:public_id>", views.Run.as_view(), name="run"),
+    path("backtests/<uuid:public_id>/cancel", views.Cancel.as_view(), name="cancel"),
+    path("backtests/<uuid:public_id>/trades", views.Trades.as_view(), name="trades"),
+    path("backtests/<uuid:public_id>/trades.csv", views.TradesCsv.as_view(), name="trades-csv"),
+    path("backtests/<uuid:public_id>/series", views.Series.as_view(), name="series"),
+    path("backtests/<uuid:public_id>/candles", views.CandleChart.as_view(), name="candles"),
+]

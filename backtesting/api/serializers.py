@@ -1,0 +1,24 @@
+"""What the API of backtesting takes."""
+
+from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
+from foundation.serializers import (
+    DecimalField,
+    InstantField,
+    ObjectField,
+    StrictSerializer,
+    TextField,
+)
+
+
+class RunRequestSerializer(StrictSerializer):
+    """A request for a run; the service behind it checks what the values mean."""
+
+    strategy = TextField(max_length=60)
+    market = TextField(max_length=80, help_text="Venue and symbol, such as binance:BTC/USDT.")
+    timeframe = TextField(max_length=3)
+    from_at = InstantField()
+    to_at = InstantField()
+    parameters = ObjectField(default=dict)
+    capital = DecimalField(default=DEFAULT_CAPITAL)
+    fee_bps = DecimalField(default=None, allow_null=True, help_text="Null: the venue's own fees.")
+    slippage_bps = DecimalField(default=DEFAULT_SLIPPAGE_BPS)

@@ -1,0 +1,1 @@
+"""Pure shapes and arithmetic of backtest runs."""

@@ -1,0 +1,125 @@
+"""Everything that a run's result depends on, and the hash that two equal runs share."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+
+from backtesting.domain.windows import Window
+from backtesting.engine import ENGINE_VERSION
+from market import money
+from market.costs import Costs
+from market.enums import InstrumentKind
+from market.timeframes import Timeframe
+from strategies import registry
+from strategies.registry import Definition
+from strategies.shapes import Rules, StrategyParams
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """An instrument and the rules under which it trades, in exact decimals."""
+
+    instrument_id: int
+    venue: str
+    symbol: str
+    kind: InstrumentKind
+    tick_size: Decimal
+    lot_step: Decimal
+    minimum_quantity: Decimal
+    minimum_notional: Decimal
+
+    @property
+    def market(self) -> str:
+        """The venue and the symbol, as a person writes them: ``binance:BTC/USDT``."""
+        return f"{self.venue}:{self.symbol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """What trading costs in this run, in basis points of notional."""
+
+    maker_fee_bps: Decimal
+    taker_fee_bps: Decimal
+    slippage_bps: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """One run, fully said; ``data_version`` is the state of the stored candles that it reads."""
+
+    definition: Definition
+    params: StrategyParams
+    terms: Terms
+    window: Window
+    capital: Decimal
+    charges: Charges
+    data_version: str
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """The length of the bars."""
+        return self.window.timeframe
+
+    @property
+    def warm_up_bars(self) -> int:
+        """How many bars come before the first decision."""
+        return self.definition.requirements(self.params).warm_up_bars
+
+    def rules(self) -> Rules:
+        """Return the strategy's rules as this market permits them."""
+        rules: Rules = self.definition.rules(self.params).for_instrument(self.terms.kind)
+        return rules
+
+    def costs(self) -> Costs:
+        """Return costs and steps as the engine takes them; the spread is part of the slippage."""
+        return Costs.from_decimals(
+            maker_fee_bps=self.charges.maker_fee_bps,
+            taker_fee_bps=self.charges.taker_fee_bps,
+            slippage_bps=self.charges.slippage_bps,
+            spread_bps=Decimal(0),
+            tick_size=self.terms.tick_size,
+            lot_step=self.terms.lot_step,
+            minimum_notional=self.terms.minimum_notional,
+            minimum_quantity=self.terms.minimum_quantity,
+        )
+
+    def spec_hash(self) -> str:
+        """Return the SHA-256 (hex) of all of it; equal hashes give equal results, byte for byte."""
+        said = {
+            "strategy": self.definition.slug,
+            "release": self.definition.version,
+            "code": registry.code_fingerprint(self.definition),
+            "parameters": self.params.model_dump(mode="json"),
+            "market": self.terms.market,
+            "kind": self.terms.kind.value,
+            "steps": [
+                _plain(amount)
+                for amount in (
+                    self.terms.tick_size,
+                    self.terms.lot_step,
+                    self.terms.minimum_quantity,
+                    self.terms.minimum_notional,
+                )
+            ],
+            "timeframe": self.timeframe.value,
+            "window": [self.window.from_ms, self.window.to_ms],
+            "capital": _plain(self.capital),
+            "charges": [
+                _plain(amount)
+                for amount in (
+                    self.charges.maker_fee_bps,
+                    self.charges.taker_fee_bps,
+                    self.charges.slippage_bps,
+                )
+            ],
+            "engine": ENGINE_VERSION,
+            "data": self.data_version,
+        }
+        text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(amount: Decimal) -> str:
+    """Return *amount* the same way however many zeros it was written or stored with."""
+    return format(money.quantize_money(amount), "f")

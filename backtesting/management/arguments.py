@@ -1,0 +1,72 @@
+"""What may be typed after ``manage.py backtest``."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
+
+
+def declare(parser: ArgumentParser) -> None:
+    """Add the arguments to *parser*."""
+    parser.add_argument("strategy", help="such as ema-crossover")
+    parser.add_argument("--market", required=True, help="such as binance:BTC/USDT")
+    parser.add_argument("--timeframe", required=True, help="such as 4h")
+    parser.add_argument(
+        "--from", dest="from_at", type=_instant, required=True, help="a day or ISO 8601, in UTC"
+    )
+    parser.add_argument(
+        "--to", dest="to_at", type=_instant, required=True, help="exclusive, a day or ISO 8601"
+    )
+    parser.add_argument(
+        "--param",
+        dest="parameters",
+        type=_parameter,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the strategy; may be repeated, the others have their defaults",
+    )
+    parser.add_argument(
+        "--capital", type=_decimal, default=DEFAULT_CAPITAL, help="in quote (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--fee-bps", type=_decimal, default=None, help="0.01 %% each (default: the venue's fees)"
+    )
+    parser.add_argument(
+        "--slippage-bps",
+        type=_decimal,
+        default=DEFAULT_SLIPPAGE_BPS,
+        help="0.01 %% each (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    parser.add_argument(
+        "--owner", default="", metavar="EMAIL", help="store the run for this person as well"
+    )
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            f"'{text[:40]}' is no day or instant; write 2024-03-22 or 2024-03-22T16:00Z"
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise ArgumentTypeError(f"'{text[:40]}' is not written NAME=VALUE")
+    return name, value
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ArgumentTypeError(f"'{text[:40]}' is no number") from None
+    if not value.is_finite():
+        raise ArgumentTypeError(f"'{text[:40]}' is not finite")
+    return value

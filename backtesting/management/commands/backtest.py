@@ -1,0 +1,129 @@
+"""``manage.py backtest``: a strategy on recorded candles, computed in this process."""
+
+import json
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from backtesting import reports
+from backtesting.management import arguments, text
+from backtesting.models import BacktestRun, BacktestTrade, RunStatus
+from backtesting.selectors import runs as selectors
+from backtesting.services import execution, runs, specifications, trials
+from foundation.audit import Actor
+from foundation.commands import PlatformCommand
+from market.errors import ConflictError, FieldProblem, InvalidInputError, NotFoundError
+
+_USAGE: Final = 2
+_POLL_S: Final = 0.2
+
+
+class Command(PlatformCommand):
+    """Backtest a strategy and print what it came to."""
+
+    help = "Backtest a strategy on the stored candles, with the same numbers as page and API."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        arguments.declare(parser)
+
+    def handle(self, *args: object, **options: Any) -> None:
+        """Compute the run, for a person if one is named, and print it."""
+        if options["from_at"] >= options["to_at"]:
+            self.stderr.write("error: range_inverted: --from must be before --to")
+            sys.exit(_USAGE)
+        wanted = _wanted(options)
+        email = options["owner"]
+        outcome = _stored(email, wanted) if email else self._tried_out(wanted)
+        if options["json"]:
+            self.stdout.write(json.dumps(outcome.to_json(), indent=2))
+        else:
+            self._print(outcome)
+
+    def _tried_out(self, wanted: Mapping[str, Any]) -> "_Outcome":
+        specification = specifications.specify(**wanted, now=timezone.now())
+        backtest = trials.try_out(specification, progress=self._show_progress)
+        if self.stderr.isatty():
+            self.stderr.write("\r", ending="\r")
+        trades = [execution.unsaved_trade(row) for row in backtest.trades()]
+        at = backtest.effective_from_at
+        return _Outcome(wanted["market"], at, backtest.metrics_json(), trades)
+
+    def _show_progress(self, fraction: float) -> None:
+        if self.stderr.isatty():
+            self.stderr.write(f"\r{fraction:4.0%}", ending="")
+
+    def _print(self, outcome: "_Outcome") -> None:
+        quote = outcome.market.partition("/")[2].partition(":")[0]
+        self.stdout.write(f"Effective start  {outcome.effective_from_at:%Y-%m-%d %H:%M} UTC")
+        self.stdout.write(f"Trades           {len(outcome.trades)}")
+        for line in text.metric_lines(outcome.metrics["values"], quote=quote):
+            self.stdout.write(line)
+        for line in text.reason_lines(outcome.metrics["by_exit_reason"], quote=quote):
+            self.stdout.write(line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What is printed of a run, stored or not."""
+
+    market: str
+    effective_from_at: datetime
+    metrics: Mapping[str, Any]
+    trades: Sequence[BacktestTrade]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; amounts are text."""
+        return {
+            "market": self.market,
+            "effective_from_at": self.effective_from_at.isoformat().replace("+00:00", "Z"),
+            "metrics": dict(self.metrics),
+            "trades": [reports.present_trade(trade) for trade in self.trades],
+        }
+
+
+def _stored(email: str, wanted: Mapping[str, Any]) -> _Outcome:
+    people = get_user_model()
+    owner = people.objects.filter(email=email.strip().lower()).first()
+    if owner is None:
+        raise NotFoundError("Nobody is registered with this address.")
+    by = Actor.system("backtest command")
+    run = runs.request_run(owner=owner, **wanted, by=by, now=timezone.now())
+    execution.execute_run(run_id=run.pk)
+    # A worker may have been quicker to claim it; then its result is waited for.
+    while not run.is_finished:
+        run = selectors.get_run_for(owner, public_id=run.public_id)
+        if not run.is_finished:
+            time.sleep(_POLL_S)
+    if run.status != RunStatus.DONE or run.effective_from_at is None:
+        code = run.error_code or "canceled"
+        message = run.error_message or "The run was canceled."
+        raise ConflictError(message, problems=[FieldProblem("run", code, message)])
+    trades = selectors.trades_of(run)
+    return _Outcome(wanted["market"], run.effective_from_at, run.metrics, trades)
+
+
+def _wanted(options: Mapping[str, Any]) -> dict[str, Any]:
+    names = [name for name, _ in options["parameters"]]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidInputError(f"--param {twice[0]} is given more than once.")
+    return {
+        "strategy_slug": options["strategy"],
+        "market": options["market"],
+        "timeframe": options["timeframe"],
+        "from_at": options["from_at"],
+        "to_at": options["to_at"],
+        "parameters": dict(options["parameters"]),
+        "parameters_are_text": True,
+        "capital": options["capital"],
+        "fee_bps": options["fee_bps"],
+        "slippage_bps": options["slippage_bps"],
+    }

@@ -1,0 +1,49 @@
+"""A result as lines of text for a terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from backtesting.metrics import CATALOGUE, MetricInfo, Section, Unit
+from market.timeframes import from_milliseconds
+
+_ABSENT: Final = "-"
+_LABEL_WIDTH: Final = 36
+
+
+def metric_lines(values: Mapping[str, Any], *, quote: str) -> Iterator[str]:
+    """Yield every metric with its name, by section; amounts are in *quote*."""
+    for section in Section:
+        yield ""
+        yield section.value.capitalize()
+        for info in CATALOGUE:
+            if info.section is section:
+                text = _text(info, values.get(info.key), quote)
+                yield f"  {info.label:<{_LABEL_WIDTH}}{text:>22}"
+
+
+def reason_lines(reasons: Sequence[Mapping[str, Any]], *, quote: str) -> Iterator[str]:
+    """Yield how the trades ended."""
+    yield ""
+    yield "Trades by exit"
+    for row in reasons:
+        label = str(row["reason"]).replace("_", " ").capitalize()
+        yield f"  {label:<{_LABEL_WIDTH}}{row['trades']:>6} {row['pnl']:>+14,.2f} {quote}"
+
+
+def _text(info: MetricInfo, value: Any, quote: str) -> str:
+    if value is None:
+        return _ABSENT
+    match info.unit:
+        case Unit.FRACTION:
+            return f"{value:.2%}"
+        case Unit.MONEY:
+            return f"{value:,.2f} {quote}"
+        case Unit.COUNT:
+            return f"{value:,}"
+        case Unit.DURATION:
+            return str(timedelta(seconds=round(value / 1_000)))
+        case Unit.INSTANT:
+            return f"{from_milliseconds(int(value)):%Y-%m-%d %H:%M} UTC"
+        case Unit.RATIO:
+            return f"{value:,.3f}"

@@ -1,0 +1,11 @@
+"""What beat sends for backtesting, in seconds between two sends."""
+
+from typing import Any, Final
+
+BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
+    "backtesting-sweep": {
+        "task": "backtesting.sweep",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
+}

@@ -1,0 +1,90 @@
+"""A stored run as the specification that it was requested with."""
+
+from backtesting.domain.specification import Charges, Specification, Terms
+from backtesting.domain.windows import Window
+from backtesting.engine import ENGINE_VERSION
+from backtesting.models import BacktestRun
+from exchanges.selectors import candles
+from market.candles import Candles
+from market.enums import InstrumentKind
+from market.errors import ConflictError
+from market.timeframes import Timeframe, to_milliseconds
+from strategies import registry
+
+
+class CodeChangedError(ConflictError):
+    """The strategy's or the engine's code is another one than at the request."""
+
+    code = "code_changed"
+
+
+def specification_of(run: BacktestRun) -> Specification:
+    """Return what *run* (with version, strategy, instrument and venue) was requested to compute.
+
+    Raises UnknownStrategyError if the strategy is gone, and CodeChangedError if it would not give
+    the same result any more.
+    """
+    version, instrument = run.strategy_version, run.instrument
+    definition = registry.get_definition(version.strategy.slug)
+    if (
+        registry.code_fingerprint(definition) != version.code_fingerprint
+        or run.engine_version != ENGINE_VERSION
+    ):
+        raise CodeChangedError(
+            f"{definition.name} or the engine was updated after this run was requested. Run it again."
+        )
+    # Not strictly: JSON has no word for an enum's member.
+    params = registry.validate_params(definition, run.parameters, strict=False)
+    timeframe = Timeframe(run.timeframe)
+    warm_up_bars = definition.requirements(params).warm_up_bars
+    from_ms = to_milliseconds(run.from_at)
+    return Specification(
+        definition=definition,
+        params=params,
+        terms=Terms(
+            instrument_id=instrument.pk,
+            venue=instrument.venue.code,
+            symbol=instrument.symbol,
+            kind=InstrumentKind(instrument.kind),
+            tick_size=run.tick_size,
+            lot_step=run.lot_step,
+            minimum_quantity=run.minimum_quantity,
+            minimum_notional=run.minimum_notional,
+        ),
+        window=Window.with_warm_up(
+            timeframe, from_ms, to_milliseconds(run.to_at), warm_up_bars=warm_up_bars
+        ),
+        capital=run.capital,
+        charges=Charges(run.maker_fee_bps, run.taker_fee_bps, run.slippage_bps),
+        data_version=run.data_version,
+    )
+
+
+def candles_of(specification: Specification) -> Candles:
+    """Return the stored bars of its window and warm-up."""
+    return candles.load_candles(
+        instrument_id=specification.terms.instrument_id,
+        timeframe=specification.timeframe,
+        from_ms=specification.window.load_from_ms,
+        to_ms=specification.window.to_ms,
+    )
+
+
+def data_version_now(specification: Specification) -> str:
+    """Return the present state of the stored bars of its window and warm-up."""
+    return candles.data_version(
+        instrument_id=specification.terms.instrument_id,
+        timeframe=specification.timeframe,
+        from_ms=specification.window.load_from_ms,
+        to_ms=specification.window.to_ms,
+    )
+
+
+def window_candles_of(run: BacktestRun) -> Candles:
+    """Return the stored bars of the run's window, whatever has become of its strategy."""
+    return candles.load_candles(
+        instrument_id=run.instrument_id,
+        timeframe=Timeframe(run.timeframe),
+        from_ms=to_milliseconds(run.from_at),
+        to_ms=to_milliseconds(run.to_at),
+    )

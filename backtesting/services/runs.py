@@ -1,0 +1,188 @@
+"""The life of a run: requested, claimed by a worker, and done, failed or canceled.
+
+A message only says where to look: the row decides. A worker claims a waiting run for a while and
+counts its ``epoch`` up; whoever comes with an older epoch may write nothing any more.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, cast
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from backtesting.domain.specification import Specification
+from backtesting.engine import ENGINE_VERSION
+from backtesting.models import BacktestRun, RunStatus
+from backtesting.selectors.runs import Owner
+from backtesting.services import specifications
+from foundation import audit
+from foundation.audit import Actor
+from foundation.queue import enqueue_on_commit
+from foundation.transactions import transactional
+from market.errors import ConflictError, UnprocessableError
+from market.timeframes import from_milliseconds
+from strategies.selectors import catalogue
+
+logger = logging.getLogger(__name__)
+
+#: How often a run is begun before it is given up; more than once only if workers die on it.
+MAXIMUM_ATTEMPTS: Final = 3
+#: How many runs of one person may wait or run at the same time.
+MAXIMUM_UNFINISHED: Final = 20
+_SWEPT_AT_ONCE: Final = 100
+
+
+class TooManyRunsError(UnprocessableError):
+    """The person has too many unfinished runs."""
+
+    code = "too_many_runs"
+
+
+class RunFinishedError(ConflictError):
+    """The run is over, so there is nothing to cancel."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"This backtest is over already ({RunStatus(status).label.lower()}).")
+
+
+@transactional
+def request_run(
+    *,
+    owner: Owner,
+    strategy_slug: str,
+    market: str,
+    timeframe: str,
+    from_at: datetime,
+    to_at: datetime,
+    parameters: Mapping[str, object],
+    capital: Decimal = specifications.DEFAULT_CAPITAL,
+    fee_bps: Decimal | None = None,
+    slippage_bps: Decimal = specifications.DEFAULT_SLIPPAGE_BPS,
+    parameters_are_text: bool = False,
+    by: Actor,
+    now: datetime,
+) -> BacktestRun:
+    """Store a run and send for a worker; return the present one if an equal one stands already.
+
+    Arguments as for ``specifications.specify``, which raises InvalidRunError with all problems. A
+    run that is returned and was ``requested_at`` another instant than *now* was there before.
+    """
+    specification = specifications.specify(
+        strategy_slug=strategy_slug,
+        market=market,
+        timeframe=timeframe,
+        from_at=from_at,
+        to_at=to_at,
+        parameters=parameters,
+        capital=capital,
+        fee_bps=fee_bps,
+        slippage_bps=slippage_bps,
+        parameters_are_text=parameters_are_text,
+        now=now,
+    )
+    spec_hash = specification.spec_hash()
+    mine = BacktestRun.objects.filter(owner_id=owner.pk)
+    try:
+        with transaction.atomic():
+            run = _create(owner, specification, spec_hash, now=now)
+    except IntegrityError:
+        return mine.standing().get(spec_hash=spec_hash)
+    # Counted after writing: what is refused here is rolled back with everything else.
+    if mine.unfinished().count() > MAXIMUM_UNFINISHED:
+        raise TooManyRunsError(
+            f"{MAXIMUM_UNFINISHED} of your backtests are waiting. Let one finish, or cancel one."
+        )
+    audit.record(actor=by, verb="backtest.requested", target=run, owner_id=run.owner_id)
+    enqueue_on_commit("backtesting.execute_run", run_id=run.pk)
+    return run
+
+
+@transactional
+def cancel_run(*, run_id: int, by: Actor, now: datetime) -> BacktestRun:
+    """End a waiting run at once, and ask the worker of a running one to stop soon.
+
+    Raises RunFinishedError if it is over.
+    """
+    run = BacktestRun.objects.select_for_update(of=("self",)).get(pk=run_id)
+    if run.is_finished:
+        raise RunFinishedError(run.status)
+    if run.status == RunStatus.QUEUED:
+        run.status = RunStatus.CANCELED
+        run.finished_at = now
+    run.cancel_requested = True
+    run.version += 1
+    run.save(update_fields=["status", "finished_at", "cancel_requested", "version"])
+    audit.record(actor=by, verb="backtest.canceled", target=run, owner_id=run.owner_id)
+    return run
+
+
+@transactional
+def sweep(*, now: datetime) -> int:
+    """Look after runs whose message or worker was lost; return how many there were."""
+    overdue = list(
+        BacktestRun.objects.unfinished()
+        .filter(lease_until__lt=Now())
+        .select_for_update(skip_locked=True)
+        .only("pk", "status", "attempts", "cancel_requested")
+        .order_by("pk")[:_SWEPT_AT_ONCE]
+    )
+    for run in overdue:
+        row = BacktestRun.objects.filter(pk=run.pk)
+        if run.cancel_requested:
+            row.update(status=RunStatus.CANCELED, finished_at=now, version=F("version") + 1)
+        elif run.attempts >= MAXIMUM_ATTEMPTS:
+            row.update(
+                status=RunStatus.FAILED,
+                error_code="gave_up",
+                error_message=f"The worker was lost {run.attempts} times. Try a shorter window.",
+                finished_at=now,
+                version=F("version") + 1,
+            )
+        else:
+            row.update(
+                status=RunStatus.QUEUED,
+                progress=0,
+                lease_until=Now() + _message_time(),
+                version=F("version") + 1,
+            )
+            enqueue_on_commit("backtesting.execute_run", run_id=run.pk)
+        logger.warning("backtest.swept", extra={"run_id": run.pk, "attempts": run.attempts})
+    return len(overdue)
+
+
+def _create(
+    owner: Owner, specification: Specification, spec_hash: str, *, now: datetime
+) -> BacktestRun:
+    terms, charges = specification.terms, specification.charges
+    return BacktestRun.objects.create(
+        owner_id=cast(int, owner.pk),
+        strategy_version=catalogue.version_of_code(specification.definition),
+        instrument_id=terms.instrument_id,
+        timeframe=specification.timeframe.value,
+        from_at=from_milliseconds(specification.window.from_ms),
+        to_at=from_milliseconds(specification.window.to_ms),
+        parameters=specification.params.model_dump(mode="json"),
+        capital=specification.capital,
+        maker_fee_bps=charges.maker_fee_bps,
+        taker_fee_bps=charges.taker_fee_bps,
+        slippage_bps=charges.slippage_bps,
+        tick_size=terms.tick_size,
+        lot_step=terms.lot_step,
+        minimum_quantity=terms.minimum_quantity,
+        minimum_notional=terms.minimum_notional,
+        engine_version=ENGINE_VERSION,
+        data_version=specification.data_version,
+        spec_hash=spec_hash,
+        requested_at=now,
+        lease_until=Now() + _message_time(),
+    )
+
+
+def _message_time() -> timedelta:
+    """Return how long a message may take before it counts as lost."""
+    return timedelta(seconds=settings.HORIZONS.lease_s)

@@ -1,0 +1,254 @@
+"""A request for a run, checked as a whole: either a complete specification or every problem."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from backtesting.domain.specification import Charges, Specification, Terms
+from backtesting.domain.windows import NoCandlesError, Stored, Window, window_on_grid
+from exchanges.selectors import candles, instruments
+from market.enums import InstrumentKind
+from market.errors import FieldProblem, InvalidInputError, PlatformError
+from market.timeframes import Timeframe, to_milliseconds
+from strategies import registry
+from strategies.registry import Definition, UnknownStrategyError
+from strategies.selectors import catalogue
+from strategies.shapes import StrategyParams
+
+DEFAULT_CAPITAL: Final = Decimal(10_000)
+DEFAULT_SLIPPAGE_BPS: Final = Decimal(5)
+
+#: More than a year of one-minute bars; a run of so many takes about a minute.
+MAXIMUM_BARS: Final = 600_000
+MAXIMUM_CAPITAL: Final = Decimal(10) ** 15
+MAXIMUM_BPS: Final = Decimal(1_000)
+_BPS_PLACES: Final = 4
+_CAPITAL_PLACES: Final = 18
+
+T = TypeVar("T")
+
+
+class InvalidRunError(InvalidInputError):
+    """The request cannot be run; ``problems`` names everything that is wrong with it."""
+
+    code = "invalid_input"
+
+
+def specify(
+    *,
+    strategy_slug: str,
+    market: str,
+    timeframe: str,
+    from_at: datetime,
+    to_at: datetime,
+    parameters: Mapping[str, object],
+    capital: Decimal = DEFAULT_CAPITAL,
+    fee_bps: Decimal | None = None,
+    slippage_bps: Decimal = DEFAULT_SLIPPAGE_BPS,
+    parameters_are_text: bool = False,
+    now: datetime,
+) -> Specification:
+    """Return the specification of a run, or raise InvalidRunError with all problems at once.
+
+    *market* is written ``binance:BTC/USDT``, the window is ``[from_at, to_at)`` and ends where the
+    stored candles do. ``fee_bps`` None takes the venue's maker and taker fees. Parameters from a
+    form or a command are text and read as what the strategy needs.
+    """
+    found = _Problems()
+    definition = found.keep("strategy", lambda: _definition(strategy_slug))
+    params = None
+    if definition is not None:
+        params = _params(definition, parameters, parameters_are_text, found)
+    frame = found.keep("timeframe", lambda: _timeframe(timeframe))
+    terms_and_fees = found.keep("market", lambda: _terms(market))
+    found.keep("to_at", lambda: _check_order(from_at, to_at, now))
+    found.keep("capital", lambda: _check_capital(capital))
+    found.keep("slippage_bps", lambda: _check_bps("slippage_bps", slippage_bps))
+    if fee_bps is not None:
+        found.keep("fee_bps", lambda: _check_bps("fee_bps", fee_bps))
+    if definition is None or params is None or frame is None or terms_and_fees is None:
+        raise found.error()
+    terms, maker_fee_bps, taker_fee_bps = terms_and_fees
+    warm_up_bars = definition.requirements(params).warm_up_bars
+    window = None
+    if not found.names("to_at"):
+        window = found.keep("from_at", lambda: _window(terms, frame, from_at, to_at, warm_up_bars))
+    if window is None or found:
+        raise found.error()
+    return Specification(
+        definition=definition,
+        params=params,
+        terms=terms,
+        window=window,
+        capital=capital,
+        charges=Charges(
+            maker_fee_bps if fee_bps is None else fee_bps,
+            taker_fee_bps if fee_bps is None else fee_bps,
+            slippage_bps,
+        ),
+        data_version=candles.data_version(
+            instrument_id=terms.instrument_id,
+            timeframe=frame,
+            from_ms=window.load_from_ms,
+            to_ms=window.to_ms,
+        ),
+    )
+
+
+class _Problems:
+    """Gathers what is wrong with each field, so that a person reads all of it at once."""
+
+    def __init__(self) -> None:
+        self._found: list[FieldProblem] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def keep(self, field: str, compute: Callable[[], T]) -> T | None:
+        """Return what *compute* does, or None after noting its failure against *field*."""
+        try:
+            return compute()
+        except PlatformError as error:
+            self._found.append(FieldProblem(field, error.code, error.message))
+            return None
+
+    def add(self, problem: FieldProblem) -> None:
+        """Note a problem that is described already."""
+        self._found.append(problem)
+
+    def names(self, field: str) -> bool:
+        """Tell whether something is wrong with *field*."""
+        return any(problem.field == field for problem in self._found)
+
+    def error(self) -> InvalidRunError:
+        """Return all of it as one error."""
+        message = " ".join(problem.message for problem in self._found)
+        return InvalidRunError(message, problems=self._found)
+
+
+class _InvalidTimeframeError(InvalidInputError):
+    code = "invalid_timeframe"
+
+
+class _RangeInvertedError(InvalidInputError):
+    code = "range_inverted"
+
+
+class _InFutureError(InvalidInputError):
+    code = "in_future"
+
+
+class _TooManyBarsError(InvalidInputError):
+    code = "too_many_bars"
+
+
+class _OutOfRangeError(InvalidInputError):
+    code = "out_of_range"
+
+
+class _InvalidDecimalError(InvalidInputError):
+    code = "invalid_decimal"
+
+
+class _UnknownStrategyError(InvalidInputError):
+    code = "unknown_strategy"
+
+
+def _definition(slug: str) -> Definition:
+    try:
+        return registry.get_definition(slug)
+    except UnknownStrategyError:
+        nearest = catalogue.nearest_slugs(slug)
+        hint = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
+        raise _UnknownStrategyError(f"There is no strategy “{slug[:40]}”.{hint}") from None
+
+
+def _params(
+    definition: Definition, values: Mapping[str, object], are_text: bool, found: _Problems
+) -> StrategyParams | None:
+    try:
+        if are_text:
+            texts = {name: str(value) for name, value in values.items()}
+            return registry.params_from_text(definition, texts)
+        return registry.validate_params(definition, values)
+    except registry.InvalidParametersError as error:
+        for problem in error.problems:
+            found.add(FieldProblem(f"parameters.{problem.field}", problem.code, problem.message))
+        return None
+
+
+def _timeframe(text: str) -> Timeframe:
+    try:
+        return Timeframe(text)
+    except ValueError:
+        known = ", ".join(timeframe.value for timeframe in Timeframe)
+        raise _InvalidTimeframeError(
+            f"“{text[:40]}” is no timeframe. Use one of: {known}."
+        ) from None
+
+
+def _terms(market: str) -> tuple[Terms, Decimal, Decimal]:
+    """Return the instrument's terms and the venue's maker and taker fees."""
+    instrument = instruments.parse_market(market)
+    terms = Terms(
+        instrument_id=instrument.pk,
+        venue=instrument.venue.code,
+        symbol=instrument.symbol,
+        kind=InstrumentKind(instrument.kind),
+        tick_size=instrument.tick_size,
+        lot_step=instrument.lot_step,
+        minimum_quantity=instrument.minimum_quantity,
+        minimum_notional=instrument.minimum_notional,
+    )
+    return terms, instrument.venue.maker_fee_bps, instrument.venue.taker_fee_bps
+
+
+def _check_order(from_at: datetime, to_at: datetime, now: datetime) -> None:
+    if from_at >= to_at:
+        raise _RangeInvertedError("The window must begin before it ends.")
+    if to_at > now:
+        raise _InFutureError(f"The window must end by now, {now:%Y-%m-%d %H:%M} UTC.")
+
+
+def _check_capital(capital: Decimal) -> None:
+    if not capital.is_finite() or not 0 < capital <= MAXIMUM_CAPITAL:
+        raise _OutOfRangeError(
+            f"capital must be more than 0 and at most {MAXIMUM_CAPITAL:f}, not {capital:.12g}."
+        )
+    _check_places("capital", capital, _CAPITAL_PLACES)
+
+
+def _check_bps(field: str, value: Decimal) -> None:
+    if not value.is_finite() or not 0 <= value <= MAXIMUM_BPS:
+        raise _OutOfRangeError(f"{field} must be from 0 to {MAXIMUM_BPS:f}, not {value:.12g}.")
+    _check_places(field, value, _BPS_PLACES)
+
+
+def _check_places(field: str, value: Decimal, places: int) -> None:
+    exponent = value.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > places:
+        raise _InvalidDecimalError(f"{field} may have at most {places} digits after the point.")
+
+
+def _window(
+    terms: Terms, timeframe: Timeframe, from_at: datetime, to_at: datetime, warm_up_bars: int
+) -> Window:
+    coverage = candles.coverage(instrument_id=terms.instrument_id, timeframe=timeframe)
+    if coverage is None:
+        raise NoCandlesError(f"There are no {timeframe} candles of {terms.market}.")
+    window = window_on_grid(
+        timeframe=timeframe,
+        from_ms=to_milliseconds(from_at),
+        to_ms=to_milliseconds(to_at),
+        warm_up_bars=warm_up_bars,
+        stored=Stored(
+            to_milliseconds(coverage.first_open_at), to_milliseconds(coverage.last_open_at)
+        ),
+    )
+    if window.estimated_bars > MAXIMUM_BARS:
+        raise _TooManyBarsError(
+            f"This window has {window.estimated_bars:,} bars of {timeframe}, at most "
+            f"{MAXIMUM_BARS:,} can be run. Choose a shorter window or a longer timeframe."
+        )
+    return window
