@@ -11,7 +11,7 @@ INSTALL  := sh requirements/install.sh $(PYTHON) $(VENV) $(UV)
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/platform
 
-# Settings for tools that read the code and never connect: fresh secrets, addresses where nobody listens.
+# For tools that read the settings and never connect: fresh secrets, nobody at the addresses.
 OFFLINE := env $$($(PY) -m foundation.processes.local_secrets) \
 	DATABASE_URL=postgres://nobody@127.0.0.1:9/none REDIS_URL=redis://127.0.0.1:9/0
 PRODUCTION := $(OFFLINE) APP_ENV=production DJANGO_SETTINGS_MODULE=config.settings.production \
@@ -26,15 +26,15 @@ help: ## Show this list
 run: $(VENV)/.installed-embedded ## Start the whole platform here (PORT=8000, ARGS=--no-demo)
 	@exec $(PY) manage.py up --follow-parent --port $(PORT) $(ARGS)
 
-test: $(VENV)/.installed-test ## Run the whole test suite (WORKERS=2, ARGS="tests/market -k matching")
+test: $(VENV)/.installed-test ## Run the test suite (WORKERS=2, ARGS="tests/market")
 	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, types, imports, migrations, settings for production
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(VENV)/bin/shellcheck .ci/run requirements/install.sh
+	$(VENV)/bin/shellcheck .ci/run requirements/install.sh requirements/lock.sh
 	$(OFFLINE) DJANGO_SETTINGS_MODULE=config.settings.test APP_ENV=test $(PY) -m mypy
-	$(PY) -c "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+	$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	$(PY) -m djlint templates --check --lint --quiet
 	$(OFFLINE) $(PY) manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
@@ -50,7 +50,8 @@ lock: $(VENV)/.installed-embedded ## Compile requirements/*.in to files with ver
 	sh requirements/lock.sh $(VENV)
 
 clean: ## Remove what tools have left (never the data in .local)
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage reports staticfiles
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf reports staticfiles
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # A stamp per set of requirements: a second run installs nothing.

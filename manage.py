@@ -16,7 +16,7 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     if sys.argv[1:2] == ["up"]:
-        # It runs before there is a database, a broker or a secret, so it cannot have the real settings.
+        # It runs before there is a database or a secret, so it cannot have the real settings.
         settings.configure(INSTALLED_APPS=["web"])
     else:
         from foundation.processes.local_platform import running_environment

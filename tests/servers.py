@@ -1,7 +1,8 @@
 """An early plugin of pytest: real servers for the suite, and one word about what is missing here.
 
-Django reads its settings before any ``conftest.py`` is loaded, so the servers have to be there before that. The
-controller of a parallel run starts one pair for all of its workers, which inherit the environment.
+Django reads its settings before any ``conftest.py`` is loaded, so the servers have to be there
+before that. The controller of a parallel run starts one pair for all of its workers, which inherit
+the environment.
 """
 
 import os

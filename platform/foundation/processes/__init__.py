@@ -1,4 +1,4 @@
-"""Processes of one machine: the embedded servers, and the supervisor that runs everything under one command.
+"""Processes of one machine: the embedded servers, and the supervisor that runs everything.
 
 Nothing here imports Django, because all of it happens before there is a database to connect to.
 """

@@ -11,7 +11,7 @@ from foundation.processes.local_secrets import PRIVATE_KEY
 from foundation.processes.ports import LOOPBACK
 from foundation.processes.spawning import ProcessSpec, StopStage
 
-#: Each queue with what its worker does, and whether that worker opens credentials of exchange accounts.
+#: Each queue: what its worker does, and whether it opens credentials of exchange accounts.
 _WORKERS: Final = (
     ("control", "stop, flatten, cancel, halt and key tests, at once", True),
     ("orders", "sends orders and reconciles them with the venues", True),
@@ -56,8 +56,8 @@ class Application:
         return tuple(
             ProcessSpec(
                 name=f"worker-{queue}",
-                # One process each: a worker's child is forked after the imports, so it costs little, and only
-                # processes (not threads) keep the time limits and may use the exchange library.
+                # One process each: a child is forked after the imports, so it costs little,
+                # and only processes keep the time limits and may use the exchange library.
                 command=self._python(
                     *(
                         "-m",
@@ -119,7 +119,7 @@ class Application:
         )
 
     def command(self, *arguments: str, needs: tuple[str, ...] = ()) -> ProcessSpec:
-        """Return ``manage.py`` with *arguments*, which ends by itself; *needs* names restricted variables."""
+        """Return ``manage.py`` with *arguments*; *needs* names restricted variables."""
         return ProcessSpec(
             name=arguments[0],
             command=self._python("manage.py", *arguments),

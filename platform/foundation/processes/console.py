@@ -15,7 +15,7 @@ _LONGEST_LINE: Final = 16_384
 
 
 class Console:
-    """Writes whole lines with a prefix; ``is_open`` turns false when nobody can read them any more."""
+    """Writes whole lines with a prefix; ``is_open`` turns false when nobody can read them."""
 
     def __init__(
         self, stream: TextIO | None = None, environment: Mapping[str, str] | None = None

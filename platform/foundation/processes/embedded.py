@@ -1,4 +1,4 @@
-"""What the two embedded servers have in common: prepared first, then started by a supervisor or by the tests."""
+"""What both embedded servers share: prepared first, then started by a supervisor or a test."""
 
 import importlib.util
 import subprocess
@@ -44,7 +44,7 @@ class RunningServer:
 
 
 def folder_of_wheel(name: str) -> Path:
-    """Return where the package *name* lies, without running it: we want only the programs inside."""
+    """Return where the package *name* lies, without running it: only its programs matter."""
     found = importlib.util.find_spec(name)
     if found is None or found.origin is None:
         raise UnsuitableMachineError(
@@ -65,7 +65,8 @@ def start(
         if process.poll() is not None or time.monotonic() > deadline:
             server.stop()
             raise ServerFailedError(
-                f"{prepared.spec.name} did not start (status {process.returncode}). What it said is above."
+                f"{prepared.spec.name} did not start (status {process.returncode}). "
+                "What it said is above."
             )
         time.sleep(_POLL_S)
     return server

@@ -67,7 +67,8 @@ def prepare_postgres(
     Parameters
     ----------
     home
-        A folder that *user* may enter. The cluster becomes ``home/postgres``. The caller holds the lock of this place.
+        A folder that *user* may enter. The cluster becomes ``home/postgres``. The caller holds
+        the lock of this place.
     user
         Whom to run as; None means as this process.
     watchdog
@@ -159,7 +160,8 @@ def _empty(folder: Path) -> None:
 def _remove_stale_pid_file(data: Path) -> bool:
     """Remove a pid file whose process is not a PostgreSQL on *data*; tell whether there was one.
 
-    PostgreSQL itself refuses to start when the number in the file has come to belong to any process of its user.
+    PostgreSQL itself refuses to start when the number in the file has come to belong to any
+    process of its user.
     """
     pid_file = data / "postmaster.pid"
     try:
@@ -191,7 +193,7 @@ def _serves(pid: int, data: Path) -> bool:
 
 
 def _is_ready(data: Path) -> bool:
-    """Tell whether the server says in its pid file that it takes connections; asking too early litters its log."""
+    """Tell whether the pid file says that connections are taken: asking early litters the log."""
     try:
         return (
             (data / "postmaster.pid")

@@ -1,4 +1,4 @@
-"""A real Valkey from its wheel, as a child in the foreground, on the loopback interface with a password."""
+"""A real Valkey from its wheel, as a child in the foreground, on loopback with a password."""
 
 import os
 import secrets

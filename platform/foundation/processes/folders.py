@@ -1,7 +1,8 @@
 """Where the embedded servers keep their programs, data and sockets.
 
-Normally that is ``.local/`` in the checkout. It is elsewhere when the checkout is read-only, lies too deep for
-PostgreSQL, or when the user that the servers run as may not enter it; each choice comes with a sentence that says so.
+Normally that is ``.local/`` in the checkout. It is elsewhere when the checkout is read-only, lies
+too deep for PostgreSQL, or when the user that the servers run as may not enter it; each choice
+comes with a sentence that says so.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ class Folders:
 
 
 def choose_folders(checkout: Path, user: ServerUser | None) -> Folders:
-    """Create and return the folders for *checkout*, whose servers run as *user* (None: as this process)."""
+    """Create and return the folders for *checkout*; its servers run as *user* (None: as we do)."""
     notes: list[str] = []
     state = checkout / ".local"
     try:
@@ -66,21 +67,22 @@ def make_server_folder(path: Path, user: ServerUser | None) -> Path:
 
 
 def make_temporary_folder(purpose: str, user: ServerUser | None) -> Path:
-    """Create a folder with a short path that only *user* may enter; the caller sees to its removal."""
-    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108 (mkdtemp makes the name private)
+    """Create a folder with a short path that only *user* may enter; the caller removes it."""
+    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108 (mkdtemp below)
         reachable = user is None or can_enter(Path(parent), user)
         if reachable and len(parent) < _LONGEST_SOCKET_FOLDER and os.access(parent, os.W_OK):
             folder = Path(tempfile.mkdtemp(prefix=f"trading-{purpose}-", dir=parent))
             return make_server_folder(folder, user)
     raise UnsuitableMachineError(
-        "There is no folder for temporary files with a short path: neither TMPDIR nor /tmp nor /var/tmp will do."
+        "There is no folder for temporary files with a short path: "
+        "neither TMPDIR nor /tmp nor /var/tmp will do."
     )
 
 
 def reachable_program(
     program: Path, *, needs: tuple[Path, ...], home: Path, user: ServerUser | None
 ) -> Path:
-    """Return a path at which *user* can run *program*, copying it below *home* if its own folder is closed.
+    """Return a path at which *user* can run *program*, a copy below *home* if need be.
 
     Parameters
     ----------
@@ -128,7 +130,8 @@ def _folder_outside(checkout: Path, purpose: str, user: ServerUser | None) -> Pa
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
         raise UnsuitableMachineError(
-            f"{folder} exists and is not a private folder of user {owner}. Look at it, and remove it if it is stale."
+            f"{folder} exists and is not a private folder of user {owner}. "
+            "Look at it, and remove it if it is stale."
         )
     return folder
 
@@ -136,4 +139,4 @@ def _folder_outside(checkout: Path, purpose: str, user: ServerUser | None) -> Pa
 def _path_outside(checkout: Path, purpose: str) -> Path:
     """Return a path that belongs to this checkout and lies outside it, the same at every start."""
     mark = hashlib.sha256(os.fsencode(checkout.resolve())).hexdigest()[:12]
-    return Path("/var/tmp") / f"trading-{purpose}-{mark}"  # noqa: S108 (its owner and mode are checked)
+    return Path("/var/tmp") / f"trading-{purpose}-{mark}"  # noqa: S108 (owner and mode are checked)

@@ -76,7 +76,7 @@ def run_platform(checkout: Path, wishes: Wishes) -> None:
 
 
 def running_environment(checkout: Path) -> dict[str, str]:
-    """Return the variables of the platform that runs from *checkout*, for commands beside it; empty if none does."""
+    """Return the variables of the platform that runs from *checkout*; empty if none does."""
     for state in state_candidates(checkout):
         path = state / _RUNNING_ENVIRONMENT
         # A file of somebody else's would let them choose our database and keys.
@@ -134,7 +134,7 @@ class _Start:
         if not _is_given("SIMULATOR_URL"):
             processes.append(application.simulator(simulator_port))
         self._start_application(application, processes, f"{site_url}/healthz")
-        if not self.supervisor.must_stop:
+        if not self.supervisor.must_stop():
             self._tell(application, site_url)
 
     def _start_servers(self) -> dict[str, str]:
@@ -169,7 +169,7 @@ class _Start:
             return server.is_ready() or self.supervisor.ends_of(name) >= _HOPELESS_AFTER
 
         reached = self.supervisor.wait_until(is_settled, timeout_s=_SERVER_TIMEOUT_S)
-        if not self.supervisor.must_stop and not (reached and server.is_ready()):
+        if not self.supervisor.must_stop() and not (reached and server.is_ready()):
             raise ServerFailedError(f"{name} did not start. What it said is above.")
 
     def _start_application(
@@ -178,9 +178,9 @@ class _Start:
         web, *others = processes
         self.console.say("Bringing the database and the static files up to date.")
         for step in self._steps(application):
-            if not self.supervisor.must_stop:
+            if not self.supervisor.must_stop():
                 step()
-        if self.supervisor.must_stop:
+        if self.supervisor.must_stop():
             return
         self.console.say(f"Starting {len(processes)} processes, the pages first.")
         # The page first: the workers' imports would only slow it down.
@@ -188,7 +188,7 @@ class _Start:
         answered = self.supervisor.wait_until(
             lambda: _answers(health_url), timeout_s=_PAGE_TIMEOUT_S
         )
-        if self.supervisor.must_stop:
+        if self.supervisor.must_stop():
             return
         if not answered:
             raise ServerFailedError(f"{health_url} did not answer within {_PAGE_TIMEOUT_S:g} s.")
@@ -213,7 +213,7 @@ class _Start:
         self.supervisor.run_once(
             application.command("collectstatic", "--no-input", "--clear", "--verbosity", "0")
         )
-        if not self.supervisor.must_stop:
+        if not self.supervisor.must_stop():
             stamp.write_text(fingerprint, encoding="ascii")
 
     def _tell(self, application: Application, site_url: str) -> None:
@@ -228,7 +228,7 @@ class _Start:
 
 
 def _prefer_what_is_given(ours: dict[str, str]) -> dict[str, str]:
-    """Return *ours*, with the values that a person has set instead of those that we would choose."""
+    """Return *ours*, with what a person has set instead of what we would choose."""
     servers = {
         name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if name in os.environ
     }

@@ -1,6 +1,7 @@
-"""Secrets of a machine that has none yet: generated once, kept in a file that only its owner can read.
+"""Secrets of a machine that has none yet: generated once, kept in a file of its owner alone.
 
-Run as a program (``python -m foundation.processes.local_secrets``) it prints a fresh set as ``NAME=value`` lines.
+Run as a program (``python -m foundation.processes.local_secrets``) it prints a fresh set as
+``NAME=value`` lines.
 """
 
 import base64
@@ -54,7 +55,8 @@ def generate_secrets() -> dict[str, str]:
 def load_or_create_secrets(path: Path) -> dict[str, str]:
     """Return the secrets in *path*; make those that are missing, and keep them there.
 
-    The caller holds the lock of this place. A value that is there never changes: what it has encrypted would be lost.
+    The caller holds the lock of this place. A value that is there never changes: what it has
+    encrypted would be lost.
     """
     found = read_variables(path)
     fresh = generate_secrets()
@@ -77,7 +79,7 @@ def read_variables(path: Path) -> dict[str, str]:
 
 
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:
-    """Replace *path* as a whole with ``NAME=value`` lines that only the owner of this process can read."""
+    """Replace *path* as a whole with ``NAME=value`` lines that only our user can read."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

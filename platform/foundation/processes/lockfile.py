@@ -42,8 +42,9 @@ class InstanceLock:
                 if holder is None or is_running(holder) or time.monotonic() > deadline:
                     os.close(descriptor)
                     raise AlreadyRunningError(
-                        f"The platform already runs from {self._path.parent} (process {holder or 'unknown'}). "
-                        "Use that one, or stop it with Ctrl+C where it was started. Nothing was changed."
+                        f"The platform already runs from {self._path.parent} "
+                        f"(process {holder or 'unknown'}). Use that one, or stop it with Ctrl+C "
+                        "where it was started. Nothing was changed."
                     ) from None
                 time.sleep(0.1)
         os.ftruncate(descriptor, 0)

@@ -23,7 +23,7 @@ def free_port(*, preferred: int | None = None) -> int:
 def is_free(port: int) -> bool:
     """Tell whether *port* can be bound on the loopback interface."""
     with socket.socket() as probe:
-        # A server that has just stopped leaves connections in TIME_WAIT, which do not stand in the way.
+        # Connections in TIME_WAIT, which a server leaves behind, do not stand in the way.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -38,6 +38,6 @@ def require_free(port: int) -> None:
     """Raise PortInUseError unless *port* can be bound."""
     if not is_free(port):
         raise PortInUseError(
-            f"Port {port} of {LOOPBACK} is in use or not allowed. Stop what listens there, or choose "
-            f"another: make run PORT={free_port()}"
+            f"Port {port} of {LOOPBACK} is in use or not allowed. Stop what listens there, "
+            f"or choose another: make run PORT={free_port()}"
         )

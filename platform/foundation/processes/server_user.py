@@ -24,8 +24,8 @@ class ServerUser:
 def choose_server_user(checkout: Path) -> ServerUser | None:
     """Return the user to switch to, or None if this process has no rights to give away.
 
-    Root hands over to the owner of the checkout, so that the same person can later start without root;
-    a checkout that belongs to root is served by ``nobody``.
+    Root hands over to the owner of the checkout, so that the same person can later start without
+    root; a checkout that belongs to root is served by ``nobody``.
     """
     if os.geteuid() != 0:
         return None
@@ -39,7 +39,7 @@ def choose_server_user(checkout: Path) -> ServerUser | None:
 
 
 def can_enter(path: Path, user: ServerUser) -> bool:
-    """Tell whether *user* may walk down to *path* (the parts that exist, symbolic links followed)."""
+    """Tell whether *user* may walk down to *path* (symbolic links followed)."""
     resolved = path.resolve()
     return all(_may_search(part, user) for part in (resolved, *resolved.parents) if part.is_dir())
 

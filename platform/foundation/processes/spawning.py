@@ -52,7 +52,7 @@ class ProcessSpec:
 
     @property
     def orphan_signal(self) -> signal.Signals:
-        """What to send if the supervisor is gone: servers end tidily, ours recover from a kill by design."""
+        """What to send if the supervisor is gone: servers end tidily, ours recover from a kill."""
         return signal.SIGKILL if self.stage < StopStage.BROKER else self.stop_signal
 
 
@@ -112,9 +112,10 @@ class Watchdog:
 def spawn(
     spec: ProcessSpec, watchdog: Watchdog, *, output: int | IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start *spec* in a process group of its own, bound to the life of this thread and of the watchdog.
+    """Start *spec* in a process group of its own, bound to the life of this thread.
 
-    Call it from the main thread: the kernel sends the parent-death signal when the *thread* that forked ends.
+    Call it from the main thread: the kernel sends the parent-death signal when the *thread* that
+    forked ends.
     """
     process = subprocess.Popen(
         spec.command,
@@ -127,7 +128,7 @@ def spawn(
         user=None if spec.user is None else spec.user.uid,
         group=None if spec.user is None else spec.user.gid,
         extra_groups=None if spec.user is None else [],
-        preexec_fn=_die_with(os.getpid(), spec.orphan_signal),  # noqa: PLW1509 (no threads before the fork)
+        preexec_fn=_die_with(os.getpid(), spec.orphan_signal),  # noqa: PLW1509 (no threads)
     )
     watchdog.watch(process.pid, spec)
     return process
@@ -160,7 +161,8 @@ def stop(process: subprocess.Popen[bytes], spec: ProcessSpec, watchdog: Watchdog
 def _die_with(parent: int, number: signal.Signals) -> Callable[[], None] | None:
     """Return what the child does before its program: ask the kernel to send *number* when we die.
 
-    The subprocess module calls it after it has changed the user, which matters, for that change clears the request.
+    The subprocess module calls it after it has changed the user, which matters, for that change
+    clears the request.
     """
     if sys.platform != "linux":
         return None

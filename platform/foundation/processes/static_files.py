@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def static_fingerprint(checkout: Path) -> str:
-    """Return a value that changes when a static file of ours, or a library that brings some, changes."""
+    """Return a value that changes with our static files and the libraries that bring some."""
     digest = hashlib.sha256((checkout / "requirements" / "base.txt").read_bytes())
     folders = (checkout / "static", *checkout.glob("*/static"), *checkout.glob("platform/*/static"))
     for path in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):

@@ -41,10 +41,10 @@ class _Child:
 
 
 class Supervisor:
-    """Starts processes, prints what they write, restarts those that end, and stops all of them in order.
+    """Starts processes, prints what they write, restarts those that end, and stops all in order.
 
-    It belongs to the main thread: it takes over the stop signals, and children are bound to that thread's life.
-    Times are monotonic seconds.
+    It belongs to the main thread: it takes over the stop signals, and children are bound to that
+    thread's life. Times are monotonic seconds.
     """
 
     def __init__(self, console: Console, watchdog: Watchdog) -> None:
@@ -65,9 +65,8 @@ class Supervisor:
         self._stop_asked = False
         self._stop_signal: signal.Signals | None = None
 
-    @property
     def must_stop(self) -> bool:
-        """Whether somebody asked to stop, or nobody can read the output any more."""
+        """Tell whether somebody asked to stop, or nobody can read the output any more."""
         return self._stop_asked or not self._console.is_open
 
     @property
@@ -89,7 +88,7 @@ class Supervisor:
         """Run *spec* to its end, printing what it writes; raise StepFailedError if it fails."""
         process = spawn(spec, self._watchdog, output=subprocess.PIPE)
         self._listen(spec.name, process)
-        while process.poll() is None and not self.must_stop:
+        while process.poll() is None and not self.must_stop():
             self._turn()
         if process.poll() is None:
             process.kill()
@@ -97,13 +96,13 @@ class Supervisor:
         status = process.wait()
         self._watchdog.forget(process.pid)
         self._drain(spec.name, process)
-        if status != 0 and not self.must_stop:
+        if status != 0 and not self.must_stop():
             raise StepFailedError(spec.name, status=status, words=describe(status))
 
     def wait_until(self, is_reached: Callable[[], bool], *, timeout_s: float) -> bool:
-        """Keep everything running until *is_reached*; return False if time ran out or a stop was asked for."""
+        """Run until *is_reached*; return False if time ran out or a stop was asked for."""
         deadline = time.monotonic() + timeout_s
-        while not self.must_stop and time.monotonic() < deadline:
+        while not self.must_stop() and time.monotonic() < deadline:
             if is_reached():
                 return True
             self._turn()
@@ -111,11 +110,11 @@ class Supervisor:
 
     def run(self) -> None:
         """Keep everything running until somebody asks to stop."""
-        while not self.must_stop:
+        while not self.must_stop():
             self._turn()
 
     def stop(self) -> None:
-        """Stop everything: applications first, then what they stand on; nothing is left when this returns."""
+        """Stop everything, applications first, then what they stand on; leave nothing."""
         self._stop_asked = True
         reason = "Stopping" if self._stop_signal is None else f"{self._stop_signal.name}: stopping"
         self._console.say(f"{reason} everything.")
@@ -157,7 +156,7 @@ class Supervisor:
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
                 self._plan_restart(child, child.process, now)
-            elif child.restart_at is not None and now >= child.restart_at and not self.must_stop:
+            elif child.restart_at is not None and now >= child.restart_at and not self.must_stop():
                 self._start(child)
 
     def _plan_restart(self, child: _Child, process: subprocess.Popen[bytes], now: float) -> None:
@@ -170,7 +169,7 @@ class Supervisor:
         if now - child.started_at > _HEALTHY_AFTER_S:
             child.pause_s = _FIRST_PAUSE_S
         child.restart_at = now + child.pause_s
-        if not self.must_stop:
+        if not self.must_stop():
             self._console.say(
                 f"{child.spec.name} ended ({describe(process.returncode)}) and is started again "
                 f"in {child.pause_s:g} s.",

@@ -1,11 +1,12 @@
 """The watchdog: a small process that outlives the supervisor only to clean up after it.
 
-It reads orders from its standard input and acts when that input ends, which the kernel brings about however the
-supervisor dies. It runs as a plain script and imports nothing of ours, so that it starts in a few milliseconds.
+It reads orders from its standard input and acts when that input ends, which the kernel brings
+about however the supervisor dies. It runs as a plain script and imports nothing of ours, so that
+it starts in a few milliseconds.
 
-    watch PID SIGNAL GRACE_S    at the end, send SIGNAL to PID and kill its process group after GRACE_S
-    forget PID                  PID has been reaped
-    remove PATH                 at the end, remove this folder or file
+    watch PID SIGNAL GRACE_S   at the end, send SIGNAL to PID; kill its group after GRACE_S
+    forget PID                 PID has been reaped
+    remove PATH                at the end, remove this folder or file
 """
 
 import contextlib
@@ -41,7 +42,7 @@ def main() -> None:
 def is_running(pid: int) -> bool:
     """Tell whether process *pid* exists and has not merely been left unreaped.
 
-    Where the first process of a container reaps nobody, orphans stay in the table for ever after their end.
+    Where the first process of a container reaps nobody, orphans stay in the table for ever.
     """
     try:
         os.kill(pid, 0)
@@ -50,8 +51,8 @@ def is_running(pid: int) -> bool:
     except PermissionError:
         return True
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123 (quick to import)
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 (quick to import)
+            return file.read().rpartition(b")")[2].split()[0] != b"Z"
     except FileNotFoundError:
         # It ended just now, unless this system has no /proc: then the signal is all that we know.
         return not os.path.isdir("/proc/self")  # noqa: PTH112 (as above)

@@ -1,8 +1,9 @@
-"""A program for the tests: a supervisor over three small processes, one of them with a child of its own.
+"""A program for the tests: a supervisor over three small processes, one with a child.
 
     python supervised.py FOLDER
 
-Every process writes its number to a file in FOLDER; ``stubborn`` ignores SIGTERM; ``parent`` has a child that does.
+Every process writes its number to a file in FOLDER; ``stubborn`` ignores SIGTERM; ``parent`` has
+a child that does.
 """
 
 import sys

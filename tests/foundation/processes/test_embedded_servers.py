@@ -31,7 +31,8 @@ class TestPostgres:
         with psycopg.connect(server.url) as connection:
             row = connection.execute(
                 "SELECT current_setting('server_encoding'), current_setting('TimeZone'), "
-                "datlocale, split_part(version(), ' ', 2) FROM pg_database WHERE datname = current_database()"
+                "datlocale, split_part(version(), ' ', 2) "
+                "FROM pg_database WHERE datname = current_database()"
             ).fetchone()
         server.stop()
 
@@ -48,7 +49,7 @@ class TestPostgres:
         with psycopg.connect(server.url, autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         server.stop()
-        # The number of a living process that is no PostgreSQL: what a reboot or a container leaves behind.
+        # The number of a living process that is no PostgreSQL: what a reboot leaves behind.
         (home / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{home}/postgres\n")
 
         prepared = self.prepare(home, server_user, watchdog)

@@ -38,7 +38,7 @@ def test_a_new_start_waits_for_the_watchdog_of_a_killed_holder(tmp_path: Path) -
     dead.wait()
     held = InstanceLock(path).acquire()
     path.write_text(f"{dead.pid}\n")
-    # It inherits the open lock, as the watchdog does, and keeps it a little longer than its first holder.
+    # It inherits the open lock, as the watchdog does, and keeps it a little longer.
     heir = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(0.7)"], pass_fds=[held.descriptor]
     )
