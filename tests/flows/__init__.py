@@ -1,0 +1,1 @@
+"""Journeys with real processes: web, a worker per queue, beat and the simulator exchange."""

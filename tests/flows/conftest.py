@@ -1,0 +1,22 @@
+"""One running platform for all journeys of a session."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.stack import Stack, Visitor, register, running_stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole platform, running."""
+    folder: Path = tmp_path_factory.mktemp("stack")
+    with running_stack(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(stack: Stack) -> Visitor:
+    """A new person, signed in."""
+    return register(stack)

@@ -1,0 +1,268 @@
+"""The whole platform in processes of its own, on a database of its own, for one journey after another."""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import psycopg
+import requests
+
+from foundation.processes.application import Application
+from foundation.processes.ports import LOOPBACK, free_port
+from foundation.processes.spawning import ProcessSpec, Watchdog, spawn, stop
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+T = TypeVar("T")
+
+#: Far more than any step needs on a busy machine; a journey that waits this long has failed.
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Stack:
+    """The running processes, by name, and where they answer."""
+
+    application: Application
+    url: str
+    simulator_url: str
+    folder: Path
+    watchdog: Watchdog
+    #: The key and secret of each account that a journey connected, by the account's id.
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    processes: dict[str, tuple[ProcessSpec, subprocess.Popen[bytes]]] = field(default_factory=dict)
+
+    def start(self, spec: ProcessSpec) -> None:
+        """Start one process; what it prints goes to a file named after it."""
+        with (self.folder / f"{spec.name}.log").open("ab") as log:
+            self.processes[spec.name] = (spec, spawn(spec, self.watchdog, output=log))
+
+    def kill(self, name: str) -> None:
+        """Kill a process with everything that it started, as a power cut would."""
+        _, process = self.processes[name]
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def restart(self, name: str) -> None:
+        """Start a killed process again."""
+        self.start(self.processes[name][0])
+
+    def stop(self) -> None:
+        """Stop everything."""
+        for spec, process in reversed(self.processes.values()):
+            stop(process, spec, self.watchdog)
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of ``manage.py`` beside the platform and return what it printed."""
+        spec = self.application.command(*arguments)
+        result = subprocess.run(
+            spec.command,
+            env=spec.environment,
+            cwd=spec.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def logs(self) -> str:
+        """Return what all processes have printed."""
+        return "\n".join(
+            path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log"))
+        )
+
+    # --- the simulator's own side, which knows the truth ---------------------------------------------------------
+
+    def simulate(self, path: str, **body: Any) -> dict[str, Any]:
+        """Call the administrator's side of the simulator exchange."""
+        token = self.application.environment["SIMULATOR_ADMIN_TOKEN"]
+        response = requests.post(
+            f"{self.simulator_url}/simulator/{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=10,
+        )
+        assert response.ok, response.text
+        return dict(response.json())
+
+    def venue_truth(self, key: str, secret: str, symbol: str) -> dict[str, list[dict[str, Any]]]:
+        """Return all orders and trades that the exchange itself has of an account."""
+        return {
+            name: self._signed(path, key, secret, symbol=symbol)
+            for name, path in {"orders": "/api/v3/allOrders", "trades": "/api/v3/myTrades"}.items()
+        }
+
+    def _signed(self, path: str, key: str, secret: str, **query: str) -> list[dict[str, Any]]:
+        text = urlencode({**query, "timestamp": str(int(time.time() * 1_000)), "limit": "1000"})
+        signature = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        response = requests.get(
+            f"{self.simulator_url}{path}?{text}&signature={signature}",
+            headers={"X-MBX-APIKEY": key},
+            timeout=10,
+        )
+        assert response.ok, response.text
+        return list(response.json())
+
+    def open_simulator_account(self, **balances: str) -> tuple[str, str]:
+        """Create an account at the simulator; return its API key and secret."""
+        key, secret = secrets.token_hex(16), secrets.token_hex(32)
+        self.simulate("accounts", api_key=key, secret=secret, balances=balances)
+        return key, secret
+
+
+@dataclass
+class Visitor:
+    """A person with a browser's session, without a browser."""
+
+    stack: Stack
+    email: str
+    session: requests.Session = field(default_factory=requests.Session)
+
+    @property
+    def token(self) -> str:
+        """The token that every form and every changing call needs."""
+        return str(self.session.cookies.get("csrftoken", ""))
+
+    def page(self, path: str) -> str:
+        """Return a page as text."""
+        response = self.session.get(self.stack.url + path, timeout=20)
+        assert response.status_code == 200, f"{path}: {response.status_code} {response.text[:500]}"
+        return response.text
+
+    def submit(self, path: str, **fields: str) -> requests.Response:
+        """Fill in the form of a page and send it."""
+        self.page(path)
+        return self.session.post(
+            self.stack.url + path,
+            data={"csrfmiddlewaretoken": self.token, **fields},
+            headers={"Referer": self.stack.url + path},
+            timeout=20,
+        )
+
+    def get(self, path: str) -> Any:
+        """Return what the API answers."""
+        response = self.session.get(f"{self.stack.url}/api/v1{path}", timeout=20)
+        assert response.ok, f"{path}: {response.status_code} {response.text[:500]}"
+        return response.json()
+
+    def post(
+        self, path: str, body: dict[str, Any] | None = None, **headers: str
+    ) -> requests.Response:
+        """Send JSON to the API."""
+        return self.session.post(
+            f"{self.stack.url}/api/v1{path}",
+            json=body or {},
+            headers={"X-CSRFToken": self.token, "Referer": self.stack.url, **headers},
+            timeout=20,
+        )
+
+
+def register(stack: Stack) -> Visitor:
+    """Sign up a new person through the form; return them signed in."""
+    email = f"{secrets.token_hex(6)}@example.com"
+    visitor = Visitor(stack, email)
+    password = secrets.token_urlsafe(16)
+    response = visitor.submit(
+        "/accounts/signup/", email=email, password1=password, password2=password
+    )
+    assert response.url.endswith("/dashboard/"), re.sub(r"\s+", " ", response.text)[:2_000]
+    return visitor
+
+
+def eventually(find: Callable[[], T | None], *, what: str, within_s: float = PATIENCE_S) -> T:
+    """Ask again and again until the answer is something; fail after *within_s* seconds."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found = find()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
+        time.sleep(0.25)
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Stack]:
+    """Start everything on a fresh database, and leave nothing behind."""
+    database_url = _fresh_database()
+    port, simulator_port = free_port(), free_port()
+    application = Application(
+        checkout=CHECKOUT,
+        state=folder,
+        environment={
+            **{name: value for name, value in os.environ.items() if name.isupper()},
+            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            "DATABASE_URL": database_url,
+            # A broker database of its own, so that no other test's messages arrive here.
+            "REDIS_URL": urlunsplit(urlsplit(os.environ["REDIS_URL"])._replace(path="/9")),
+            "SITE_URL": f"http://{LOOPBACK}:{port}",
+            "SIMULATOR_URL": f"http://{LOOPBACK}:{simulator_port}",
+            "APP_HORIZON_SCALE": "0.3",
+        },
+    )
+    with Watchdog() as watchdog:
+        stack = Stack(
+            application,
+            f"http://{LOOPBACK}:{port}",
+            f"http://{LOOPBACK}:{simulator_port}",
+            folder,
+            watchdog,
+        )
+        try:
+            _flush_broker(application.environment["REDIS_URL"])
+            stack.manage("migrate", "--verbosity", "0")
+            stack.manage("load_sample_data")
+            stack.start(application.simulator(simulator_port))
+            for spec in (application.web(port), *application.workers(), application.beat()):
+                stack.start(_quiet(spec))
+            eventually(lambda: _answers(f"{stack.url}/readyz"), what="the platform is ready")
+            yield stack
+        finally:
+            stack.stop()
+            _drop_database(database_url)
+
+
+def _quiet(spec: ProcessSpec) -> ProcessSpec:
+    environment = dict(spec.environment or {})
+    return replace(spec, environment=environment | {"LOG_LEVEL": "INFO"})
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def _flush_broker(url: str) -> None:
+    code = "import sys, redis; redis.Redis.from_url(sys.argv[1]).flushdb()"
+    subprocess.run([sys.executable, "-c", code, url], check=True)
+
+
+def _fresh_database() -> str:
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    name = f"flows_{secrets.token_hex(4)}"
+    with psycopg.connect(
+        urlunsplit(parts._replace(path="/postgres")), autocommit=True
+    ) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def _drop_database(url: str) -> None:
+    parts = urlsplit(url)
+    with psycopg.connect(
+        urlunsplit(parts._replace(path="/postgres")), autocommit=True
+    ) as connection:
+        connection.execute(f'DROP DATABASE "{parts.path.lstrip("/")}" WITH (FORCE)')
