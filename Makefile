@@ -35,7 +35,7 @@ check: $(VENV)/.installed-dev ## Lint, types, imports, migrations, settings for 
 	$(VENV)/bin/shellcheck .ci/run requirements/install.sh requirements/lock.sh
 	$(OFFLINE) DJANGO_SETTINGS_MODULE=config.settings.test APP_ENV=test $(PY) -m mypy
 	$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
-	$(PY) -m djlint templates --check --lint --quiet
+	$(PY) -m djlint templates --lint --quiet
 	$(OFFLINE) $(PY) manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 

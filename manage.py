@@ -12,19 +12,24 @@ def main() -> None:
     """Run the command that the arguments name."""
     sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "platform")]
 
-    from django.conf import settings
+    if sys.argv[1:2] == ["up"]:
+        # It runs before there is a database or a secret, so it has neither settings nor apps.
+        from django.conf import settings
+
+        from web.management.commands.up import Command
+
+        settings.configure()
+        Command().run_from_argv(sys.argv)
+        return
+
     from django.core.management import execute_from_command_line
 
-    if sys.argv[1:2] == ["up"]:
-        # It runs before there is a database or a secret, so it cannot have the real settings.
-        settings.configure(INSTALLED_APPS=["web"])
-    else:
-        from foundation.processes.local_platform import running_environment
+    from foundation.processes.local_platform import running_environment
 
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
-        if not {"DATABASE_URL", "DATABASE_URL_FILE"} & os.environ.keys():
-            # Beside a running `manage.py up`, a command works on what that one has started.
-            os.environ.update(running_environment(CHECKOUT))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+    if not {"DATABASE_URL", "DATABASE_URL_FILE"} & os.environ.keys():
+        # Beside a running `manage.py up`, a command works on what that one has started.
+        os.environ.update(running_environment(CHECKOUT))
     execute_from_command_line(sys.argv)
 
 
