@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from foundation.processes.console import Console
-from foundation.processes.spawning import ProcessSpec, StopStage, Watchdog
+from foundation.processes.spawning import ProcessSpec, StopStage, Watchdog, follow_parent
 from foundation.processes.supervisor import Supervisor
 
 _IMPORTS = "import os, pathlib, signal, subprocess, sys, time;"
@@ -33,6 +33,7 @@ _PROGRAMS = {
 
 def main() -> None:
     """Run until told to stop."""
+    follow_parent()  # a killed test run must not leave it behind
     folder = Path(sys.argv[1])
     with Watchdog() as watchdog:
         watchdog.remove(folder / "temporary")
