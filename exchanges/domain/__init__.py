@@ -1,0 +1,1 @@
+"""Pure arithmetic of the exchanges: candle chunks, gaps, merging, checks, names of files."""

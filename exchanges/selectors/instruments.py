@@ -1,0 +1,86 @@
+"""Which venues there are and what trades at them."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from django.db.models import QuerySet
+
+from exchanges.models import Instrument, Venue
+from market.errors import InvalidInputError
+
+
+class UnknownVenueError(InvalidInputError):
+    """There is no venue of that code."""
+
+    code = "unknown_venue"
+
+    def __init__(self, code: str, *, known: Iterable[str]) -> None:
+        names = ", ".join(sorted(known)) or "none yet"
+        super().__init__(f"There is no venue '{code[:40]}'. Known: {names}.")
+
+
+class UnknownInstrumentError(InvalidInputError):
+    """Nothing of that symbol trades at the venue; the message names the nearest three."""
+
+    code = "unknown_symbol"
+
+    def __init__(self, symbol: str, *, venue_code: str, known: Iterable[str]) -> None:
+        near = get_close_matches(symbol.upper(), list(known), n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        super().__init__(f"{symbol[:40]} is not on {venue_code}.{hint}")
+
+
+class InvalidMarketError(InvalidInputError):
+    """A market that is not written ``venue:SYMBOL``."""
+
+    code = "invalid_market"
+
+    def __init__(self, market: str) -> None:
+        super().__init__(f"'{market[:60]}' is no market; write it like binance:BTC/USDT.")
+
+
+def get_venue(code: str) -> Venue:
+    """Return the venue of that code; raise UnknownVenueError."""
+    try:
+        return Venue.objects.get(code=code)
+    except Venue.DoesNotExist:
+        known = Venue.objects.values_list("code", flat=True)
+        raise UnknownVenueError(code, known=known) from None
+
+
+def get_instrument(venue_code: str, symbol: str) -> Instrument:
+    """Return what trades as *symbol* (``BTC/USDT``) at a venue, with the venue.
+
+    Raise UnknownVenueError or UnknownInstrumentError.
+    """
+    venue = get_venue(venue_code)
+    try:
+        return Instrument.objects.select_related("venue").get(venue=venue, symbol=symbol)
+    except Instrument.DoesNotExist:
+        known = Instrument.objects.filter(venue=venue).values_list("symbol", flat=True)
+        raise UnknownInstrumentError(symbol, venue_code=venue_code, known=known) from None
+
+
+def parse_market(market: str) -> Instrument:
+    """Return the instrument of ``binance:BTC/USDT``.
+
+    Raise InvalidMarketError, UnknownVenueError or UnknownInstrumentError.
+    """
+    venue_code, separator, symbol = market.strip().partition(":")
+    if not separator or not venue_code or not symbol:
+        raise InvalidMarketError(market)
+    return get_instrument(venue_code, symbol)
+
+
+def active_venues() -> QuerySet[Venue]:
+    """Return the venues in use, by name."""
+    return Venue.objects.filter(is_active=True).order_by("name", "pk")
+
+
+def active_instruments() -> QuerySet[Instrument]:
+    """Return what trades now at the venues in use, with the venue, by venue and symbol."""
+    return (
+        Instrument.objects.filter(is_active=True, venue__is_active=True)
+        .select_related("venue")
+        .order_by("venue__code", "symbol", "pk")
+    )
