@@ -63,8 +63,7 @@ function applyCandles({ chart, series, data }) {
   const candles = (data.candles ?? []).map((bar) => ({
     time: Number(bar.time), open: Number(bar.open), high: Number(bar.high), low: Number(bar.low), close: Number(bar.close),
   }));
-  const precision = decimalsFor(candles.at(-1)?.close);
-  const format = { priceFormat: { type: "price", precision, minMove: 10 ** -precision } };
+  const format = { priceFormat: numberFormat(decimalsFor(candles.at(-1)?.close)) };
   const main = ensure(series, "candles", () => ({
     api: chart.addSeries(library.CandlestickSeries, { ...candleStyle(), ...format }), style: candleStyle,
   }));
@@ -77,9 +76,7 @@ function applyCandles({ chart, series, data }) {
 
 function applyLines({ chart, series, data }) {
   applyEach(chart, series, data.series ?? [], (line, index) => ({
-    priceFormat: line.kind === "drawdown"
-      ? { type: "custom", formatter: (value) => `${(value * 100).toFixed(1)}%`, minMove: 0.001 }
-      : { type: "price", precision: 2, minMove: 0.01 },
+    priceFormat: line.kind === "drawdown" ? PERCENT_FORMAT : numberFormat(2),
     ...kindStyle(line.kind, index),
   }));
 }
@@ -94,10 +91,14 @@ function applyEach(chart, series, lines, styleOf) {
   }
   lines.forEach((line, index) => {
     const style = () => styleOf(line, index);
-    const type = line.kind === "drawdown" || line.kind === "equity" ? library.AreaSeries : library.LineSeries;
-    const entry = ensure(series, `line ${line.name}`, () => ({ api: chart.addSeries(type, style()), style }));
+    const entry = ensure(series, `line ${line.name}`, () => ({ api: chart.addSeries(typeOf(line.kind), style()), style }));
     entry.api.setData(line.points.map((point) => ({ time: Number(point.time), value: Number(point.value) })));
   });
+}
+
+function typeOf(kind) {
+  if (kind === "drawdown") return library.BaselineSeries;
+  return kind === "equity" ? library.AreaSeries : library.LineSeries;
 }
 
 function ensure(series, key, make) {
@@ -153,13 +154,21 @@ function lineStyle(index) {
 function kindStyle(kind, index) {
   const quiet = { lineWidth: 2, priceLineVisible: false };
   if (kind === "benchmark") return { ...quiet, color: token("--color-benchmark"), lineStyle: 2, lastValueVisible: false };
-  if (kind === "drawdown") return { ...quiet, ...area("--color-loss-mark"), invertFilledArea: true };
+  if (kind === "drawdown") return { ...quiet, ...belowZero("--color-loss-mark") };
   if (kind === "equity") return { ...quiet, ...area("--color-series-1") };
   return lineStyle(index);
 }
 
 function area(name) {
   return { lineColor: token(name), topColor: token(name, 0.24), bottomColor: token(name, 0.02) };
+}
+
+function belowZero(name) {
+  return {
+    baseValue: { type: "price", price: 0 },
+    topLineColor: token(name), topFillColor1: token(name, 0), topFillColor2: token(name, 0),
+    bottomLineColor: token(name), bottomFillColor1: token(name, 0.04), bottomFillColor2: token(name, 0.28),
+  };
 }
 
 /** The color of a token as rgba(), which is what the library reads; tokens are written in oklch. */
@@ -174,6 +183,13 @@ function token(name, alpha = 1) {
   canvas.fillRect(0, 0, 1, 1);
   const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
   return `rgba(${red}, ${green}, ${blue}, ${alpha})`;
+}
+
+const PERCENT_FORMAT = { type: "custom", formatter: (value) => `${(value * 100).toFixed(1)}%`, minMove: 0.001 };
+
+function numberFormat(decimals) {
+  const writer = new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return { type: "custom", formatter: (value) => writer.format(value), minMove: 10 ** -decimals };
 }
 
 function decimalsFor(price = 1) {
