@@ -5,7 +5,6 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +12,8 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from exchanges.adapters import ccxt, judging, reading
+from exchanges.adapters.credentials import ApiCredential
+from exchanges.adapters.filters import keeps_steps
 from exchanges.adapters.guard import TransactionGuard
 from exchanges.adapters.judging import DUPLICATE, Failure, OrderAbsentError, Verdict
 from exchanges.adapters.packs import pack_of
@@ -29,7 +30,6 @@ from exchanges.adapters.protocol import (
 from exchanges.adapters.reading import UnreadableError
 from exchanges.adapters.trade_pages import read_all_trades
 from exchanges.adapters.wire import CallRecord, Wire, recording
-from foundation.crypto import Secret
 from market.candles import CandleRow
 from market.enums import OrderType
 from market.errors import VenueError
@@ -54,15 +54,6 @@ _ORDER_TYPES: Final[Mapping[OrderType, str]] = MappingProxyType(
 
 class OffStepError(ValueError):
     """An amount that does not lie on the venue's steps; ccxt would silently cut it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiCredential:
-    """The opened keys of an account."""
-
-    api_key: Secret
-    secret: Secret
-    passphrase: Secret | None = None
 
 
 class CcxtVenueClient:
@@ -208,7 +199,8 @@ class CcxtVenueClient:
 
     async def _prepare_order(self, request: OrderRequest) -> Any:
         rules = reading.read_instrument(self._exchange.market(request.symbol))
-        _require_steps(request, rules)
+        if not keeps_steps(request, rules):
+            raise OffStepError(request.symbol)
         parameters: dict[str, str] = dict(self._pack.submit_parameters)
         parameters["clientOrderId"] = request.client_order_id
         if request.trigger_price is not None:
@@ -367,16 +359,6 @@ class CcxtVenueClient:
     def _forget_venue(self) -> None:
         ccxt.forget(self._pack, self._address)
         self._is_ready = False
-
-
-def _require_steps(request: OrderRequest, rules: InstrumentReport) -> None:
-    amounts = (
-        (request.quantity, rules.lot_step),
-        (request.price, rules.tick_size),
-        (request.trigger_price, rules.tick_size),
-    )
-    if any(amount is not None and amount % step for amount, step in amounts):
-        raise OffStepError(request.symbol)
 
 
 def _require_success(record: CallRecord, *, expects: type) -> None:

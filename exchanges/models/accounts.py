@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models.functions import Now
 
 from exchanges.models.venues import Venue
+from foundation.crypto import SecretContext
+from foundation.crypto.fields import SealedField
 from foundation.fields import money_field
 
 
@@ -38,7 +40,13 @@ class ExchangeAccount(models.Model):
     status = models.CharField(max_length=12, choices=AccountStatus, default=AccountStatus.UNTESTED)
     status_code = models.CharField(max_length=60, blank=True)
     status_message = models.CharField(max_length=300, blank=True)
+    test_requested_at = models.DateTimeField(null=True, blank=True)
     tested_at = models.DateTimeField(null=True, blank=True)
+    connected_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when the key is known to work; empty once it was refused.",
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
     next_reconcile_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -64,6 +72,11 @@ class ExchangeAccount(models.Model):
     def __str__(self) -> str:
         return self.label
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether orders may be sent in its name; a test that is under way changes nothing about that."""
+        return self.connected_at is not None and self.closed_at is None
+
 
 class Credential(models.Model):
     """The sealed keys of an account: replaced, never edited, and deletable.
@@ -77,9 +90,9 @@ class Credential(models.Model):
         ExchangeAccount, on_delete=models.PROTECT, related_name="credentials"
     )
     version = models.PositiveIntegerField()
-    sealed_api_key = models.BinaryField()
-    sealed_secret = models.BinaryField()
-    sealed_passphrase = models.BinaryField(null=True, blank=True)
+    sealed_api_key = SealedField()
+    sealed_secret = SealedField()
+    sealed_passphrase = SealedField(default=bytes, blank=True)
     last_four = models.CharField(max_length=4)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     replaced_at = models.DateTimeField(null=True, blank=True)
@@ -96,6 +109,15 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return f"…{self.last_four}"
+
+    def context(self, field: str) -> SecretContext:
+        """Return the one place at which the value of *field* (``api_key``, ``secret``, ``passphrase``) opens."""
+        return SecretContext(
+            owner=str(self.account.owner.public_id),
+            holder=str(self.account.public_id),
+            field=field,
+            version=self.version,
+        )
 
 
 class Balance(models.Model):

@@ -1,0 +1,115 @@
+"""Keyless accounts: orders are checked and accepted here, and filled by trading from closed bars.
+
+The venue has no memory. What an account holds, which orders work and what filled are rows of trading, so questions
+about them are answered with nothing; prices, bars and rules come from the real venue's public data.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from exchanges.adapters.filters import find_objection
+from exchanges.adapters.guard import TransactionGuard
+from exchanges.adapters.protocol import (
+    BalanceReport,
+    FillReport,
+    InstrumentReport,
+    KeyPermissions,
+    MarketData,
+    OrderReport,
+    OrderRequest,
+    Outcome,
+    OutcomeKind,
+)
+from market.candles import CandleRow
+from market.enums import OrderStatus, OrderType
+from market.errors import VenueError
+from market.timeframes import Timeframe
+
+
+class PaperVenueClient:
+    """A venue that accepts every order that the real one's rules would accept."""
+
+    def __init__(self, *, rules: Mapping[str, InstrumentReport], market_data: MarketData) -> None:
+        """Check orders against *rules*, by symbol; ask *market_data* for everything public."""
+        self._rules = rules
+        self._market_data = market_data
+        self._guard = TransactionGuard()
+
+    async def server_time(self) -> datetime:
+        """Return the real venue's clock."""
+        return await self._market_data.server_time()
+
+    async def instruments(self) -> Sequence[InstrumentReport]:
+        """Return the rules that orders are checked against."""
+        return list(self._rules.values())
+
+    async def last_price(self, symbol: str) -> Decimal:
+        """Return the real venue's last price."""
+        return await self._market_data.last_price(symbol)
+
+    async def candles(
+        self, symbol: str, timeframe: Timeframe, *, since_ms: int, limit: int
+    ) -> Sequence[CandleRow]:
+        """Return the real venue's bars."""
+        return await self._market_data.candles(symbol, timeframe, since_ms=since_ms, limit=limit)
+
+    async def submit(self, request: OrderRequest, *, timeout_s: float) -> Outcome:
+        """Accept the order, or refuse it for a rule of the instrument.
+
+        The answer to the same order is the same each time. A market order is valued at the last price; if that cannot
+        be learnt, the order counts as not sent.
+        """
+        self._guard.refuse("Sending an order")
+        price = Decimal(0)
+        if request.order_type is OrderType.MARKET and request.symbol in self._rules:
+            try:
+                price = await self._market_data.last_price(request.symbol)
+            except VenueError as error:
+                return Outcome(OutcomeKind.NOT_SENT, code=error.code, message=error.message)
+        objection = find_objection(request, self._rules.get(request.symbol), price=price)
+        if objection is not None:
+            return objection.outcome()
+        report = OrderReport(
+            client_order_id=request.client_order_id,
+            venue_order_id=f"paper-{request.client_order_id}",
+            symbol=request.symbol,
+            side=request.side,
+            status=OrderStatus.ACCEPTED,
+            quantity=request.quantity,
+            filled_quantity=Decimal(0),
+            average_price=None,
+            venue_at=datetime.now(UTC),
+        )
+        return Outcome(OutcomeKind.DONE, report)
+
+    async def cancel(
+        self, *, symbol: str, client_order_id: str, venue_order_id: str, timeout_s: float
+    ) -> Outcome:
+        """Agree, without a report: only trading knows how much of the order has filled."""
+        self._guard.refuse("Canceling an order")
+        return Outcome(OutcomeKind.DONE)
+
+    async def find_order(self, *, symbol: str, client_order_id: str) -> OrderReport | None:
+        """Return None: an order is where trading keeps it, or nowhere."""
+        return None
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """Return nothing."""
+        return ()
+
+    async def fills_since(self, symbol: str, *, since: datetime) -> Sequence[FillReport]:
+        """Return nothing."""
+        return ()
+
+    async def balances(self) -> Sequence[BalanceReport]:
+        """Return nothing: each deployment has a wallet of its own."""
+        return ()
+
+    async def key_permissions(self) -> KeyPermissions:
+        """Return that trading is possible and nothing can leave."""
+        return KeyPermissions(can_read=True, can_trade=True, can_withdraw=False)
+
+    async def close(self) -> None:
+        """End the connections of the market data."""
+        await self._market_data.close()

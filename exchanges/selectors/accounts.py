@@ -1,0 +1,78 @@
+"""People's accounts at venues; every read names the owner, but for what workers do across people."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+
+from exchanges.models import AccountKind, AccountStatus, Balance, Credential, ExchangeAccount
+from market.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+#: A sweep that finds more leaves the rest to the next one.
+_MOST_SWEPT: Final = 100
+
+
+class ExchangeAccountNotFoundError(NotFoundError):
+    """There is no such account, or it is somebody else's."""
+
+    code = "exchange_account_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such exchange account.")
+
+
+def accounts_for(owner: "User") -> QuerySet[ExchangeAccount]:
+    """Return the open accounts of *owner* with their venues, keys in use and balances, by label."""
+    return _complete(ExchangeAccount.objects.filter(owner=owner, closed_at=None)).order_by(
+        "label", "pk"
+    )
+
+
+def get_account_for(owner: "User", *, public_id: UUID) -> ExchangeAccount:
+    """Return an account of *owner*, closed ones too; raise ExchangeAccountNotFoundError for any other."""
+    account = _complete(ExchangeAccount.objects.filter(owner=owner, public_id=public_id)).first()
+    if account is None:
+        raise ExchangeAccountNotFoundError
+    return account
+
+
+def find_paper_account_for(owner: "User", *, venue_id: int) -> ExchangeAccount | None:
+    """Return the open paper account of *owner* at a venue, or None."""
+    mine = ExchangeAccount.objects.filter(owner=owner, venue_id=venue_id, closed_at=None)
+    return _complete(mine.filter(kind=AccountKind.PAPER)).first()
+
+
+def find_account_under_test(*, account_id: int) -> ExchangeAccount | None:
+    """Return an account that waits for the result of a test, or None; for workers."""
+    waiting = ExchangeAccount.objects.filter(
+        pk=account_id, status=AccountStatus.TESTING, closed_at=None
+    )
+    return _complete(waiting).first()
+
+
+def accounts_waiting_since(*, before: datetime) -> list[int]:
+    """Return the ids of accounts whose test was asked for before an instant and has no result; for workers."""
+    waiting = ExchangeAccount.objects.filter(
+        status=AccountStatus.TESTING, test_requested_at__lt=before, closed_at=None
+    )
+    return list(waiting.order_by("pk").values_list("pk", flat=True)[:_MOST_SWEPT])
+
+
+def credential_in_use(account: ExchangeAccount) -> Credential | None:
+    """Return the keys in use of an account that came from this module, without another query."""
+    return next(iter(account.credentials.all()), None)
+
+
+def _complete(accounts: QuerySet[ExchangeAccount]) -> QuerySet[ExchangeAccount]:
+    in_use = Credential.objects.filter(replaced_at=None).defer(
+        "sealed_api_key", "sealed_secret", "sealed_passphrase"
+    )
+    return accounts.select_related("venue", "owner").prefetch_related(
+        Prefetch("credentials", in_use),
+        Prefetch("balances", Balance.objects.order_by("currency")),
+    )
