@@ -7,3 +7,9 @@ class TradingConfig(AppConfig):
     """Live and paper trading."""
 
     name = "trading"
+
+    def ready(self) -> None:
+        """Listen to the apps below."""
+        from trading import subscribers  # noqa: PLC0415  models are not there any earlier
+
+        subscribers.connect()

@@ -1,0 +1,116 @@
+"""The right to act for an account: one claim at a time, fenced by an epoch, by the database's clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from exchanges.models import AccountKind, ExchangeAccount
+from foundation.transactions import part_of_transaction, transactional
+
+
+class AccountLeaseLostError(Exception):
+    """Somebody else has claimed the account meanwhile; what this process still held is void."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLease:
+    """The right to act for an account, as long as its epoch is this one."""
+
+    account_id: int
+    epoch: int
+
+
+@transactional
+def claim_accounts(*, account_ids: Sequence[int], seconds: float) -> list[AccountLease]:
+    """Claim those of the accounts that nobody has, without waiting for any."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE exchanges_exchangeaccount SET epoch = epoch + 1,"
+            " lease_until = clock_timestamp() + make_interval(secs => %s)"
+            " WHERE id IN (SELECT id FROM exchanges_exchangeaccount WHERE id = ANY(%s)"
+            "   AND (lease_until IS NULL OR lease_until < clock_timestamp())"
+            "   ORDER BY id FOR UPDATE SKIP LOCKED)"
+            " RETURNING id, epoch",
+            [seconds, list(account_ids)],
+        )
+        return [AccountLease(account_id, epoch) for account_id, epoch in cursor.fetchall()]
+
+
+@transactional
+def take_over(*, account_id: int, seconds: float) -> AccountLease:
+    """Claim an account whoever has it: what a person commands does not wait.
+
+    The former holder may finish the calls that it has already begun, but begins no others.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE exchanges_exchangeaccount SET epoch = epoch + 1,"
+            " lease_until = clock_timestamp() + make_interval(secs => %s)"
+            " WHERE id = %s RETURNING epoch",
+            [seconds, account_id],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise ExchangeAccount.DoesNotExist(account_id)
+    return AccountLease(account_id, row[0])
+
+
+@part_of_transaction
+def require(lease: AccountLease, *, seconds: float) -> ExchangeAccount:
+    """Return the locked account and prolong the lease; raise AccountLeaseLostError if it is lost."""
+    account = (
+        ExchangeAccount.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("venue")
+        .filter(pk=lease.account_id, epoch=lease.epoch)
+        .first()
+    )
+    if account is None:
+        raise AccountLeaseLostError(lease.account_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE exchanges_exchangeaccount"
+            " SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id = %s",
+            [seconds, lease.account_id],
+        )
+    return account
+
+
+@transactional
+def release(lease: AccountLease) -> None:
+    """Give the account back; nothing happens if somebody else has claimed it."""
+    ExchangeAccount.objects.filter(pk=lease.account_id, epoch=lease.epoch).update(lease_until=None)
+
+
+@part_of_transaction
+def note_reconciled(
+    lease: AccountLease, *, next_at: datetime, fills_cursor_at: datetime | None
+) -> None:
+    """Note when the account has to be compared with its venue again, and up to where fills are known."""
+    row = ExchangeAccount.objects.filter(pk=lease.account_id, epoch=lease.epoch)
+    row.update(next_reconcile_at=next_at)
+    if fills_cursor_at is not None:
+        row.update(fills_cursor_at=fills_cursor_at)
+
+
+@part_of_transaction
+def reconcile_soon(*, account_id: int, at: datetime) -> None:
+    """Let an account be compared with its venue at *at* at the latest."""
+    ExchangeAccount.objects.filter(pk=account_id).exclude(next_reconcile_at__lt=at).update(
+        next_reconcile_at=at
+    )
+
+
+def due_for_reconciliation(*, now: datetime, limit: int) -> list[int]:
+    """Return live accounts that are to be compared with their venue, the most overdue first."""
+    return list(
+        ExchangeAccount.objects.filter(
+            kind=AccountKind.LIVE,
+            closed_at=None,
+            connected_at__isnull=False,
+            next_reconcile_at__lte=now,
+        )
+        .order_by("next_reconcile_at", "pk")
+        .values_list("pk", flat=True)[:limit]
+    )

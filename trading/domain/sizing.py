@@ -1,0 +1,53 @@
+"""How much may be sold, what a buy sets aside, and what is too little to trade."""
+
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal, localcontext
+
+from market import money
+from market.enums import Side
+
+
+@dataclass(frozen=True, slots=True)
+class TradingSteps:
+    """The exact steps and minimums of an instrument; quantities in base, notional in quote."""
+
+    tick_size: Decimal
+    lot_step: Decimal
+    minimum_quantity: Decimal
+    minimum_notional: Decimal
+
+
+def sellable(*, own: Decimal, free: Decimal | None, steps: TradingSteps) -> Decimal:
+    """Return how much of *own* can be sold: never more than is *free*, in whole lots.
+
+    *free* is what the venue says; None if it could not be asked, then our own books decide and the
+    venue has the last word.
+    """
+    quantity = own if free is None else min(own, free)
+    if quantity <= 0:
+        return Decimal(0)
+    return money.quantize_quantity(quantity, step=steps.lot_step)
+
+
+def is_tradable(quantity: Decimal, *, price: Decimal, steps: TradingSteps) -> bool:
+    """Tell whether *quantity* can be ordered at *price*; what cannot be is dust."""
+    lots = money.to_lots(abs(quantity), step=steps.lot_step)
+    whole = money.from_lots(lots, step=steps.lot_step)
+    return lots > 0 and whole >= steps.minimum_quantity and whole * price >= steps.minimum_notional
+
+
+def reservation(
+    quantity: Decimal, *, price: Decimal, fee_bps: Decimal, margin_bps: Decimal
+) -> Decimal:
+    """Return the quote currency to set aside for a market buy decided at *price*.
+
+    *margin_bps* allows for the price moving before the order arrives.
+    """
+    with localcontext(money.WIDE):
+        worth = quantity * price * (1 + (fee_bps + margin_bps) / 10_000)
+        return worth.quantize(money.MONEY_QUANTUM, rounding=ROUND_UP)
+
+
+def closing_side(quantity: Decimal) -> Side:
+    """Return the side that closes a position of signed *quantity*."""
+    return Side.SELL if quantity > 0 else Side.BUY

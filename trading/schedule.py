@@ -1,0 +1,11 @@
+"""What beat sends for trading: sweepers that find the rows whose message was lost."""
+
+from typing import Any, Final
+
+BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
+    "trading-sweep-evaluation": {"task": "trading.sweep_evaluation", "schedule": 2.0},
+    "trading-submit-due-intents": {"task": "trading.submit_due_intents", "schedule": 2.0},
+    "trading-reconcile-due-accounts": {"task": "trading.reconcile_due_accounts", "schedule": 2.0},
+    "trading-sweep-commands": {"task": "trading.sweep_commands", "schedule": 2.0},
+    "trading-ensure-partitions": {"task": "trading.ensure_partitions", "schedule": 86_400.0},
+}

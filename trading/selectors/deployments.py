@@ -1,0 +1,206 @@
+"""A person's deployments, with what they hold and what they have earned."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+
+from market import money, positions
+from market.errors import NotFoundError
+from market.positions import Position
+from trading.models import (
+    ActualState,
+    Deployment,
+    DeploymentCommand,
+    DeploymentInstrument,
+    DeploymentPosition,
+    DeploymentRevision,
+)
+from trading.selectors.owners import Owner
+
+#: Deployments, positions or commands that are read for one page.
+PAGE_SIZE: Final = 100
+
+#: Nothing happens any more in a deployment of these states.
+ENDED_STATES: Final = frozenset({ActualState.STOPPED, ActualState.FAILED})
+
+
+class DeploymentNotFoundError(NotFoundError):
+    """There is no such deployment, or it is somebody else's."""
+
+    code = "deployment_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such deployment.")
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """What a deployment holds of an instrument and what came of it, in the settle currency.
+
+    ``net_pnl`` is realized less fees plus unrealized at the last price; without a last price the
+    open part counts as unchanged.
+    """
+
+    deployment: Deployment
+    symbol: str
+    base: str
+    quote: str
+    quantity: Decimal
+    average_price: Decimal
+    last_price: Decimal | None
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    realized_pnl: Decimal
+    fees: Decimal
+    unrealized_pnl: Decimal
+    version: int
+
+    @property
+    def net_pnl(self) -> Decimal:
+        """What has been earned, fees paid."""
+        return self.realized_pnl - self.fees + self.unrealized_pnl
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is held, dust included."""
+        return self.quantity != 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """One line of the list of deployments."""
+
+    deployment: Deployment
+    symbols: tuple[str, ...]
+    positions: tuple[PositionView, ...]
+
+    @property
+    def net_pnl(self) -> Decimal:
+        """What has been earned in all instruments, fees paid."""
+        return sum((each.net_pnl for each in self.positions), Decimal(0))
+
+    @property
+    def equity(self) -> Decimal:
+        """Capital plus what has been earned."""
+        capital: Decimal = self.deployment.capital
+        return capital + self.net_pnl
+
+    @property
+    def return_fraction(self) -> Decimal:
+        """What has been earned as a fraction of the capital."""
+        return money.quantize_money(self.net_pnl / self.deployment.capital)
+
+
+def get_deployment_for(owner: Owner, *, public_id: UUID) -> Deployment:
+    """Return a deployment of *owner*; raise DeploymentNotFoundError for any other."""
+    try:
+        return _of(owner).get(public_id=public_id)
+    except Deployment.DoesNotExist:
+        raise DeploymentNotFoundError from None
+
+
+def view_deployment_for(owner: Owner, *, public_id: UUID) -> DeploymentView:
+    """Return a deployment of *owner* with its positions; raise DeploymentNotFoundError."""
+    for deployment in _with_positions(_of(owner).filter(public_id=public_id)):
+        return _view(deployment)
+    raise DeploymentNotFoundError
+
+
+def deployments_for(owner: Owner) -> Sequence[DeploymentView]:
+    """Return the deployments of *owner*, those that have not ended first, then the newest."""
+    found = _with_positions(_of(owner).order_by("-pk"))[:PAGE_SIZE]
+    return [
+        _view(each) for each in sorted(found, key=lambda each: each.actual_state in ENDED_STATES)
+    ]
+
+
+def positions_for(owner: Owner) -> Sequence[PositionView]:
+    """Return what the deployments of *owner* hold, the newest deployment first."""
+    rows = (
+        DeploymentPosition.objects.filter(owner_id=owner.pk)
+        .exclude(quantity=0)
+        .select_related("deployment__account__venue", "instrument")
+        .order_by("-deployment_id", "pk")
+    )
+    return [_view_position(row, row.deployment) for row in rows[:PAGE_SIZE]]
+
+
+def revision_of(deployment: Deployment) -> DeploymentRevision:
+    """Return the revision in force, or the last one that was."""
+    revisions = DeploymentRevision.objects.filter(deployment=deployment).select_related("group")
+    return revisions.order_by("-number")[:1].get()
+
+
+def commands_for(owner: Owner, *, deployment: Deployment) -> Sequence[DeploymentCommand]:
+    """Return the last commands to a deployment of *owner*, newest first."""
+    found = DeploymentCommand.objects.filter(owner_id=owner.pk, deployment=deployment)
+    return list(found.order_by("-pk")[:20])
+
+
+def version_of(views: Iterable[DeploymentView]) -> str:
+    """Return a text that changes when anything in *views* does, for entity tags."""
+    parts = []
+    for view in views:
+        versions = ".".join(str(each.version) for each in view.positions)
+        parts.append(f"{view.deployment.pk}-{view.deployment.version}-{versions}")
+    return ",".join(parts)
+
+
+def has_unfinished_on(*, account_id: int) -> bool:
+    """Tell whether a deployment that has not ended uses the account."""
+    return (
+        Deployment.objects.filter(account_id=account_id)
+        .exclude(actual_state__in=ENDED_STATES)
+        .exists()
+    )
+
+
+def _of(owner: Owner) -> QuerySet[Deployment, Deployment]:
+    return Deployment.objects.filter(owner_id=owner.pk).select_related(
+        "strategy_version__strategy", "account__venue"
+    )
+
+
+def _with_positions(
+    found: QuerySet[Deployment, Deployment],
+) -> QuerySet[Deployment, Deployment]:
+    held = DeploymentPosition.objects.select_related("instrument").order_by("pk")
+    traded = DeploymentInstrument.objects.select_related("instrument").order_by("pk")
+    return found.prefetch_related(
+        Prefetch("positions", queryset=held), Prefetch("instruments", queryset=traded)
+    )
+
+
+def _view(deployment: Deployment) -> DeploymentView:
+    return DeploymentView(
+        deployment=deployment,
+        symbols=tuple(row.instrument.symbol for row in deployment.instruments.all()),
+        positions=tuple(_view_position(row, deployment) for row in deployment.positions.all()),
+    )
+
+
+def _view_position(row: DeploymentPosition, deployment: Deployment) -> PositionView:
+    value = Position(row.quantity, row.average_price, row.realized_pnl, row.fees)
+    open_pnl = Decimal(0)
+    if row.last_price is not None and not value.is_flat:
+        with localcontext(money.WIDE):
+            open_pnl = money.quantize_money(positions.unrealized_pnl(value, row.last_price))
+    return PositionView(
+        deployment=deployment,
+        symbol=row.instrument.symbol,
+        base=row.instrument.base,
+        quote=row.instrument.quote,
+        quantity=row.quantity,
+        average_price=row.average_price,
+        last_price=row.last_price,
+        stop_price=row.stop_price,
+        target_price=row.target_price,
+        realized_pnl=row.realized_pnl,
+        fees=row.fees,
+        unrealized_pnl=open_pnl,
+        version=row.version,
+    )

@@ -1,0 +1,201 @@
+"""What is asked of a decision before it becomes an order; the first answer counts.
+
+When unsure nothing is opened, while exits stay possible.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+
+from market import money
+from market.enums import Leg, OrderStatus, Side
+from market.orders import WORKING
+from market.timeframes import Timeframe
+from trading.domain import sizing, staleness
+from trading.models import ActualState, DesiredState, Order, OrderIntent
+from trading.selectors import markets
+
+if TYPE_CHECKING:
+    from exchanges.models import ExchangeAccount
+
+#: What a market buy may cost beyond the price at its decision, set aside in basis points.
+_RESERVE_MARGIN_BPS: Final = Decimal(50)
+
+
+class Denial(StrEnum):
+    """Why our own rules refuse an order."""
+
+    DEPLOYMENT_INACTIVE = "DEPLOYMENT_INACTIVE"
+    ACCOUNT_NOT_CONNECTED = "ACCOUNT_NOT_CONNECTED"
+    ACCOUNT_BLOCKED_UNKNOWN_ORDER = "ACCOUNT_BLOCKED_UNKNOWN_ORDER"
+    MARKET_INACTIVE = "MARKET_INACTIVE"
+    DATA_STALE = "DATA_STALE"
+    PRECISION_ROUNDED_TO_ZERO = "PRECISION_ROUNDED_TO_ZERO"
+    NOTIONAL_BELOW_MINIMUM = "NOTIONAL_BELOW_MINIMUM"
+    BALANCE_UNKNOWN = "BALANCE_UNKNOWN"
+    INSUFFICIENT_FREE_BALANCE = "INSUFFICIENT_FREE_BALANCE"
+    REDUCE_ONLY_WOULD_INCREASE_POSITION = "REDUCE_ONLY_WOULD_INCREASE_POSITION"
+
+
+class Wait(StrEnum):
+    """Why an order has to wait for another one first."""
+
+    REDUCING_ORDER_WORKS = "REDUCING_ORDER_WORKS"
+    EXIT_COMES_FIRST = "EXIT_COMES_FIRST"
+    BALANCE_NOT_FREE = "BALANCE_NOT_FREE"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """An order may go out, with this quantity; ``reserve`` quote is set aside for it."""
+
+    quantity: Decimal
+    reserve: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of an account at the moment of the check.
+
+    ``free`` is the venue's word by currency, None if it could not be asked; ``reserved`` what is
+    set aside already; ``in_doubt`` the instruments with an order of unknown fate; ``held`` the
+    signed position and ``working`` the unfinished orders by deployment and instrument.
+    """
+
+    account: "ExchangeAccount"
+    free: Mapping[str, Decimal] | None
+    reserved: dict[str, Decimal]
+    in_doubt: Collection[int]
+    held: Mapping[tuple[int, int], Decimal]
+    working: dict[tuple[int, int], list[Order]]
+    exits_waiting: Collection[tuple[int, int]]
+
+
+Verdict = Cleared | Denial | Wait
+
+
+def check(intent: OrderIntent, *, situation: Situation, now: datetime) -> Verdict:
+    """Return whether *intent* may become an order now."""
+    if intent.reduce_only:
+        return _check_exit(intent, situation)
+    return _check_entry(intent, situation, now)
+
+
+def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Verdict:
+    place = (intent.deployment_id, intent.instrument_id)
+    refusal = _inactive(intent, situation) or _too_late(intent, now)
+    if refusal is not None:
+        return refusal
+    if intent.instrument_id in situation.in_doubt:
+        return Denial.ACCOUNT_BLOCKED_UNKNOWN_ORDER
+    reducing = any(order.reduce_only for order in situation.working.get(place, ()))
+    if reducing or place in situation.exits_waiting:
+        return Wait.EXIT_COMES_FIRST
+    quantity = money.quantize_quantity(intent.quantity, step=intent.instrument.lot_step)
+    refusal = _too_small(intent, quantity)
+    if refusal is not None:
+        return refusal
+    return _afford(intent, situation, quantity)
+
+
+def _inactive(intent: OrderIntent, situation: Situation) -> Denial | None:
+    deployment = intent.deployment
+    runs = (
+        deployment.desired_state == DesiredState.RUNNING
+        and deployment.actual_state in {ActualState.STARTING, ActualState.RUNNING}
+        and deployment.owner.is_active
+        # A command since the decision has taken its right away.
+        and deployment.epoch == intent.epoch
+    )
+    if not runs:
+        return Denial.DEPLOYMENT_INACTIVE
+    if not markets.is_connected(situation.account):
+        return Denial.ACCOUNT_NOT_CONNECTED
+    return None if intent.instrument.is_active else Denial.MARKET_INACTIVE
+
+
+def _too_late(intent: OrderIntent, now: datetime) -> Denial | None:
+    if intent.bar_close_at is None:
+        return None
+    horizons = settings.HORIZONS
+    stale = staleness.is_stale(
+        intent.bar_close_at,
+        Timeframe(intent.deployment.timeframe),
+        now=now,
+        stale_s=horizons.stale_s,
+        cap_s=horizons.stale_timeframe_cap_s,
+    )
+    return Denial.DATA_STALE if stale else None
+
+
+def _too_small(intent: OrderIntent, quantity: Decimal) -> Denial | None:
+    if quantity <= 0:
+        return Denial.PRECISION_ROUNDED_TO_ZERO
+    price = _price_of(intent)
+    if price is not None and not sizing.is_tradable(
+        quantity, price=price, steps=markets.steps_of(intent.instrument)
+    ):
+        return Denial.NOTIONAL_BELOW_MINIMUM
+    return None
+
+
+def _afford(intent: OrderIntent, situation: Situation, quantity: Decimal) -> Verdict:
+    price = _price_of(intent)
+    if intent.side != Side.BUY or price is None or markets.is_paper(situation.account):
+        # A paper deployment's wallet is its capital, which has sized the order already.
+        return Cleared(quantity)
+    currency = intent.instrument.quote
+    needed = sizing.reservation(
+        quantity,
+        price=price,
+        fee_bps=situation.account.venue.taker_fee_bps,
+        margin_bps=_RESERVE_MARGIN_BPS,
+    )
+    if situation.free is None:
+        return Denial.BALANCE_UNKNOWN
+    available = situation.free.get(currency, Decimal(0)) - situation.reserved.get(currency, 0)
+    if available < needed:
+        return Denial.INSUFFICIENT_FREE_BALANCE
+    return Cleared(quantity, reserve=needed)
+
+
+def _check_exit(intent: OrderIntent, situation: Situation) -> Verdict:
+    place = (intent.deployment_id, intent.instrument_id)
+    others = [order for order in situation.working.get(place, ()) if order.reduce_only]
+    if others:
+        # One at a time: two of them could sell what is not ours.
+        return Wait.REDUCING_ORDER_WORKS
+    if intent.leg == Leg.STOP and place in situation.exits_waiting:
+        return Wait.EXIT_COMES_FIRST
+    held = situation.held.get(place, Decimal(0))
+    if held == 0 or sizing.closing_side(held) != intent.side:
+        return Denial.REDUCE_ONLY_WOULD_INCREASE_POSITION
+    free = None
+    if intent.side == Side.SELL and situation.free is not None:
+        free = situation.free.get(intent.instrument.base, Decimal(0))
+    own = min(abs(held), intent.quantity) if intent.leg == Leg.STOP else abs(held)
+    quantity = sizing.sellable(own=own, free=free, steps=markets.steps_of(intent.instrument))
+    if quantity < own and _too_small(intent, quantity) and not _too_small(intent, own):
+        # What we hold is locked at the venue for the moment; an exit is never given up for that.
+        return Wait.BALANCE_NOT_FREE
+    return _too_small(intent, quantity) or Cleared(quantity)
+
+
+def _price_of(intent: OrderIntent) -> Decimal | None:
+    price: Decimal | None = intent.trigger_price or intent.price or intent.decided_price
+    return price
+
+
+def is_in_doubt(order: Order) -> bool:
+    """Tell whether nobody knows what became of *order*; nothing new is opened beside it."""
+    return order.status in {OrderStatus.UNKNOWN, OrderStatus.MANUAL_REVIEW}
+
+
+def is_working(order: Order) -> bool:
+    """Tell whether *order* may still fill, as far as we know."""
+    return OrderStatus(order.status) in WORKING

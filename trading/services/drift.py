@@ -1,0 +1,96 @@
+"""What an account holds against what our fills add up to.
+
+More than we know of is external: somebody else's, left alone. Less is drift, and after two looks in
+a row it pauses what trades there.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from exchanges.adapters.protocol import BalanceReport
+from exchanges.services import accounts
+from foundation.transactions import part_of_transaction
+from trading.models import AccountPosition, DeploymentInstrument, DeploymentPosition
+from trading.services import health, protection
+
+#: Of the deployed quantity: fees that a venue rounds differently are no drift.
+_TOLERANCE: Final = Decimal("0.001")
+
+#: A fill that is reported a moment after the balance looks like drift once, not twice.
+_TIMES: Final = 2
+
+
+@part_of_transaction
+def compare(
+    *,
+    account_id: int,
+    instrument_ids: Iterable[int],
+    balances: Sequence[BalanceReport],
+    now: datetime,
+) -> None:
+    """Store what the venue says an account holds, and compare it with our deployments."""
+    accounts.record_balances(account_id=account_id, reports=balances, now=now)
+    held = {balance.currency: balance.free + balance.used for balance in balances}
+    drifted = False
+    for instrument_id in instrument_ids:
+        drifted |= _compare_instrument(account_id, instrument_id, held, now)
+    if not drifted:
+        health.recover_account(account_id=account_id, codes={health.POSITION_DRIFT}, now=now)
+
+
+def _compare_instrument(
+    account_id: int, instrument_id: int, held: dict[str, Decimal], now: datetime
+) -> bool:
+    """Return whether the account has held too little of an instrument for two looks in a row."""
+    traded = (
+        DeploymentInstrument.objects.filter(account_id=account_id, instrument_id=instrument_id)
+        .select_related("instrument")
+        .first()
+    )
+    if traded is None:
+        return False
+    instrument = traded.instrument
+    deployed = protection.deployed_quantity(account_id=account_id, instrument_id=instrument_id)
+    quantity = held.get(instrument.base, Decimal(0))
+    row, _ = AccountPosition.objects.select_for_update(of=("self",)).get_or_create(
+        account_id=account_id,
+        instrument_id=instrument_id,
+        defaults={
+            "owner_id": traded.owner_id,
+            "quantity": quantity,
+            "deployed_quantity": deployed,
+            "external_quantity": quantity - deployed,
+            "venue_at": now,
+        },
+    )
+    tolerance = max(instrument.lot_step, abs(deployed) * _TOLERANCE)
+    is_short = quantity + tolerance < deployed
+    row.quantity, row.deployed_quantity = quantity, deployed
+    row.external_quantity = quantity - deployed
+    row.drift_seen = min(row.drift_seen + 1, 1_000) if is_short else 0
+    row.venue_at = now
+    row.save()
+    if row.drift_seen < _TIMES:
+        return False
+    _tell(account_id, instrument_id, quantity, deployed, now)
+    return True
+
+
+def _tell(
+    account_id: int, instrument_id: int, quantity: Decimal, deployed: Decimal, now: datetime
+) -> None:
+    holders = (
+        DeploymentPosition.objects.filter(
+            deployment__account_id=account_id, instrument_id=instrument_id
+        )
+        .exclude(quantity=0)
+        .select_related("deployment", "instrument")
+    )
+    for position in holders.order_by("deployment_id"):
+        message = (
+            f"The account holds {quantity.normalize():f} {position.instrument.base}, "
+            f"our fills add up to {deployed.normalize():f}."
+        )
+        health.degrade(position.deployment, code=health.POSITION_DRIFT, message=message, now=now)

@@ -1,0 +1,164 @@
+"""Executions: booked once, whoever reports them and however often."""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import ROUND_UP, Decimal, localcontext
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from exchanges.adapters.protocol import FillReport
+from foundation.crashpoints import crashpoint
+from foundation.events import publish
+from foundation.transactions import part_of_transaction
+from market import money, positions
+from market.enums import OrderStatus, Side
+from market.orders import TERMINAL
+from market.positions import Position
+from trading import events
+from trading.domain import reports
+from trading.models import DeploymentPosition, Fill, Order, Reservation
+from trading.services import orders
+
+
+@part_of_transaction
+def record_fill(
+    order: Order, *, report: FillReport, actor: str, now: datetime, is_manual: bool = False
+) -> bool:
+    """Book an execution of a locked *order* and move its position; False if it is known already.
+
+    The order ends up with the sum of its fills, their average price and the status that follows.
+    """
+    with localcontext(money.WIDE):
+        fee, fee_in_base = _split_fee(
+            report, base=order.instrument.base, quote=order.instrument.quote
+        )
+        fee_in_quote = money.quantize_money(fee + fee_in_base * report.price)
+    position = _lock_position(order)
+    before = position_of(position)
+    after = positions.apply_fill(
+        before,
+        side=report.side,
+        quantity=report.quantity,
+        price=report.price,
+        fee=fee,
+        fee_in_base=fee_in_base,
+    )
+    fill = Fill(
+        owner_id=order.owner_id,
+        order=order,
+        deployment_id=order.deployment_id,
+        account_id=order.account_id,
+        instrument_id=order.instrument_id,
+        venue_trade_id=report.venue_trade_id,
+        side=report.side.value,
+        quantity=report.quantity,
+        price=report.price,
+        fee=money.quantize_money(report.fee),
+        fee_currency=report.fee_currency,
+        fee_in_quote=fee_in_quote,
+        realized_pnl=money.quantize_money(after.realized_pnl - before.realized_pnl),
+        liquidity=report.liquidity.value,
+        is_manual=is_manual,
+        venue_at=report.venue_at,
+    )
+    try:
+        with transaction.atomic():
+            fill.save(force_insert=True)
+    except IntegrityError:
+        known = Fill.objects.filter(
+            account_id=order.account_id,
+            instrument_id=order.instrument_id,
+            venue_trade_id=report.venue_trade_id,
+            side=report.side.value,
+        )
+        if known.exists():
+            return False
+        raise
+    _move_position(position, after=after, report=report)
+    _move_order(order, report=report, actor=actor, now=now)
+    publish(
+        events.FILL_RECORDED,
+        occurred_at=now,
+        owner_id=order.owner_id,
+        deployment_id=order.deployment_id,
+        fill_id=fill.pk,
+    )
+    crashpoint("fills.booked")
+    return True
+
+
+def position_of(row: DeploymentPosition) -> Position:
+    """Return the stored position as a value."""
+    return Position(row.quantity, row.average_price, row.realized_pnl, row.fees)
+
+
+def _split_fee(report: FillReport, *, base: str, quote: str) -> tuple[Decimal, Decimal]:
+    """Return the fee in quote and the fee in base; one in a third currency is kept as it is."""
+    if report.fee_currency == base:
+        return Decimal(0), report.fee
+    return (report.fee if report.fee_currency == quote else Decimal(0)), Decimal(0)
+
+
+def _lock_position(order: Order) -> DeploymentPosition:
+    # The deployment's lock is held, so nobody else creates the row meanwhile.
+    position, _ = DeploymentPosition.objects.select_for_update(of=("self",)).get_or_create(
+        deployment_id=order.deployment_id,
+        instrument_id=order.instrument_id,
+        defaults={"owner_id": order.owner_id},
+    )
+    return position
+
+
+def _move_position(row: DeploymentPosition, *, after: Position, report: FillReport) -> None:
+    after = replace(
+        after,
+        quantity=money.quantize_money(after.quantity),
+        average_price=money.quantize_money(after.average_price),
+        realized_pnl=money.quantize_money(after.realized_pnl),
+        fees=money.quantize_money(after.fees),
+    )
+    opens = report.side is (Side.BUY if after.quantity > 0 else Side.SELL)
+    if after.is_flat:
+        row.opened_at = None
+    elif opens and row.opened_at is None:
+        row.opened_at = report.venue_at
+    row.quantity, row.average_price = after.quantity, after.average_price
+    row.realized_pnl, row.fees = after.realized_pnl, after.fees
+    row.last_price, row.last_price_at = report.price, report.venue_at
+    row.version += 1
+    row.save()
+
+
+def _move_order(order: Order, *, report: FillReport, actor: str, now: datetime) -> None:
+    filled = order.filled_quantity + report.quantity
+    with localcontext(money.WIDE):
+        spent = order.filled_quantity * (order.average_price or Decimal(0))
+        spent += report.quantity * report.price
+        order.average_price = money.quantize_money(spent / filled)
+    order.filled_quantity = filled
+    order.venue_order_id = order.venue_order_id or report.venue_order_id
+    step = reports.step_for_fill(OrderStatus(order.status), quantity=order.quantity, filled=filled)
+    if step.status is None:
+        order.version += 1
+        order.save()
+    else:
+        evidence = {"fill": report.venue_trade_id, "filled": str(filled)}
+        orders.move(order, to=step.status, actor=actor, now=now, evidence=evidence)
+    if OrderStatus(order.status) not in TERMINAL:
+        _shrink_reservation(order, by=report.quantity)
+    order.deployment.version = F("version") + 1
+    order.deployment.save(update_fields=["version"])
+    order.deployment.refresh_from_db(fields=["version"])
+
+
+def _shrink_reservation(order: Order, *, by: Decimal) -> None:
+    """Keep aside only what the unfilled rest may still cost."""
+    reservation = Reservation.objects.filter(intent_id=order.intent_id, released_at=None).first()
+    if reservation is None:
+        return
+    with localcontext(money.WIDE):
+        rest = order.quantity - order.filled_quantity
+        amount = reservation.amount * rest / (rest + by)
+    reservation.amount = amount.quantize(money.MONEY_QUANTUM, rounding=ROUND_UP)
+    reservation.save(update_fields=["amount"])

@@ -1,0 +1,184 @@
+"""What a venue's answers about single orders and executions do to ours, one transaction each."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+
+from exchanges.adapters.protocol import FillReport, OrderReport, Outcome, OutcomeKind
+from foundation.transactions import part_of_transaction, transactional
+from market.enums import OrderStatus
+from trading.domain import reports as domain
+from trading.models import Fill, Order
+from trading.selectors import markets
+from trading.services import fills, orders, protection, settlement
+from trading.services.venues import Answers
+
+logger = logging.getLogger(__name__)
+
+_ACTOR: Final = "reconciliation"
+
+#: Orders that a venue has confirmed once; that it forgets them is a contradiction.
+_CONFIRMED: Final = frozenset(
+    {OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED, OrderStatus.PENDING_CANCEL}
+)
+
+
+@part_of_transaction
+def doubt_left_behind(*, account_id: int, now: datetime) -> None:
+    """Give up on answers that did not come: what was on its way for too long is UNKNOWN.
+
+    A paper order never left the house, so nothing can be unknown of it: it is accepted.
+    """
+    left = Order.objects.filter(
+        account_id=account_id, status=OrderStatus.SUBMITTING.value, next_check_at__lte=now
+    )
+    for order_id in left.order_by("pk").values_list("pk", flat=True):
+        order = orders.lock_order(order_id)
+        if order.status != OrderStatus.SUBMITTING:
+            continue
+        evidence = {"submitted_at": order.submitted_at.isoformat()}
+        if markets.is_paper(order.account):
+            order.venue_order_id = f"paper-{order.client_order_id}"
+            orders.move(order, to=OrderStatus.ACCEPTED, actor=_ACTOR, now=now, evidence=evidence)
+        else:
+            orders.move(order, to=OrderStatus.UNKNOWN, actor=_ACTOR, now=now, evidence=evidence)
+
+
+@transactional
+def apply_lookup(*, order_id: int, answers: Answers, now: datetime) -> None:
+    """Apply what a venue said when it was asked for one order; no answer changes nothing."""
+    order = orders.lock_order(order_id)
+    if order.client_order_id not in answers.orders:
+        orders.check_again(order, at=now + timedelta(seconds=settings.HORIZONS.lookup_interval_s))
+        return
+    report = answers.orders[order.client_order_id]
+    symbol = order.instrument.symbol
+    if report is None:
+        _note_absence(order, answers, now)
+    elif report.symbol != symbol or report.side != order.side:
+        _review(order, {"reported": report.symbol, "side": report.side.value}, now)
+    else:
+        ours = [
+            fill
+            for fill in answers.fills.get(symbol, ())
+            if fill.venue_order_id == report.venue_order_id
+        ]
+        _apply(order, report, ours, now)
+    protection.follow(order.deployment, instrument_id=order.instrument_id, now=now)
+
+
+@transactional
+def apply_fills(
+    *, account_id: int, instrument_id: int, reports: Sequence[FillReport], now: datetime
+) -> None:
+    """Book the executions that belong to orders of ours; the others are somebody else's."""
+    known = set(
+        Fill.objects.filter(
+            account_id=account_id,
+            instrument_id=instrument_id,
+            venue_trade_id__in=[report.venue_trade_id for report in reports],
+        ).values_list("venue_trade_id", "side")
+    )
+    fresh = [each for each in reports if (each.venue_trade_id, each.side.value) not in known]
+    owners = dict(
+        Order.objects.filter(
+            account_id=account_id,
+            instrument_id=instrument_id,
+            venue_order_id__in=[report.venue_order_id for report in fresh],
+        ).values_list("venue_order_id", "pk")
+    )
+    for report in fresh:
+        order_id = owners.get(report.venue_order_id)
+        if order_id is not None:
+            order = orders.lock_order(order_id)
+            fills.record_fill(order, report=report, actor=_ACTOR, now=now)
+            protection.follow(order.deployment, instrument_id=instrument_id, now=now)
+
+
+@transactional
+def apply_open_orders(
+    *, account_id: int, instrument_id: int, reports: Sequence[OrderReport], now: datetime
+) -> None:
+    """Apply what rests at the venue; an order in the list that is not ours is left alone."""
+    ours = dict(
+        Order.objects.filter(
+            account_id=account_id,
+            instrument_id=instrument_id,
+            client_order_id__in=[report.client_order_id for report in reports],
+        ).values_list("client_order_id", "pk")
+    )
+    for report in reports:
+        order_id = ours.get(report.client_order_id)
+        if order_id is not None:
+            order = orders.lock_order(order_id)
+            _apply(order, report, (), now)
+            protection.follow(order.deployment, instrument_id=instrument_id, now=now)
+
+
+def _apply(order: Order, report: OrderReport, ours: Sequence[FillReport], now: datetime) -> None:
+    was_given_up = order.status == OrderStatus.ABANDONED
+    outcome = Outcome(OutcomeKind.DONE, report=report, fills=tuple(ours), evidence={"by": "lookup"})
+    settlement.apply_answer(order, outcome=outcome, now=now, actor=_ACTOR)
+    if was_given_up:
+        logger.warning("order.found_after_all", extra={"order_id": order.pk})
+    if order.status == OrderStatus.PENDING_CANCEL:
+        # Still open: whoever serves the account cancels it again.
+        orders.check_again(order, at=now)
+    elif order.next_check_at is not None and order.next_check_at <= now:
+        orders.check_again(order, at=now + timedelta(seconds=_pause_s(order)))
+
+
+def _pause_s(order: Order) -> float:
+    awaits_fills = order.status in {OrderStatus.UNKNOWN, OrderStatus.ACCEPTED} and (
+        order.filled_quantity == 0
+    )
+    horizons = settings.HORIZONS
+    return horizons.lookup_interval_s / 5 if awaits_fills else horizons.reconcile_s
+
+
+def _note_absence(order: Order, answers: Answers, now: datetime) -> None:
+    """Count a look-up in vain; enough of them, long enough apart, prove that there is no order."""
+    horizons = settings.HORIZONS
+    symbol = order.instrument.symbol
+    # Evidence only if the other ways of asking were answered as well and do not know it either.
+    is_complete = symbol in answers.open_orders and symbol in answers.fills
+    rests = any(
+        each.client_order_id == order.client_order_id
+        for each in answers.open_orders.get(symbol, ())
+    )
+    counts = domain.counts_as_lookup(
+        order.last_lookup_at, now=now, interval_s=horizons.lookup_interval_s
+    )
+    if is_complete and not rests and counts:
+        order.absent_lookups += 1
+        order.last_lookup_at = now
+        order.save(update_fields=["absent_lookups", "last_lookup_at"])
+    orders.check_again(order, at=now + timedelta(seconds=horizons.lookup_interval_s))
+    absent = domain.is_absent(
+        submitted_at=order.submitted_at,
+        lookups=order.absent_lookups,
+        now=now,
+        absence_s=horizons.absence_s,
+    )
+    if not absent:
+        return
+    evidence = {"lookups": order.absent_lookups, "asked": ["order", "open orders", "fills"]}
+    if order.status == OrderStatus.UNKNOWN:
+        orders.move(order, to=OrderStatus.ABANDONED, actor=_ACTOR, now=now, evidence=evidence)
+    elif order.status in _CONFIRMED:
+        _review(order, {**evidence, "contradiction": "the venue has forgotten it"}, now)
+
+
+def _review(order: Order, evidence: dict[str, Any], now: datetime) -> None:
+    orders.move(
+        order,
+        to=OrderStatus.MANUAL_REVIEW,
+        actor=_ACTOR,
+        now=now,
+        evidence=evidence,
+        code="contradicting_reports",
+        message="What the exchange says of this order contradicts what it said before.",
+    )

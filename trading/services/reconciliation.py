@@ -1,0 +1,232 @@
+"""Our orders, fills and positions brought into line with what the venue says.
+
+The venue's reports are the truth. An order whose fate is unknown is looked for by its client order
+id and never sent again; one that is proven absent is given up. What we did not know of is external.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+from django.db.models import F, Q
+
+from exchanges.services import accounts, leases
+from exchanges.services.leases import AccountLease, AccountLeaseLostError
+from foundation.crashpoints import crashpoint
+from foundation.queue import enqueue
+from foundation.transactions import transactional
+from market.enums import OrderStatus
+from market.errors import CredentialRejectedError
+from market.orders import WORKING
+from trading.models import (
+    ActualState,
+    Deployment,
+    DeploymentInstrument,
+    DeploymentPosition,
+    Order,
+)
+from trading.selectors import markets
+from trading.services import drift, health, lookups, submission
+from trading.services.venues import Answers, Lookups, VenueSession
+
+if TYPE_CHECKING:
+    from exchanges.models import ExchangeAccount
+
+logger = logging.getLogger(__name__)
+
+#: Executions are asked for again from this long before the last known one: they may appear late.
+_OVERLAP: Final = timedelta(minutes=5)
+
+#: Orders that are looked up one by one in one turn.
+_MOST_LOOKUPS: Final = 20
+
+#: An abandoned order is still looked for this long.
+_WATCH: Final = timedelta(hours=24)
+
+_ACCOUNTS_AT_ONCE: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    lease: AccountLease
+    lookups: Lookups
+    order_ids: tuple[int, ...]
+    symbols: dict[str, int]
+    is_busy: bool
+
+
+def reconcile_due_accounts(*, now: datetime) -> int:
+    """Reconcile the accounts whose turn it is; return how many."""
+    due = set(leases.due_for_reconciliation(now=now, limit=_ACCOUNTS_AT_ONCE))
+    due |= set(_accounts_in_doubt(now))
+    return _reconcile(sorted(due)[:_ACCOUNTS_AT_ONCE], now)
+
+
+def reconcile_account(*, account_id: int, now: datetime) -> bool:
+    """Reconcile one account; False if somebody else is acting for it right now."""
+    return _reconcile([account_id], now) == 1
+
+
+def _reconcile(account_ids: Sequence[int], now: datetime) -> int:
+    held = leases.claim_accounts(account_ids=account_ids, seconds=submission.lease_seconds())
+    if not held:
+        return 0
+    crashpoint("reconciliation.claimed")
+    try:
+        plans = [_plan(lease, now=now) for lease in held]
+        with VenueSession([plan.lease.account_id for plan in plans]) as session:
+            answers = session.ask([plan.lookups for plan in plans])
+        crashpoint("reconciliation.asked")
+        for plan, answer in zip(plans, answers, strict=True):
+            try:
+                _apply(plan, answer, now)
+                _tell_refused_key(plan, answer, now)
+            except AccountLeaseLostError:
+                logger.warning(
+                    "reconciliation.lease_lost", extra={"account_id": plan.lease.account_id}
+                )
+    finally:
+        for lease in held:
+            leases.release(lease)
+    if submission.due_accounts(now=now):
+        enqueue("trading.submit_due_intents")
+    return len(held)
+
+
+def _tell_refused_key(plan: _Plan, answers: Answers, now: datetime) -> None:
+    if isinstance(answers.problem, CredentialRejectedError):
+        accounts.invalidate_account(
+            account_id=plan.lease.account_id,
+            code=answers.problem.code,
+            message=answers.problem.message,
+            now=now,
+        )
+
+
+def _accounts_in_doubt(now: datetime) -> list[int]:
+    """Return the accounts with an order that somebody has to look at now."""
+    in_doubt = [OrderStatus.SUBMITTING.value, OrderStatus.UNKNOWN.value]
+    orders = Order.objects.filter(status__in=in_doubt, next_check_at__lte=now)
+    return list(orders.values_list("account_id", flat=True).distinct())
+
+
+@transactional
+def _plan(lease: AccountLease, *, now: datetime) -> _Plan:
+    """Return what to ask of an account's venue; orders that a dead worker left become UNKNOWN."""
+    account = leases.require(lease, seconds=submission.lease_seconds())
+    lookups.doubt_left_behind(account_id=account.pk, now=now)
+    unfinished = (
+        Order.objects.filter(account=account)
+        .filter(
+            Q(status__in=[status.value for status in WORKING if status != OrderStatus.SUBMITTING])
+            | Q(status=OrderStatus.ABANDONED.value, submitted_at__gt=now - _WATCH)
+        )
+        .filter(next_check_at__lte=now)
+        .select_related("instrument")
+        .order_by("next_check_at", "pk")[:_MOST_LOOKUPS]
+    )
+    wanted = [] if markets.is_paper(account) else list(unfinished)
+    symbols = {} if markets.is_paper(account) else _symbols(account)
+    return _Plan(
+        lease=lease,
+        lookups=Lookups(
+            account_id=account.pk,
+            orders=[(order.instrument.symbol, order.client_order_id) for order in wanted],
+            symbols=sorted(symbols),
+            fills_since=_fills_since(account, now),
+        ),
+        order_ids=tuple(order.pk for order in wanted),
+        symbols=symbols,
+        is_busy=bool(wanted) or _holds_something(account),
+    )
+
+
+def _symbols(account: "ExchangeAccount") -> dict[str, int]:
+    """Return the instruments of an account that our orders or positions are in, by symbol."""
+    traded = DeploymentInstrument.objects.filter(account=account, is_active=True)
+    held = DeploymentPosition.objects.filter(deployment__account=account).exclude(quantity=0)
+    open_orders = Order.objects.filter(
+        account=account, status__in=[status.value for status in WORKING]
+    )
+    found: dict[str, int] = {}
+    for rows in (traded, held, open_orders):
+        found |= dict(rows.values_list("instrument__symbol", "instrument_id").distinct())
+    return found
+
+
+def _fills_since(account: "ExchangeAccount", now: datetime) -> datetime:
+    oldest = (
+        Order.objects.filter(account=account, status__in=[status.value for status in WORKING])
+        .order_by("submitted_at")
+        .values_list("submitted_at", flat=True)
+        .first()
+    )
+    since = account.fills_cursor_at or oldest or now
+    return min(since, oldest or since) - _OVERLAP
+
+
+def _holds_something(account: "ExchangeAccount") -> bool:
+    return (
+        Order.objects.filter(
+            account=account, status__in=[status.value for status in WORKING]
+        ).exists()
+        or DeploymentPosition.objects.filter(deployment__account=account)
+        .exclude(quantity=0)
+        .exists()
+    )
+
+
+def _apply(plan: _Plan, answers: Answers, now: datetime) -> None:
+    account_id = plan.lease.account_id
+    for order_id in plan.order_ids:
+        lookups.apply_lookup(order_id=order_id, answers=answers, now=now)
+    for symbol, fills in answers.fills.items():
+        lookups.apply_fills(
+            account_id=account_id, instrument_id=plan.symbols[symbol], reports=fills, now=now
+        )
+    for symbol, reports in answers.open_orders.items():
+        lookups.apply_open_orders(
+            account_id=account_id, instrument_id=plan.symbols[symbol], reports=reports, now=now
+        )
+    crashpoint("reconciliation.applied")
+    _conclude(plan, answers, now)
+
+
+@transactional
+def _conclude(plan: _Plan, answers: Answers, now: datetime) -> None:
+    """Compare positions, note balances and health, and say when the next turn is."""
+    account_id = plan.lease.account_id
+    leases.require(plan.lease, seconds=submission.lease_seconds())
+    horizons = settings.HORIZONS
+    if answers.problem is not None:
+        logger.warning(
+            "reconciliation.failed", extra={"account_id": account_id, "code": answers.problem.code}
+        )
+        health.degrade_account(
+            account_id=account_id,
+            code=health.EXCHANGE_UNAVAILABLE,
+            message=answers.problem.message,
+            now=now,
+        )
+        next_at = now + timedelta(seconds=horizons.lookup_interval_s)
+        leases.note_reconciled(plan.lease, next_at=next_at, fills_cursor_at=None)
+        return
+    over = {health.EXCHANGE_UNAVAILABLE, health.ACCOUNT_NOT_CONNECTED}
+    health.recover_account(account_id=account_id, codes=over, now=now)
+    if answers.balances is not None:
+        drift.compare(
+            account_id=account_id,
+            instrument_ids=plan.symbols.values(),
+            balances=answers.balances,
+            now=now,
+        )
+    Deployment.objects.filter(account_id=account_id, actual_state=ActualState.STARTING).update(
+        actual_state=ActualState.RUNNING, version=F("version") + 1
+    )
+    pause_s = horizons.reconcile_s if plan.is_busy else horizons.reconcile_idle_s
+    leases.note_reconciled(
+        plan.lease, next_at=now + timedelta(seconds=pause_s), fills_cursor_at=now
+    )

@@ -1,0 +1,281 @@
+"""Deployments stepped over the bars of their group, a batch in one transaction.
+
+Everything a decision depends on is read under the deployments' locks, so a command or a fill comes
+either before a decision or after it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+from django.db.models import F
+
+from foundation.crashpoints import crashpoint
+from foundation.queue import enqueue_on_commit
+from foundation.transactions import transactional
+from market import money
+from market.enums import Leg, Side
+from market.matching import Bar, match
+from market.orders import KernelOrder
+from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
+from strategies.decide import after_match, decide
+from strategies.reasons import ReasonCode
+from strategies.shapes import PositionState, SignalRow
+from trading.domain import kernel, keys, staleness
+from trading.models import (
+    ActualState,
+    Deployment,
+    DeploymentDecision,
+    DeploymentInstrument,
+    DeploymentPosition,
+    DesiredState,
+    Health,
+)
+from trading.selectors import markets
+from trading.services import books, groups, intents, paper
+from trading.services.books import Book
+from trading.services.groups import GroupLease
+
+if TYPE_CHECKING:
+    from exchanges.models import Instrument
+
+_REASONS: Final = {Leg.STOP: ReasonCode.STOP_HIT, Leg.TARGET: ReasonCode.TARGET_HIT}
+
+
+@dataclass(frozen=True, slots=True)
+class GroupBar:
+    """A closed bar with what the group's strategy says at its close."""
+
+    bar: Bar
+    close_ms: int
+    signal: SignalRow
+    reason: ReasonCode
+    is_newest: bool
+
+    @property
+    def closed_at(self) -> datetime:
+        """When it closed."""
+        return from_milliseconds(self.close_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all deployments of a step have in common."""
+
+    lease: GroupLease
+    instrument: "Instrument"
+    timeframe: Timeframe
+    bars: Sequence[GroupBar]
+    now: datetime
+
+
+@transactional
+def step_deployments(frame: Frame, *, deployment_ids: Sequence[int]) -> int:
+    """Decide for a batch of deployments at each bar, oldest first; return how many orders follow.
+
+    Raises LeaseLostError, and writes nothing, if somebody else has claimed the group meanwhile.
+    """
+    groups.require(frame.lease)
+    opened = books.open_books(
+        group_id=frame.lease.group_id, instrument=frame.instrument, deployment_ids=deployment_ids
+    )
+    changed = [book.row for book in opened if _step(book, frame)]
+    crashpoint("evaluation.decided")
+    decided = [each for book in opened for each in book.decided]
+    if decided:
+        intents.write(decided, now=frame.now)
+        enqueue_on_commit("trading.submit_due_intents")
+    DeploymentInstrument.objects.bulk_update(changed, ["marks", "last_bar_close_at"])
+    DeploymentDecision.objects.bulk_create(
+        [row for book in opened for row in book.decisions], ignore_conflicts=True
+    )
+    _start_paper(opened)
+    _note_last_price(opened, frame)
+    for account_id in {book.deployment.account_id for book in opened if book.touches_stop}:
+        # The stop has probably filled: ask at once instead of at the next turn.
+        enqueue_on_commit("trading.reconcile_account", account_id=account_id)
+    return len(decided)
+
+
+def _step(book: Book, frame: Frame) -> bool:
+    """Step one deployment; return whether its row has to be written."""
+    from_ms = to_milliseconds(book.revision.from_bar_at)
+    cursor = book.row.last_bar_close_at
+    before = book.row.marks
+    acted = False
+    for each in frame.bars:
+        if each.bar.open_time < from_ms or (cursor is not None and each.closed_at <= cursor):
+            continue
+        state = book.state or book.begin(each.bar)
+        hit = None
+        if book.is_paper:
+            state, hit = _match(book, state, each, frame)
+        reason, state, orders = _decide(book, state, each, frame)
+        if hit is not None and not reason.acts:
+            reason = hit
+        book.state = state
+        _note_orders(book, each, orders)
+        if reason is not each.reason:
+            book.decisions.append(_decision(book, each, reason))
+        acted = acted or bool(orders) or hit is not None
+        book.row.last_bar_close_at = each.closed_at
+    if book.state is None:
+        return False
+    book.row.marks = kernel.marks_to_json(book.state.marks)
+    # A quiet bar costs no write: the group's own cursor tells that it has been seen.
+    return acted or book.row.marks != before
+
+
+def _match(
+    book: Book, state: PositionState, each: GroupBar, frame: Frame
+) -> tuple[PositionState, ReasonCode | None]:
+    """Let the bar meet the paper orders that were there before it, and book what fills."""
+    met = [
+        order
+        for order in book.resting()
+        if order.intent.bar_close_at is not None
+        and to_milliseconds(order.intent.bar_close_at) <= each.bar.open_time
+    ]
+    others = book.pending(but=met)
+    working = [_with_budget(book, state, book.to_kernel(order)) for order in met]
+    if not any(order.leg is Leg.EXIT for order in (*working, *others)):
+        working += paper.resting_bracket(state)
+    if not working:
+        return state._replace(working=others), None
+    matched = match(working, each.bar, book.costs)
+    state = after_match(state, matched, book.costs)
+    if matched.fills or matched.canceled:
+        paper.book(
+            book.deployment,
+            matching=paper.Matching(each.bar, frame.timeframe, matched, met),
+            instrument=book.instrument,
+            revision_id=book.revision.pk,
+            now=frame.now,
+        )
+    hit = next((_REASONS[fill.leg] for fill in matched.fills if fill.leg in _REASONS), None)
+    return state._replace(working=(*state.working, *others)), hit
+
+
+def _with_budget(book: Book, state: PositionState, order: KernelOrder) -> KernelOrder:
+    if order.leg is not Leg.ENTRY or order.side is not Side.BUY:
+        return order
+    budget = paper.budget_of(state, book.costs, leverage=book.rules.leverage)
+    return order._replace(budget=budget)
+
+
+def _decide(
+    book: Book, state: PositionState, each: GroupBar, frame: Frame
+) -> tuple[ReasonCode, PositionState, tuple[KernelOrder, ...]]:
+    if not book.is_paper and not state.working:
+        stop, target = book.levels
+        rests = book.stop_rests
+        book.touches_stop |= rests and kernel.touches_stop(each.bar, lots=state.lots, stop=stop)
+        reached = kernel.watched_exit(
+            _since_entry(book, each.bar),
+            lots=state.lots,
+            stop=stop,
+            target=target,
+            stop_rests=rests,
+        )
+        if reached is not None:
+            leg = Leg.TARGET if reached is ReasonCode.TARGET_HIT else Leg.EXIT
+            close = kernel.closing_order(state, leg=leg, reason=reached)
+            return reached, state._replace(working=(close,)), (close,)
+    decision = decide(
+        state,
+        each.signal,
+        each.bar,
+        book.rules,
+        book.costs,
+        no_entry=_no_entry(book, each, frame),
+    )
+    return decision.reason, decision.state, decision.orders
+
+
+def _since_entry(book: Book, bar: Bar) -> Bar:
+    """Return the part of *bar* that surely came after the entry: of its first bar only the close."""
+    if book.opened_at is not None and to_milliseconds(book.opened_at) > bar.open_time:
+        return Bar.at_price(bar.open_time, bar.close)
+    return bar
+
+
+def _no_entry(book: Book, each: GroupBar, frame: Frame) -> ReasonCode | None:
+    """Return why nothing may be opened at this bar; None if it may."""
+    deployment = book.deployment
+    horizons = settings.HORIZONS
+    if not each.is_newest or staleness.is_stale(
+        each.closed_at,
+        frame.timeframe,
+        now=frame.now,
+        stale_s=horizons.stale_s,
+        cap_s=horizons.stale_timeframe_cap_s,
+    ):
+        return ReasonCode.DATA_STALE
+    if deployment.desired_state != DesiredState.RUNNING or deployment.health != Health.OK:
+        return ReasonCode.ENTRIES_PAUSED
+    if deployment.actual_state == ActualState.STARTING and not book.is_paper:
+        # Nothing is opened before the account has been compared with the venue once.
+        return ReasonCode.ENTRIES_PAUSED
+    return None
+
+
+def _note_orders(book: Book, each: GroupBar, orders: Sequence[KernelOrder]) -> None:
+    steps = markets.steps_of(book.instrument)
+    for order in orders:
+        key = keys.decision_key(
+            revision_id=book.revision.pk,
+            instrument_id=book.instrument.pk,
+            bar_close_ms=each.close_ms,
+            leg=order.leg,
+        )
+        book.decided.append(
+            intents.Decided(
+                deployment=book.deployment,
+                revision_id=book.revision.pk,
+                instrument_id=book.instrument.pk,
+                key=key,
+                values=kernel.to_intent_values(order, steps=steps),
+                decided_price=money.decimal_of(each.bar.close),
+                bar_close_at=each.closed_at,
+                reason=order.reason,
+            )
+        )
+
+
+def _decision(book: Book, each: GroupBar, reason: ReasonCode) -> DeploymentDecision:
+    return DeploymentDecision(
+        owner_id=book.deployment.owner_id,
+        deployment=book.deployment,
+        revision=book.revision,
+        instrument_id=book.instrument.pk,
+        bar_close_at=each.closed_at,
+        reason=reason.value,
+    )
+
+
+def _start_paper(opened: Sequence[Book]) -> None:
+    """A paper deployment runs from its first bar on; there is nothing to compare it with."""
+    starting = [
+        book.deployment.pk
+        for book in opened
+        if book.is_paper
+        and book.state is not None
+        and book.deployment.actual_state == ActualState.STARTING
+    ]
+    if starting:
+        Deployment.objects.filter(pk__in=starting).update(
+            actual_state=ActualState.RUNNING, version=F("version") + 1
+        )
+
+
+def _note_last_price(opened: Sequence[Book], frame: Frame) -> None:
+    newest = frame.bars[-1]
+    DeploymentPosition.objects.filter(
+        deployment_id__in=[book.deployment.pk for book in opened], instrument=frame.instrument
+    ).exclude(quantity=0).update(
+        last_price=money.quantize_money(money.decimal_of(newest.bar.close)),
+        last_price_at=newest.closed_at,
+        version=F("version") + 1,
+    )

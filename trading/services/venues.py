@@ -1,0 +1,216 @@
+"""Calls to venues for several accounts at once: one event loop, no transaction open.
+
+What goes wrong on the way is an answer as well: the other accounts do not notice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from django.conf import settings
+
+from exchanges.adapters import factory
+from exchanges.adapters.protocol import (
+    BalanceReport,
+    FillReport,
+    OrderReport,
+    OrderRequest,
+    Outcome,
+    OutcomeKind,
+    VenueClient,
+)
+from foundation.crashpoints import crashpoint
+from foundation.transactions import refuse_inside_transaction
+from market.errors import PlatformError, VenueError
+
+logger = logging.getLogger(__name__)
+
+#: How far before an order was sent its executions are looked for: clocks differ.
+_BEFORE_S: Final = 5
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An order that is to be sent; its row is already there."""
+
+    account_id: int
+    order_id: int
+    request: OrderRequest
+    submitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """An order that is to be canceled."""
+
+    account_id: int
+    order_id: int
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    submitted_at: datetime
+
+
+Call = Submission | Cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """What to ask of one account: orders by (symbol, client order id), and symbols as a whole."""
+
+    account_id: int
+    orders: Sequence[tuple[str, str]]
+    symbols: Sequence[str]
+    fills_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a venue said of one account; an order maps to None only if the venue does not know it."""
+
+    account_id: int
+    orders: Mapping[str, OrderReport | None]
+    open_orders: Mapping[str, Sequence[OrderReport]]
+    fills: Mapping[str, Sequence[FillReport]]
+    balances: Sequence[BalanceReport] | None
+    problem: PlatformError | None
+
+
+class VenueSession:
+    """Clients of some accounts for the length of one piece of work."""
+
+    def __init__(self, account_ids: Sequence[int]) -> None:
+        self._account_ids = tuple(account_ids)
+        self._clients: dict[int, VenueClient] = {}
+        self._refused: dict[int, PlatformError] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        refuse_inside_transaction("Opening a venue client")
+        self._runner = self._stack.enter_context(asyncio.Runner())
+        for account_id in self._account_ids:
+            try:
+                self._clients[account_id] = factory.venue_client(account_id)
+            except PlatformError as error:
+                # An account whose key cannot be opened must not keep the others from trading.
+                logger.warning(
+                    "venue.not_opened", extra={"account_id": account_id, "code": error.code}
+                )
+                self._refused[account_id] = error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._run([client.close() for client in self._clients.values()])
+        finally:
+            self._stack.close()
+
+    def carry_out(self, calls: Sequence[Call]) -> Sequence[tuple[Call, Outcome]]:
+        """Send orders and cancellations, all accounts side by side; never raises for an outcome."""
+        crashpoint("submission.sending")
+        outcomes = self._run([self._carry_out(call) for call in calls])
+        crashpoint("submission.answered")
+        return list(zip(calls, outcomes, strict=True))
+
+    def balances(self, account_ids: Sequence[int]) -> dict[int, Sequence[BalanceReport] | None]:
+        """Return what each account holds now; None for one that does not answer."""
+        found = self._run([self._balances(account_id) for account_id in account_ids])
+        return dict(zip(account_ids, found, strict=True))
+
+    def ask(self, lookups: Sequence[Lookups]) -> Sequence[Answers]:
+        """Return what the venues say of orders, executions and balances."""
+        return self._run([self._ask(each) for each in lookups])
+
+    def _run(self, coroutines: Sequence[Coroutine[None, None, _T]]) -> Sequence[_T]:
+        refuse_inside_transaction("A call to a venue")
+
+        async def together() -> list[_T]:
+            return list(await asyncio.gather(*coroutines))
+
+        return self._runner.run(together())
+
+    async def _carry_out(self, call: Call) -> Outcome:
+        client = self._clients.get(call.account_id)
+        if client is None:
+            refusal = self._refused[call.account_id]
+            return Outcome(OutcomeKind.NOT_SENT, code=refusal.code, message=refusal.message)
+        timeout_s = settings.HORIZONS.venue_timeout_s
+        if isinstance(call, Submission):
+            outcome = await client.submit(call.request, timeout_s=timeout_s)
+        else:
+            outcome = await client.cancel(
+                symbol=call.symbol,
+                client_order_id=call.client_order_id,
+                venue_order_id=call.venue_order_id,
+                timeout_s=timeout_s,
+            )
+            if outcome.kind is OutcomeKind.REJECTED:
+                # It may have filled or ended just before: only the order itself can tell.
+                outcome = await self._look_up(client, call, outcome)
+        return await self._with_fills(client, call, outcome)
+
+    async def _look_up(self, client: VenueClient, call: Cancellation, refused: Outcome) -> Outcome:
+        report = await _quietly(
+            lambda: client.find_order(symbol=call.symbol, client_order_id=call.client_order_id)
+        )
+        if report is None:
+            return replace(refused, kind=OutcomeKind.UNKNOWN)
+        return replace(refused, kind=OutcomeKind.DONE, report=report)
+
+    async def _with_fills(self, client: VenueClient, call: Call, outcome: Outcome) -> Outcome:
+        """Add the executions that the answer tells of but does not name."""
+        report = outcome.report
+        if outcome.kind is not OutcomeKind.DONE or report is None:
+            return outcome
+        if sum(fill.quantity for fill in outcome.fills) >= report.filled_quantity:
+            return outcome
+        since = call.submitted_at - timedelta(seconds=_BEFORE_S)
+        fills = await _quietly(lambda: client.fills_since(report.symbol, since=since))
+        ours = [fill for fill in fills or () if fill.venue_order_id == report.venue_order_id]
+        return replace(outcome, fills=tuple(ours))
+
+    async def _balances(self, account_id: int) -> Sequence[BalanceReport] | None:
+        client = self._clients.get(account_id)
+        return None if client is None else await _quietly(client.balances)
+
+    async def _ask(self, lookups: Lookups) -> Answers:
+        orders: dict[str, OrderReport | None] = {}
+        resting: dict[str, Sequence[OrderReport]] = {}
+        fills: dict[str, Sequence[FillReport]] = {}
+        balances: Sequence[BalanceReport] | None = None
+        problem = self._refused.get(lookups.account_id)
+        client = self._clients.get(lookups.account_id)
+        if client is not None:
+            try:
+                for symbol, client_order_id in lookups.orders:
+                    orders[client_order_id] = await client.find_order(
+                        symbol=symbol, client_order_id=client_order_id
+                    )
+                for symbol in lookups.symbols:
+                    resting[symbol] = await client.open_orders(symbol)
+                    fills[symbol] = await client.fills_since(symbol, since=lookups.fills_since)
+                balances = await client.balances()
+            except VenueError as error:
+                # What was answered before counts; what was not is asked for the next time.
+                problem = error
+        return Answers(lookups.account_id, orders, resting, fills, balances, problem)
+
+
+async def _quietly(ask: Callable[[], Awaitable[_T]]) -> _T | None:
+    try:
+        return await ask()
+    except VenueError as error:
+        logger.info("venue.no_answer", extra={"code": error.code})
+        return None
