@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 from market.candles import Candles
 
+#: A few prices off every step (averages, float noise) must not make the step absurdly fine.
+_SHARE_ON_STEP: Final = 0.999
+_RELATIVE_NOISE: Final = 1e-9
+
 #: No venue prices or counts finer than this.
 _MOST_DECIMALS: Final = 12
 _MOST_LOT_DECIMALS: Final = 8
@@ -34,7 +38,7 @@ class TradingRules:
 
 
 def derive_rules(candles: Candles, *, quote: str) -> TradingRules:
-    """Return careful rules: the finest step that the prices and the volumes show."""
+    """Return careful rules: the steps that (nearly) all prices and volumes show."""
     prices = np.concatenate([candles.open, candles.high, candles.low, candles.close])
     lot = _step(candles.volume, _MOST_LOT_DECIMALS)
     return TradingRules(
@@ -47,6 +51,7 @@ def derive_rules(candles: Candles, *, quote: str) -> TradingRules:
 
 def _step(values: NDArray[np.float64], most_decimals: int) -> Decimal:
     for decimals in range(most_decimals):
-        if np.array_equal(np.round(values, decimals), values):
+        off = np.abs(np.round(values, decimals) - values)
+        if np.mean(off <= _RELATIVE_NOISE * values) >= _SHARE_ON_STEP:
             return Decimal(1).scaleb(-decimals)
     return Decimal(1).scaleb(-most_decimals)

@@ -1,0 +1,32 @@
+"""What beat sends for the exchanges, in seconds between two sends."""
+
+from typing import Any, Final
+
+BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
+    "exchanges-tick-feeds": {
+        "task": "exchanges.tick_feeds",
+        "schedule": 1.0,
+        # A tick that could not be handled in time is worth nothing: the next one does its work.
+        "options": {"expires": 3},
+    },
+    "exchanges-sweep-account-tests": {
+        "task": "exchanges.sweep_account_tests",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
+    "exchanges-measure-clocks": {
+        "task": "exchanges.measure_clocks",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "exchanges-seal-candles": {
+        "task": "exchanges.seal_candles",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "exchanges-prune-candles": {
+        "task": "exchanges.prune_candles",
+        "schedule": 3_600.0,
+        "options": {"expires": 3_600},
+    },
+}

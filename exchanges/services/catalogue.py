@@ -1,0 +1,213 @@
+"""Which venues and instruments there are: those that ship, and what a venue publishes."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+
+from exchanges.adapters import factory
+from exchanges.adapters.protocol import InstrumentReport, MarketData
+from exchanges.domain import naming
+from exchanges.domain.naming import Market
+from exchanges.domain.rules import TradingRules
+from exchanges.models import Instrument, InstrumentRules, Venue
+from exchanges.selectors import instruments as instrument_reads
+from foundation.transactions import part_of_transaction, transactional
+from market.errors import InvalidInputError
+
+logger = logging.getLogger(__name__)
+
+BINANCE: Final = "binance"
+BITTREX: Final = "bittrex"
+SIMULATOR: Final = "simulator"
+
+
+def _rules(tick: str, lot: str, minimum_notional: str) -> TradingRules:
+    return TradingRules(Decimal(tick), Decimal(lot), Decimal(lot), Decimal(minimum_notional))
+
+
+#: The rules of what ships, as the exchanges have (or had) them.
+_MAJORS: Final = {
+    "BTC/USDT": _rules("0.01", "0.00001", "5"),
+    "ETH/USDT": _rules("0.01", "0.0001", "5"),
+    "BNB/USDT": _rules("0.01", "0.001", "5"),
+    "SOL/USDT": _rules("0.01", "0.001", "5"),
+}
+_SHIPPED: Final = {
+    BINANCE: _MAJORS
+    | {
+        "ADA/BTC": _rules("0.00000001", "0.1", "0.0001"),
+        "ICX/BTC": _rules("0.0000001", "0.01", "0.0001"),
+        "NEO/BTC": _rules("0.000001", "0.01", "0.0001"),
+        "ONT/BTC": _rules("0.00000001", "0.1", "0.0001"),
+        "POWR/BTC": _rules("0.00000001", "1", "0.0001"),
+        "XLM/BTC": _rules("0.00000001", "1", "0.0001"),
+    },
+    BITTREX: {
+        "ADA/BTC": _rules("0.00000001", "0.00000001", "0.0005"),
+        "XRP/BTC": _rules("0.00000001", "0.00000001", "0.0005"),
+    },
+    SIMULATOR: _MAJORS,
+}
+
+
+class InvalidVenueCodeError(InvalidInputError):
+    """A code that cannot be an address or a folder's name."""
+
+    code = "invalid_venue_code"
+
+
+@dataclass(frozen=True, slots=True)
+class Synchronized:
+    """What changed when a venue's instruments were read."""
+
+    created: int
+    changed: int
+    delisted: int
+
+
+@transactional
+def ensure_venues(*, now: datetime) -> None:
+    """Bring the venues that ship, and their instruments, into line with the code and the settings.
+
+    The simulator is there only where its address is known: without one its client would speak to the real exchange.
+    """
+    Venue.objects.update_or_create(
+        code=BINANCE,
+        defaults={
+            "name": "Binance",
+            "ccxt_id": "binance",
+            "real_money": True,
+            "takes_live_accounts": False,
+        },
+    )
+    Venue.objects.update_or_create(
+        code=BITTREX,
+        defaults={"name": "Bittrex (closed)", "ccxt_id": "", "real_money": True},
+    )
+    if settings.SIMULATOR_URL:
+        Venue.objects.update_or_create(
+            code=SIMULATOR,
+            defaults={
+                "name": "Simulator",
+                "ccxt_id": "binance",
+                "api_url": settings.SIMULATOR_URL,
+                "real_money": False,
+                "takes_live_accounts": True,
+                "is_active": True,
+            },
+        )
+    else:
+        Venue.objects.filter(code=SIMULATOR).update(is_active=False)
+    for venue in Venue.objects.filter(code__in=_SHIPPED, is_active=True).order_by("pk"):
+        for symbol, rules in _SHIPPED[venue.code].items():
+            market = naming.market_of_symbol(symbol)
+            if market is not None:
+                ensure_instrument(venue=venue, market=market, rules=rules, now=now)
+
+
+@transactional
+def create_offline_venue(code: str, *, name: str = "") -> Venue:
+    """Create a venue whose candles are only imported, or return the one that has the code already.
+
+    Raise InvalidVenueCodeError.
+    """
+    if not code.replace("-", "").isalnum() or not code.isascii() or len(code) > 40:
+        raise InvalidVenueCodeError(f"'{code[:40]}': use letters, digits and hyphens, at most 40.")
+    venue, _ = Venue.objects.get_or_create(
+        code=code, defaults={"name": name or code, "ccxt_id": "", "real_money": True}
+    )
+    return venue
+
+
+@part_of_transaction
+def ensure_instrument(
+    *, venue: Venue, market: Market, rules: TradingRules, now: datetime
+) -> tuple[Instrument, bool]:
+    """Return the instrument, created with *rules* if it was not there, and whether it was created."""
+    instrument, created = Instrument.objects.get_or_create(
+        venue=venue,
+        symbol=market.symbol,
+        defaults={
+            "kind": market.kind,
+            "base": market.base,
+            "quote": market.quote,
+            "settle": market.settle,
+            **asdict(rules),
+        },
+    )
+    if created:
+        InstrumentRules.objects.create(instrument=instrument, valid_from=now, **asdict(rules))
+    return instrument, created
+
+
+def sync_instruments(
+    venue_code: str,
+    *,
+    now: datetime,
+    market_of: Callable[[Venue], MarketData] = factory.market_data,
+) -> Synchronized:
+    """Read the rules that a venue publishes now and store what has changed; raise VenueError if it does not answer."""
+    venue = instrument_reads.get_venue(venue_code)
+    market = market_of(venue)
+
+    async def ask() -> list[InstrumentReport]:
+        try:
+            return list(await market.instruments())
+        finally:
+            await market.close()
+
+    return _store_reports(venue=venue, reports=asyncio.run(ask()), now=now)
+
+
+@transactional
+def _store_reports(*, venue: Venue, reports: list[InstrumentReport], now: datetime) -> Synchronized:
+    known = {
+        instrument.symbol: instrument
+        for instrument in Instrument.objects.select_for_update(of=("self",))
+        .filter(venue=venue)
+        .order_by("pk")
+    }
+    created = changed = 0
+    for report in reports:
+        market = naming.market_of_symbol(report.symbol)
+        if market is None:
+            continue
+        instrument = known.pop(report.symbol, None)
+        rules = TradingRules(
+            tick_size=report.tick_size,
+            lot_step=report.lot_step,
+            minimum_quantity=report.minimum_quantity,
+            minimum_notional=report.minimum_notional,
+        )
+        if instrument is None:
+            created += ensure_instrument(venue=venue, market=market, rules=rules, now=now)[1]
+        elif _apply(instrument, rules, is_active=report.is_active, now=now):
+            changed += 1
+    delisted = Instrument.objects.filter(
+        pk__in=[instrument.pk for instrument in known.values()], is_active=True
+    ).update(is_active=False, delisted_at=now)
+    outcome = Synchronized(created=created, changed=changed, delisted=delisted)
+    logger.info("instruments.synchronized", extra={"venue": venue.code, **asdict(outcome)})
+    return outcome
+
+
+def _apply(instrument: Instrument, rules: TradingRules, *, is_active: bool, now: datetime) -> bool:
+    """Store what differs: rules as a new row and in the instrument, and whether it trades."""
+    values = asdict(rules)
+    new_rules = any(getattr(instrument, name) != value for name, value in values.items())
+    if not new_rules and instrument.is_active == is_active:
+        return False
+    if new_rules:
+        for name, value in values.items():
+            setattr(instrument, name, value)
+        InstrumentRules.objects.create(instrument=instrument, valid_from=now, **values)
+    instrument.is_active = is_active
+    instrument.delisted_at = None if is_active else now
+    instrument.save(update_fields=[*values, "is_active", "delisted_at"])
+    return True

@@ -1,0 +1,5 @@
+"""Celery entry points of the exchanges; each is one call of a service."""
+
+from exchanges.tasks import accounts, feeds
+
+__all__ = ("accounts", "feeds")

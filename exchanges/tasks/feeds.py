@@ -1,0 +1,37 @@
+"""Entry points of the candle feeds and the candle store."""
+
+from django.utils import timezone
+
+from exchanges.services import clocks, feeds, ingest, sealing
+from foundation.queue import queued_task
+from market.timeframes import Timeframe
+
+
+@queued_task("exchanges.tick_feeds", queue="ingest")
+def tick_feeds() -> None:
+    """Claim the feeds that are due, and send a task per venue and timeframe."""
+    feeds.claim_due_feeds()
+
+
+@queued_task("exchanges.ingest_candles", queue="ingest")
+def ingest_candles(*, venue_id: int, timeframe: str) -> None:
+    """Fetch and store the new bars of the claimed feeds of a venue and timeframe."""
+    ingest.ingest_due(venue_id=venue_id, timeframe=Timeframe(timeframe), clock=timezone.now)
+
+
+@queued_task("exchanges.measure_clocks", queue="ingest")
+def measure_clocks() -> None:
+    """Measure how far the venues' clocks are ahead of ours."""
+    clocks.measure_clocks(clock=timezone.now)
+
+
+@queued_task("exchanges.seal_candles", queue="default")
+def seal_candles() -> None:
+    """Move long or finished tails into chunks."""
+    sealing.seal_due(now=timezone.now())
+
+
+@queued_task("exchanges.prune_candles", queue="default")
+def prune_candles() -> None:
+    """Delete short bars that are kept for some days only."""
+    sealing.prune_expired(now=timezone.now())
