@@ -1,6 +1,12 @@
 """Addresses of the JSON API of exchanges, below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from exchanges.api import views
 
 app_name = "exchanges-api"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("exchange-accounts", views.Accounts.as_view(), name="accounts"),
+    path("exchange-accounts/<uuid:public_id>", views.Account.as_view(), name="account"),
+    path("exchange-accounts/<uuid:public_id>/test", views.Test.as_view(), name="test"),
+]

@@ -1,17 +1,18 @@
 """People's accounts at venues; every read names the owner, but for what workers do across people."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Prefetch, QuerySet
 
 from exchanges.models import AccountKind, AccountStatus, Balance, Credential, ExchangeAccount
 from market.errors import NotFoundError
 
-if TYPE_CHECKING:
-    from accounts.models import User
-
+#: The signed-in person as a request knows them; pages behind the login never meet the anonymous one.
+Owner = AbstractBaseUser | AnonymousUser
 
 #: A sweep that finds more leaves the rest to the next one.
 _MOST_SWEPT: Final = 100
@@ -26,24 +27,26 @@ class ExchangeAccountNotFoundError(NotFoundError):
         super().__init__("There is no such exchange account.")
 
 
-def accounts_for(owner: "User") -> QuerySet[ExchangeAccount]:
+def accounts_for(owner: Owner) -> QuerySet[ExchangeAccount]:
     """Return the open accounts of *owner* with their venues, keys in use and balances, by label."""
-    return _complete(ExchangeAccount.objects.filter(owner=owner, closed_at=None)).order_by(
+    return _complete(ExchangeAccount.objects.filter(owner_id=owner.pk, closed_at=None)).order_by(
         "label", "pk"
     )
 
 
-def get_account_for(owner: "User", *, public_id: UUID) -> ExchangeAccount:
+def get_account_for(owner: Owner, *, public_id: UUID) -> ExchangeAccount:
     """Return an account of *owner*, closed ones too; raise ExchangeAccountNotFoundError for any other."""
-    account = _complete(ExchangeAccount.objects.filter(owner=owner, public_id=public_id)).first()
+    account = _complete(
+        ExchangeAccount.objects.filter(owner_id=owner.pk, public_id=public_id)
+    ).first()
     if account is None:
         raise ExchangeAccountNotFoundError
     return account
 
 
-def find_paper_account_for(owner: "User", *, venue_id: int) -> ExchangeAccount | None:
+def find_paper_account_for(owner: Owner, *, venue_id: int) -> ExchangeAccount | None:
     """Return the open paper account of *owner* at a venue, or None."""
-    mine = ExchangeAccount.objects.filter(owner=owner, venue_id=venue_id, closed_at=None)
+    mine = ExchangeAccount.objects.filter(owner_id=owner.pk, venue_id=venue_id, closed_at=None)
     return _complete(mine.filter(kind=AccountKind.PAPER)).first()
 
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -14,15 +14,13 @@ from exchanges.adapters import factory
 from exchanges.adapters.protocol import BalanceReport, KeyPermissions, VenueClient
 from exchanges.models import AccountStatus, Credential, ExchangeAccount
 from exchanges.selectors import accounts as accounts_read
+from exchanges.selectors.accounts import Owner
 from exchanges.services import accounts
 from foundation import audit
 from foundation.audit import Actor
 from foundation.queue import enqueue
 from foundation.transactions import transactional
 from market.errors import CredentialRejectedError, VenueError, VenueRejectedError
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ class ProbeResult:
 
 @transactional
 def request_test(
-    *, owner: "User", account_public_id: UUID, by: Actor, now: datetime
+    *, owner: Owner, account_public_id: UUID, by: Actor, now: datetime
 ) -> ExchangeAccount:
     """Have the key of an account tested; while a test is under way this changes nothing."""
     account = accounts.lock_live_account(owner=owner, public_id=account_public_id)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final, cast
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -20,7 +20,7 @@ from exchanges.models import (
     Venue,
 )
 from exchanges.selectors import instruments
-from exchanges.selectors.accounts import ExchangeAccountNotFoundError
+from exchanges.selectors.accounts import ExchangeAccountNotFoundError, Owner
 from foundation import audit
 from foundation.audit import Actor
 from foundation.crypto import SealedSecret, seal
@@ -28,9 +28,6 @@ from foundation.events import publish
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import part_of_transaction, transactional
 from market.errors import ConflictError, FieldProblem, InvalidInputError
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +94,7 @@ def ask_before_closing(check: ClosingCheck) -> None:
 @transactional
 def connect_account(
     *,
-    owner: "User",
+    owner: Owner,
     venue_code: str,
     label: str,
     api_key: str,
@@ -118,7 +115,7 @@ def connect_account(
     try:
         with transaction.atomic():
             account = ExchangeAccount.objects.create(
-                owner=owner, venue=venue, kind=AccountKind.LIVE, label=label
+                owner_id=cast(int, owner.pk), venue=venue, kind=AccountKind.LIVE, label=label
             )
     except IntegrityError:
         raise LabelTakenError(label) from None
@@ -138,7 +135,7 @@ def connect_account(
 @transactional
 def replace_credential(
     *,
-    owner: "User",
+    owner: Owner,
     account_public_id: UUID,
     api_key: str,
     secret: str,
@@ -165,14 +162,14 @@ def replace_credential(
 
 @transactional
 def ensure_paper_account(
-    *, owner: "User", venue_code: str, by: Actor | None = None, now: datetime
+    *, owner: Owner, venue_code: str, by: Actor | None = None, now: datetime
 ) -> ExchangeAccount:
     """Return the person's keyless account at a venue, making it the first time."""
     venue = instruments.get_venue(venue_code)
     try:
         with transaction.atomic():
             account = ExchangeAccount.objects.create(
-                owner=owner,
+                owner_id=cast(int, owner.pk),
                 venue=venue,
                 kind=AccountKind.PAPER,
                 label=PAPER_LABEL,
@@ -181,10 +178,10 @@ def ensure_paper_account(
             )
     except IntegrityError:
         return ExchangeAccount.objects.select_related("venue").get(
-            owner=owner, venue=venue, kind=AccountKind.PAPER, closed_at=None
+            owner_id=owner.pk, venue=venue, kind=AccountKind.PAPER, closed_at=None
         )
     audit.record(
-        actor=by or Actor.person(owner.pk),
+        actor=by or Actor.person(account.owner_id),
         verb="exchange_account.paper_opened",
         target=account,
         owner_id=owner.pk,
@@ -195,7 +192,7 @@ def ensure_paper_account(
 
 @transactional
 def close_account(
-    *, owner: "User", account_public_id: UUID, by: Actor, now: datetime
+    *, owner: Owner, account_public_id: UUID, by: Actor, now: datetime
 ) -> ExchangeAccount:
     """Close an account for good and erase its keys; what was traded there stays on record.
 
@@ -294,12 +291,12 @@ def record_balances(*, account_id: int, reports: Sequence[BalanceReport], now: d
 
 
 @part_of_transaction
-def lock_account(*, owner: "User", public_id: UUID) -> ExchangeAccount:
+def lock_account(*, owner: Owner, public_id: UUID) -> ExchangeAccount:
     """Return an open account of *owner*, locked for a change."""
     account = (
         ExchangeAccount.objects.select_for_update(of=("self",))
         .select_related("venue", "owner")
-        .filter(owner=owner, public_id=public_id)
+        .filter(owner_id=owner.pk, public_id=public_id)
         .first()
     )
     if account is None:
@@ -310,7 +307,7 @@ def lock_account(*, owner: "User", public_id: UUID) -> ExchangeAccount:
 
 
 @part_of_transaction
-def lock_live_account(*, owner: "User", public_id: UUID) -> ExchangeAccount:
+def lock_live_account(*, owner: Owner, public_id: UUID) -> ExchangeAccount:
     """Return an open account of *owner* that has keys, locked for a change."""
     account = lock_account(owner=owner, public_id=public_id)
     if account.kind == AccountKind.PAPER:

@@ -1,0 +1,83 @@
+"""The JSON API of exchange accounts."""
+
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from exchanges.api.presenters import present_account
+from exchanges.api.serializers import ConnectSerializer, NothingSerializer
+from exchanges.domain.credentials import clean_credential
+from exchanges.selectors import accounts as selectors
+from exchanges.services import account_tests, accounts
+from foundation.http import actor_of
+
+
+class Accounts(APIView):
+    """All of a person's open accounts; POST connects one."""
+
+    def get(self, request: Request) -> Response:
+        """List the accounts by name."""
+        found = selectors.accounts_for(request.user)
+        return Response({"results": [present_account(account) for account in found]})
+
+    def post(self, request: Request) -> Response:
+        """Answer 201 with the new account, whose key is being tested; ``notes`` tell what was trimmed."""
+        serializer = ConnectSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        pasted = serializer.pasted
+        notes = clean_credential(pasted).notes
+        account = accounts.connect_account(
+            owner=request.user,
+            venue_code=serializer.validated_data["venue"],
+            label=serializer.validated_data["label"],
+            api_key=pasted.api_key,
+            secret=pasted.secret,
+            passphrase=pasted.passphrase,
+            by=actor_of(request),
+            now=timezone.now(),
+        )
+        stored = selectors.get_account_for(request.user, public_id=account.public_id)
+        return Response(
+            {**present_account(stored), "notes": notes},
+            status=201,
+            headers={"Location": reverse("exchanges-api:account", args=[account.public_id])},
+        )
+
+
+class Account(APIView):
+    """One account."""
+
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """Return the account and what its last test said."""
+        account = selectors.get_account_for(request.user, public_id=public_id)
+        return Response(present_account(account))
+
+    def delete(self, request: Request, public_id: UUID) -> Response:
+        """Close the account for good and erase its keys."""
+        accounts.close_account(
+            owner=request.user,
+            account_public_id=public_id,
+            by=actor_of(request),
+            now=timezone.now(),
+        )
+        return Response(status=204)
+
+
+class Test(APIView):
+    """The test of an account's key."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 202: a worker tests the key, and the account tells the result."""
+        NothingSerializer(data=request.data).is_valid(raise_exception=True)
+        account_tests.request_test(
+            owner=request.user,
+            account_public_id=public_id,
+            by=actor_of(request),
+            now=timezone.now(),
+        )
+        account = selectors.get_account_for(request.user, public_id=public_id)
+        return Response(present_account(account), status=202)
