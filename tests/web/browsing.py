@@ -6,11 +6,11 @@ database layer nor the tests that bring their own loop can live beside one.
 
 import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from django.conf import settings
 from django.test import Client
@@ -91,21 +91,40 @@ class BrowserThread:
 
 
 def check_page(
-    browser: BrowserThread, address: str, *, base_url: str, look: Look, name: str, status: int = 200
+    browser: BrowserThread,
+    address: str,
+    *,
+    base_url: str,
+    cookies: Mapping[str, str],
+    name: str,
+    status: int = 200,
 ) -> None:
-    """Fail with everything that is wrong with the page at *address*, and keep a picture if SCREENSHOTS is set."""
+    """Fail with everything that is wrong with the page at *address*, in both themes and on both sizes of screen.
+
+    A picture of each is kept if the environment has SCREENSHOTS.
+    """
 
     def examine(page: Page) -> list[str]:
-        heard = listen(page, expected_failures=[address] if status >= 400 else [])
+        problems = listen(page, expected_failures=[address] if status >= 400 else [])
         response = page.goto(address)
         settle(page)
-        problems = [] if response is None else _status_problems(response.status, status)
-        problems += look_over(page)
-        keep_picture(page, f"{name}-{look.theme}-{look.viewport}")
-        return [*heard, *problems]
+        if response is not None and response.status != status:
+            problems.append(f"status {response.status} instead of {status}")
+        theme = page.locator("html").get_attribute("data-theme")
+        for viewport, (width, height) in VIEWPORTS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            problems += [f"{viewport}: {problem}" for problem in look_over(page)]
+            keep_picture(page, f"{name}-{theme}-{viewport}")
+        return problems
 
-    problems = browser.visit(examine, base_url=base_url, look=look)
-    assert not problems, f"{address} ({look.theme}, {look.viewport}):\n  " + "\n  ".join(problems)
+    problems = [
+        f"{theme}: {problem}"
+        for theme in get_args(Theme)
+        for problem in browser.visit(
+            examine, base_url=base_url, look=Look(theme, cookies=dict(cookies))
+        )
+    ]
+    assert not problems, f"{address}:\n  " + "\n  ".join(problems)
 
 
 def session_of(person: User) -> dict[str, str]:
@@ -140,7 +159,7 @@ def listen(page: Page, *, expected_failures: Collection[str] = ()) -> list[str]:
 
 def settle(page: Page) -> None:
     """Wait until scripts have run and charts are drawn."""
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state()
     for status in page.locator(".chart-status", has_text="Loading").all():
         status.wait_for(state="hidden")
 
@@ -149,10 +168,6 @@ def look_over(page: Page) -> list[str]:
     """Return what a careful eye finds: violations of the policy, overflow, poor contrast, missing names."""
     found: dict[str, Any] = json.loads(page.evaluate(_EXAMINATION))
     return [f"{kind}: {detail}" for kind, details in found.items() for detail in details]
-
-
-def _status_problems(status: int, expected: int) -> list[str]:
-    return [] if status == expected else [f"status {status} instead of {expected}"]
 
 
 def _add_cookies(context: BrowserContext, base_url: str, cookies: dict[str, str]) -> None:

@@ -47,7 +47,6 @@ PAGES = [
     PageCase("reauthenticate", at("/accounts/reauthenticate/")),
     PageCase("sign-out", at("/accounts/logout/")),
     PageCase("not-found", at("/nowhere/"), status=404),
-    PageCase("dashboard", at("/dashboard/")),
     PageCase("showcase", at("/showcase/"), urls="tests.web.showcase"),
     PageCase("showcase-empty", at("/showcase/empty/"), urls="tests.web.showcase"),
 ]

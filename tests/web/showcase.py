@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import RequestContext, Template
@@ -107,6 +108,11 @@ def drawdown(request: HttpRequest) -> JsonResponse:
     )
 
 
+def bug(request: HttpRequest) -> HttpResponse:
+    """Fail as a bug would."""
+    raise ValueError("secret detail")
+
+
 def _points(times: list[int], values: list[float]) -> list[dict[str, float]]:
     return [{"time": t, "value": v} for t, v in zip(times, values, strict=True)]
 
@@ -140,6 +146,8 @@ urlpatterns = [
     path("showcase/lines.json", lines, name="showcase-lines"),
     path("showcase/drawdown.json", drawdown, name="showcase-drawdown"),
     path("showcase/none.json", lambda request: JsonResponse({"candles": []}), name="showcase-none"),
+    path("showcase/bug/", login_not_required(bug)),
     path("", include("config.urls")),
 ]
+handler500 = "web.views.errors.server_error"
 handler404 = "web.views.errors.not_found"

@@ -17,13 +17,15 @@ from tests.web.browsing import (
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_a_stranger_signs_up_in_and_out(browser: BrowserThread, live_server, settings):
+def test_a_stranger_signs_up_and_in_gets_where_they_wanted_and_signs_out(
+    browser: BrowserThread, live_server, settings
+):
     settings.ACCOUNT_RATE_LIMITS = False
 
     def journey(page: Page) -> list[str]:
         heard = listen(page)
-        page.goto("/")
-        page.get_by_role("link", name="Create an account").first.click()
+        page.goto("/accounts/password/change/")
+        page.get_by_role("link", name="Create an account").last.click()
         page.get_by_label("E-mail address").fill("grace@example.com")
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.get_by_label("Password, once more").fill(PASSWORD)
@@ -32,7 +34,7 @@ def test_a_stranger_signs_up_in_and_out(browser: BrowserThread, live_server, set
         page.get_by_label("Email").fill("Grace@example.com")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url("**/dashboard/")
+        page.wait_for_url("**/accounts/password/change/")
         page.get_by_role("button", name="Your account").click()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
