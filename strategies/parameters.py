@@ -39,12 +39,26 @@ class ParameterInfo:
         return f"at most {self.maximum:g}" if self.maximum is not None else ""
 
 
+def with_order(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *schema* with a number in each parameter: a JSON column forgets their order."""
+    properties = schema.get("properties", {})
+    numbered = {
+        name: {**declared, "order": order}
+        for order, (name, declared) in enumerate(properties.items())
+    }
+    return {**schema, "properties": numbered}
+
+
 def describe(schema: Mapping[str, Any]) -> Sequence[ParameterInfo]:
-    """Return the parameters of a JSON Schema as pydantic writes it, in their declared order."""
+    """Return the parameters of a JSON Schema as pydantic writes it, in the order they were given.
+
+    Without the numbers of ``with_order`` they stand as the schema has them.
+    """
     definitions = schema.get("$defs", {})
+    properties = schema.get("properties", {}).items()
     return tuple(
         _describe_one(name, _resolved(declared, definitions))
-        for name, declared in schema.get("properties", {}).items()
+        for name, declared in sorted(properties, key=lambda each: each[1].get("order", 0))
     )
 
 

@@ -22,7 +22,10 @@ def present_run(run: BacktestRun) -> dict[str, Any]:
         "spec_hash": run.spec_hash,
         "data_fingerprint": run.data_fingerprint or None,
         "bars": run.bar_count,
-        "metrics": run.metrics or None,
+        "metrics": run.metrics.get("values"),
+        "monthly_returns": run.metrics.get("monthly_returns"),
+        "by_exit_reason": run.metrics.get("by_exit_reason"),
+        "decisions": run.metrics.get("decisions"),
         "links": {
             name: reverse(f"backtesting-api:{name}", args=[run.public_id])
             for name in ("trades", "series", "candles", "trades-csv", "cancel")
@@ -40,9 +43,9 @@ def present_run_in_list(run: BacktestRun) -> dict[str, Any]:
         "strategy": run.strategy_version.strategy.slug,
         "market": f"{run.instrument.venue.code}:{run.instrument.symbol}",
         "timeframe": run.timeframe,
-        "from_at": instant(run.from_at),
-        "to_at": instant(run.to_at),
-        "effective_from_at": instant(run.effective_from_at),
+        "from": instant(run.from_at),
+        "to": instant(run.to_at),
+        "effective_from": instant(run.effective_from_at),
         "requested_at": instant(run.requested_at),
         "started_at": instant(run.started_at),
         "finished_at": instant(run.finished_at),

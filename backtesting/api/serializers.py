@@ -1,5 +1,7 @@
 """What the API of backtesting takes."""
 
+from typing import Any
+
 from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
 from foundation.serializers import (
     DecimalField,
@@ -16,9 +18,12 @@ class RunRequestSerializer(StrictSerializer):
     strategy = TextField(max_length=60)
     market = TextField(max_length=80, help_text="Venue and symbol, such as binance:BTC/USDT.")
     timeframe = TextField(max_length=3)
-    from_at = InstantField()
-    to_at = InstantField()
     parameters = ObjectField(default=dict)
     capital = DecimalField(default=DEFAULT_CAPITAL)
     fee_bps = DecimalField(default=None, allow_null=True, help_text="Null: the venue's own fees.")
     slippage_bps = DecimalField(default=DEFAULT_SLIPPAGE_BPS)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields with ``from`` and ``to``, of which the first is no name in Python."""
+        window = {"from": InstantField(source="from_at"), "to": InstantField(source="to_at")}
+        return {**super().get_fields(), **window}

@@ -53,7 +53,9 @@ def specify(
 
     *market* is written ``binance:BTC/USDT``, the window is ``[from_at, to_at)`` and ends where the
     stored candles do. ``fee_bps`` None takes the venue's maker and taker fees. Parameters from a
-    form or a command are text and read as what the strategy needs.
+    form or a command are text and read as what the strategy needs. Problems name the fields
+    ``strategy``, ``market``, ``timeframe``, ``from``, ``to``, ``parameters.<name>``, ``capital``,
+    ``fee_bps`` and ``slippage_bps``.
     """
     found = _Problems()
     definition = found.keep("strategy", lambda: _definition(strategy_slug))
@@ -62,7 +64,7 @@ def specify(
         params = _params(definition, parameters, parameters_are_text, found)
     frame = found.keep("timeframe", lambda: _timeframe(timeframe))
     terms_and_fees = found.keep("market", lambda: _terms(market))
-    found.keep("to_at", lambda: _check_order(from_at, to_at, now))
+    found.keep("to", lambda: _check_order(from_at, to_at, now))
     found.keep("capital", lambda: _check_capital(capital))
     found.keep("slippage_bps", lambda: _check_bps("slippage_bps", slippage_bps))
     if fee_bps is not None:
@@ -72,8 +74,8 @@ def specify(
     terms, maker_fee_bps, taker_fee_bps = terms_and_fees
     warm_up_bars = definition.requirements(params).warm_up_bars
     window = None
-    if not found.names("to_at"):
-        window = found.keep("from_at", lambda: _window(terms, frame, from_at, to_at, warm_up_bars))
+    if not found.names("to"):
+        window = found.keep("from", lambda: _window(terms, frame, from_at, to_at, warm_up_bars))
     if window is None or found:
         raise found.error()
     return Specification(
@@ -214,14 +216,14 @@ def _check_order(from_at: datetime, to_at: datetime, now: datetime) -> None:
 def _check_capital(capital: Decimal) -> None:
     if not capital.is_finite() or not 0 < capital <= MAXIMUM_CAPITAL:
         raise _OutOfRangeError(
-            f"capital must be more than 0 and at most {MAXIMUM_CAPITAL:f}, not {capital:.12g}."
+            f"The capital must be more than 0 and at most {MAXIMUM_CAPITAL:,}, not {capital:.12g}."
         )
     _check_places("capital", capital, _CAPITAL_PLACES)
 
 
 def _check_bps(field: str, value: Decimal) -> None:
     if not value.is_finite() or not 0 <= value <= MAXIMUM_BPS:
-        raise _OutOfRangeError(f"{field} must be from 0 to {MAXIMUM_BPS:f}, not {value:.12g}.")
+        raise _OutOfRangeError(f"{field} must be from 0 to {MAXIMUM_BPS:,}, not {value:.12g}.")
     _check_places(field, value, _BPS_PLACES)
 
 

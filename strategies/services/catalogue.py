@@ -7,7 +7,7 @@ from datetime import datetime
 from billing.services import products
 from foundation import audit
 from foundation.transactions import transactional
-from strategies import registry
+from strategies import parameters, registry
 from strategies.models import Strategy, StrategyVersion
 from strategies.registry import Definition
 
@@ -64,7 +64,8 @@ def _release_if_changed(
 ) -> StrategyVersion | None:
     # The update above holds the strategy's row, so two synchronisations cannot both release.
     latest = strategy.versions.order_by("-number").first()
-    fingerprint, schema = registry.code_fingerprint(definition), definition.json_schema()
+    fingerprint = registry.code_fingerprint(definition)
+    schema = parameters.with_order(definition.json_schema())
     if (
         latest is not None
         and latest.code_fingerprint == fingerprint

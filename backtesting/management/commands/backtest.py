@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from backtesting import reports
 from backtesting.management import arguments, text
-from backtesting.models import BacktestRun, BacktestTrade, RunStatus
+from backtesting.models import BacktestTrade, RunStatus
 from backtesting.selectors import runs as selectors
 from backtesting.services import execution, runs, specifications, trials
 from foundation.audit import Actor
@@ -83,8 +83,11 @@ class _Outcome:
         """Return plain values; amounts are text."""
         return {
             "market": self.market,
-            "effective_from_at": self.effective_from_at.isoformat().replace("+00:00", "Z"),
-            "metrics": dict(self.metrics),
+            "effective_from": reports.instant(self.effective_from_at),
+            "metrics": self.metrics["values"],
+            "monthly_returns": self.metrics["monthly_returns"],
+            "by_exit_reason": self.metrics["by_exit_reason"],
+            "decisions": self.metrics["decisions"],
             "trades": [reports.present_trade(trade) for trade in self.trades],
         }
 

@@ -1,0 +1,55 @@
+"""Which candles there are, as a form offers them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from exchanges.selectors import candles
+from market.timeframes import HOUR_MS, from_milliseconds, to_milliseconds
+
+#: A series with fewer bars is no good first proposal.
+_ENOUGH_BARS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRow:
+    """One stored series: ``[first_at, end_at)`` of a market and timeframe."""
+
+    market: str
+    market_label: str
+    timeframe: str
+    length_ms: int
+    first_at: datetime
+    end_at: datetime
+    bars: int
+    missing: int
+
+
+def all_coverage() -> Sequence[CoverageRow]:
+    """Return every stored series, by venue, symbol and length of the bar."""
+    return [
+        CoverageRow(
+            market=f"{each.instrument.venue.code}:{each.instrument.symbol}",
+            market_label=f"{each.instrument.symbol} · {each.instrument.venue.name}",
+            timeframe=each.timeframe.value,
+            length_ms=each.timeframe.milliseconds,
+            first_at=each.first_open_at,
+            end_at=from_milliseconds(each.timeframe.close_of(to_milliseconds(each.last_open_at))),
+            bars=each.row_count,
+            missing=each.missing,
+        )
+        for each in candles.series()
+    ]
+
+
+def proposal(
+    rows: Sequence[CoverageRow], *, market: str = "", timeframe: str = ""
+) -> CoverageRow | None:
+    """Return the series to begin with: the one that is named, or a recent one that is long enough."""
+    named = [row for row in rows if market in {"", row.market} and timeframe in {"", row.timeframe}]
+    return max(
+        named or rows,
+        key=lambda row: (row.length_ms >= HOUR_MS and row.bars >= _ENOUGH_BARS, row.end_at),
+        default=None,
+    )

@@ -1,0 +1,115 @@
+"""The form of a new backtest; its fields are named as in the problems of the service."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django import forms
+
+from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
+from backtesting.web.coverage import CoverageRow
+from market.errors import PlatformError
+from strategies.web.parameter_fields import parameter_fields, texts_of
+
+_INSTANT_FORMAT: Final = "%Y-%m-%dT%H:%M"
+
+
+class UtcInstantField(forms.DateTimeField):
+    """An instant that is typed and shown in UTC, whatever zone the reader lives in."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.DateTimeInput(
+            attrs={"type": "datetime-local", "step": "1"}, format=_INSTANT_FORMAT
+        )
+        super().__init__(widget=widget, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return what the control shows."""
+        return value.astimezone(UTC).replace(tzinfo=None) if _is_aware(value) else value
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return the instant; text without a zone is UTC."""
+        try:
+            instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            instant = None
+        if instant is None:
+            return super().to_python(value)
+        return instant if _is_aware(instant) else instant.replace(tzinfo=UTC)
+
+
+class RunForm(forms.Form):
+    """Market, window, money and the strategy's own parameters.
+
+    It checks only that values can be read; the service says what is wrong with them.
+    """
+
+    market = forms.ChoiceField()
+    timeframe = forms.ChoiceField()
+    capital = forms.DecimalField(initial=DEFAULT_CAPITAL, help_text="In the quote currency.")
+    fee_bps = forms.DecimalField(
+        label="Fee, bps",
+        required=False,
+        help_text="0.01 % each, for every fill. Empty: the venue's own fees.",
+    )
+    slippage_bps = forms.DecimalField(
+        label="Slippage, bps",
+        initial=DEFAULT_SLIPPAGE_BPS,
+        help_text="How much worse than the price a market order fills.",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        schema: Mapping[str, Any],
+        coverage: Sequence[CoverageRow],
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        market, timeframe = self.fields["market"], self.fields["timeframe"]
+        if isinstance(market, forms.ChoiceField) and isinstance(timeframe, forms.ChoiceField):
+            market.choices = list({row.market: row.market_label for row in coverage}.items())
+            lengths = {row.timeframe: row.length_ms for row in coverage}
+            timeframe.choices = [(each, each) for each in sorted(lengths, key=lengths.__getitem__)]
+        self.fields["from"] = UtcInstantField(label="From (UTC)")
+        self.fields["to"] = UtcInstantField(label="To (UTC)", help_text="Up to this, exclusive.")
+        self.fields.update(parameter_fields(schema))
+
+    def market_fields(self) -> list[forms.BoundField]:
+        """Return what is traded and when."""
+        return [self[name] for name in ("market", "timeframe", "from", "to")]
+
+    def money_fields(self) -> list[forms.BoundField]:
+        """Return capital and costs."""
+        return [self[name] for name in ("capital", "fee_bps", "slippage_bps")]
+
+    def strategy_fields(self) -> list[forms.BoundField]:
+        """Return the strategy's parameters."""
+        return [self[name] for name in self.fields if name.startswith("parameters.")]
+
+    def wish(self) -> dict[str, Any]:
+        """Return the cleaned values as the arguments of the service."""
+        values = self.cleaned_data
+        return {
+            "market": values["market"],
+            "timeframe": values["timeframe"],
+            "from_at": values["from"],
+            "to_at": values["to"],
+            "parameters": texts_of(values),
+            "parameters_are_text": True,
+            "capital": values["capital"],
+            "fee_bps": values["fee_bps"],
+            "slippage_bps": values["slippage_bps"],
+        }
+
+    def add_problems(self, error: PlatformError) -> None:
+        """Put each problem next to its field, or above all of them."""
+        if not error.problems:
+            self.add_error(None, error.message)
+        for problem in error.problems:
+            field = problem.field if problem.field in self.fields else None
+            self.add_error(field, forms.ValidationError(problem.message, code=problem.code))
+
+
+def _is_aware(value: Any) -> bool:
+    return isinstance(value, datetime) and value.tzinfo is not None
