@@ -1,62 +1,62 @@
 """Entry points of the workers; each is one call of a service."""
 
-from celery import shared_task
 from django.utils import timezone
 
 from foundation import tenancy
+from foundation.queue import queued_task
 from trading.services import commands, evaluation, partitions, reconciliation, submission, sweeps
 
 
-@shared_task(name="trading.evaluate_signal_group", queue="evaluate")
+@queued_task("trading.evaluate_signal_group", queue="evaluate")
 def evaluate_signal_group(*, group_id: int) -> None:
     """Decide on the bars of a group that have closed."""
     with tenancy.bypass("a signal group serves many people"):
         evaluation.evaluate_signal_group(group_id=group_id, now=timezone.now())
 
 
-@shared_task(name="trading.sweep_evaluation", queue="evaluate")
+@queued_task("trading.sweep_evaluation", queue="evaluate")
 def sweep_evaluation() -> None:
     """Find groups with bars that nobody has decided on."""
     with tenancy.bypass("a sweep looks at everything"):
         sweeps.sweep_evaluation(now=timezone.now())
 
 
-@shared_task(name="trading.submit_due_intents", queue="orders")
+@queued_task("trading.submit_due_intents", queue="orders")
 def submit_due_intents() -> None:
     """Send what is due, for accounts that nobody serves."""
     with tenancy.bypass("accounts are served side by side"):
         submission.submit_due_intents(now=timezone.now())
 
 
-@shared_task(name="trading.reconcile_account", queue="orders")
+@queued_task("trading.reconcile_account", queue="orders")
 def reconcile_account(*, account_id: int) -> None:
     """Compare one account with its venue now."""
     with tenancy.bypass("accounts are served side by side"):
         reconciliation.reconcile_account(account_id=account_id, now=timezone.now())
 
 
-@shared_task(name="trading.reconcile_due_accounts", queue="orders")
+@queued_task("trading.reconcile_due_accounts", queue="orders")
 def reconcile_due_accounts() -> None:
     """Compare the accounts whose turn it is with their venues."""
     with tenancy.bypass("accounts are served side by side"):
         reconciliation.reconcile_due_accounts(now=timezone.now())
 
 
-@shared_task(name="trading.act_on_command", queue="control")
+@queued_task("trading.act_on_command", queue="control")
 def act_on_command(*, command_id: int) -> None:
     """Carry out what a person wants of a deployment."""
     with tenancy.bypass("a command names its deployment"):
         commands.act_on_command(command_id=command_id, now=timezone.now())
 
 
-@shared_task(name="trading.sweep_commands", queue="control")
+@queued_task("trading.sweep_commands", queue="control")
 def sweep_commands() -> None:
     """Find commands that are not done."""
     with tenancy.bypass("a sweep looks at everything"):
         commands.sweep_commands(now=timezone.now())
 
 
-@shared_task(name="trading.ensure_partitions", queue="default")
+@queued_task("trading.ensure_partitions", queue="default")
 def ensure_partitions() -> None:
     """Make the decision tables' partitions of the coming months."""
     partitions.ensure_partitions(now=timezone.now())

@@ -290,7 +290,8 @@ def _covers(stop: OrderIntent, *, quantity: Decimal, trigger: Decimal) -> bool:
     if stop.trigger_price != trigger:
         return False
     if stop.status == IntentStatus.NEW:
-        return stop.quantity == quantity
+        waits_for: Decimal = stop.quantity
+        return waits_for == quantity
     if stop.status != IntentStatus.ORDERED:
         return False
     last = Order.objects.filter(intent=stop).order_by("-attempt").first()

@@ -1,0 +1,54 @@
+"""The pages of trading that are looked at in a browser."""
+
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from exchanges.models import AccountKind
+from strategies.services import catalogue
+from tests.factories import trading as factory
+from tests.trading.rows import make_traded_deployment
+from tests.web.pages import PageCase
+
+
+def _list(person: User) -> str:
+    make_traded_deployment(person)
+    return reverse("trading:list")
+
+
+def _live(person: User) -> str:
+    return _detail(person, AccountKind.LIVE)
+
+
+def _paper(person: User) -> str:
+    return _detail(person, AccountKind.PAPER)
+
+
+def _detail(person: User, kind: AccountKind) -> str:
+    traded = make_traded_deployment(person, kind=kind)
+    return reverse("trading:detail", args=[traded.deployment.public_id])
+
+
+def _new(person: User) -> str:
+    now = timezone.now()
+    catalogue.sync_catalogue(now=now)
+    instrument = factory.make_memory_instrument()
+    factory.make_account(person, instrument, kind=AccountKind.LIVE, now=now)
+    factory.make_account(person, instrument, kind=AccountKind.PAPER, now=now)
+    return reverse("trading:new")
+
+
+def _dashboard(person: User) -> str:
+    make_traded_deployment(person)
+    return reverse("web:dashboard")
+
+
+PAGES = [
+    PageCase("deployments", _list),
+    PageCase("deployments-empty", lambda person: reverse("trading:list")),
+    PageCase("deployment-live", _live),
+    PageCase("deployment-paper", _paper),
+    PageCase("deployment-new", _new),
+    PageCase("deployment-new-empty", lambda person: reverse("trading:new")),
+    PageCase("dashboard-trading", _dashboard),
+]

@@ -1,0 +1,81 @@
+"""A person's trading as it looks after a while, made by the services themselves."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+
+from accounts.models import User
+from exchanges.adapters import memory
+from exchanges.adapters.memory import InMemoryVenue
+from exchanges.models import AccountKind, Instrument
+from market.enums import Leg, Side
+from market.timeframes import Timeframe, to_milliseconds
+from tests.factories import exchanges as exchange_factory
+from tests.factories import trading as factory
+from trading.models import Deployment
+from trading.services import evaluation, reconciliation, submission
+
+_HISTORY = timedelta(hours=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """A deployment that has traded, where, and until when."""
+
+    deployment: Deployment
+    instrument: Instrument
+    venue: InMemoryVenue
+    now: datetime
+
+
+def make_traded_deployment(
+    owner: User, *, kind: AccountKind = AccountKind.LIVE, is_open: bool = True, **fields: object
+) -> Traded:
+    """Return a deployment of *owner* that has decided for hours, bought, sold and bought again.
+
+    The market is a wave; with ``is_open`` the last position is open, with its stop at the venue.
+    """
+    venue = InMemoryVenue()
+    memory.use_venue(factory.VENUE_CODE, venue)
+    now = timezone.now()
+    instrument = factory.make_memory_instrument()
+    account = factory.make_account(owner, instrument, kind=kind, now=now)
+    started = now - _HISTORY
+    deployment = factory.make_deployment(account, now=started, **fields)
+    _store_wave(instrument, until=now)
+    evaluation.evaluate_signal_group(
+        group_id=deployment.revisions.get().group_id, now=now - timedelta(minutes=2)
+    )
+    traded = Traded(deployment, instrument, venue, now)
+    if kind is AccountKind.LIVE:
+        _trade(traded, Leg.ENTRY, Side.BUY)
+        _trade(traded, Leg.EXIT, Side.SELL)
+        if is_open:
+            _trade(traded, Leg.ENTRY, Side.BUY)
+    deployment.refresh_from_db()
+    return traded
+
+
+def _trade(traded: Traded, leg: Leg, side: Side) -> None:
+    quantity = Decimal("0.1") if leg is Leg.ENTRY else Decimal("0.0999")
+    factory.make_intent(
+        traded.deployment, traded.instrument, now=traded.now, leg=leg, side=side, quantity=quantity
+    )
+    for _ in range(3):
+        submission.submit_due_intents(now=traded.now)
+        reconciliation.reconcile_account(account_id=traded.deployment.account_id, now=traded.now)
+
+
+def _store_wave(instrument: Instrument, *, until: datetime) -> None:
+    """Store 400 one-minute bars up to *until*."""
+    last = Timeframe.M1.open_of(to_milliseconds(until)) - Timeframe.M1.milliseconds
+    closes = [40_000 + 400 * math.sin(bar / 9) + 130 * math.sin(bar / 2) for bar in range(400)]
+    candles = exchange_factory.make_candles(
+        closes,
+        timeframe=Timeframe.M1,
+        first_open_ms=last - (len(closes) - 1) * Timeframe.M1.milliseconds,
+    )
+    exchange_factory.store_candles(instrument, Timeframe.M1, candles)
