@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from uuid import UUID
 
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, path, reverse
+from django.urls import URLResolver, get_resolver, path, reverse
 from django.urls.converters import UUIDConverter
 
+from accounts.models import User
 from tests.factories.accounts import make_person
-from tests.web.owned_objects import all_owned_objects, factory_of
+from tests.web.owned_objects import Factory, all_owned_objects, factory_of
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +62,7 @@ def addresses(
                 continue
             below = f"{prefix}{entry.namespace}:" if entry.namespace else prefix
             yield from addresses(entry, below, where, identifiers)
-        elif isinstance(entry, URLPattern) and entry.name:
+        elif entry.name:
             arguments = identifiers | set(entry.pattern.regex.groupindex)
             yield Address(f"{prefix}{entry.name}", arguments, identifiers, where.startswith("api/"))
 
@@ -146,8 +148,13 @@ class TestTheWalkItself:
         }
 
     def test_a_factory_is_found_by_name_before_namespace(self):
-        by_name, by_namespace = (lambda owner: {}), (lambda owner: {})
-        factories = {"trading": by_namespace, "trading:order": by_name}
+        def by_name(owner: User) -> dict[str, UUID]:
+            return {}
+
+        def by_namespace(owner: User) -> dict[str, UUID]:
+            return {}
+
+        factories: dict[str, Factory] = {"trading": by_namespace, "trading:order": by_name}
 
         assert factory_of("trading:order", factories) is by_name
         assert factory_of("trading:detail", factories) is by_namespace
