@@ -117,6 +117,7 @@ def append_closed(*, timeframe: Timeframe, batches: Sequence[SeriesBars]) -> dic
     tails, sealed, gapped = _stored_around(timeframe, batches)
     upserts: list[tuple[int, CandleRow]] = []
     stored: dict[int, Stored] = {}
+    reshaped: dict[int, NDArray[np.int64]] = {}
     for batch in batches:
         instrument_id, incoming = batch.instrument_id, batch.candles
         tail = Candles.from_rows(tails.get(instrument_id, ()))
@@ -132,6 +133,9 @@ def append_closed(*, timeframe: Timeframe, batches: Sequence[SeriesBars]) -> dic
         stored[instrument_id] = Stored(added=len(merged.added), revised=len(merged.changed))
         if merged.is_unchanged:
             continue
+        follows = instrument_id not in gapped and _extends(known, incoming, timeframe)
+        if len(merged.added) and not follows:
+            reshaped[instrument_id] = merged.candles.open_time
         in_tail = np.isin(merged.changed.open_time, tail.open_time)
         _record_revisions(instrument_id, timeframe, merging.take(merged.former, in_tail))
         fresh = [*merged.added.rows(), *merging.take(merged.changed, in_tail).rows()]
@@ -143,13 +147,8 @@ def append_closed(*, timeframe: Timeframe, batches: Sequence[SeriesBars]) -> dic
                 candles=merging.take(merged.changed, ~in_tail),
             )
     _upsert_tail(timeframe, upserts)
-    for batch in batches:
-        instrument_id, times = batch.instrument_id, batch.candles.open_time
-        extends = instrument_id not in gapped and _extends(
-            tails.get(instrument_id, ()), times, timeframe
-        )
-        if stored[instrument_id].added and not extends:
-            _refresh_gaps(instrument_id, timeframe, times)
+    for instrument_id, times in reshaped.items():
+        _refresh_gaps(instrument_id, timeframe, times)
     return stored
 
 
@@ -262,13 +261,13 @@ def _upsert_tail(timeframe: Timeframe, bars: Sequence[tuple[int, CandleRow]]) ->
         )
 
 
-def _extends(known: Sequence[CandleRow], times: NDArray[np.int64], timeframe: Timeframe) -> bool:
-    """Tell whether *times* carry a known stretch on without a hole."""
+def _extends(known: Candles, incoming: Candles, timeframe: Timeframe) -> bool:
+    """Tell whether *incoming* repeats what is known and carries it on without a hole."""
     stretch = len(known)
     return (
-        0 < stretch <= len(times)
-        and [row[0] for row in known] == times[:stretch].tolist()
-        and not find_gaps(times, timeframe)
+        0 < stretch <= len(incoming)
+        and np.array_equal(known.open_time, incoming.open_time[:stretch])
+        and not find_gaps(incoming.open_time, timeframe)
     )
 
 

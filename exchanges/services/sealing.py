@@ -74,7 +74,11 @@ def prune_expired(*, now: datetime) -> int:
         chunks.delete()
         deleted += CandleTail.objects.filter(**key, open_at__lt=horizon).delete()[0]
         CandleRevision.objects.filter(**key, open_at__lt=horizon).delete()
-        CandleGap.objects.filter(**key, to_at__lt=horizon).delete()
+        kept = candle_reads.coverage(
+            instrument_id=feed.instrument_id, timeframe=Timeframe(feed.timeframe)
+        )
+        gaps = CandleGap.objects.filter(**key)
+        (gaps.filter(from_at__lt=kept.first_open_at) if kept else gaps).delete()
     return deleted
 
 
