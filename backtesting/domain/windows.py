@@ -114,10 +114,10 @@ def stretch_of(candles: Candles, window: Window, *, warm_up_bars: int) -> Stretc
         )
     begin = max(first - warm_up_bars, 0)
     part = candles.slice(begin, last)
-    start_index = max(first - begin, warm_up_bars)
-    if len(part) - start_index < MINIMUM_TRADABLE_BARS:
-        raise _too_short(warm_up_bars, max(len(part) - start_index, 0), int(candles.open_time[0]))
-    return Stretch(part, start_index)
+    left = len(part) - warm_up_bars
+    if left < MINIMUM_TRADABLE_BARS:
+        raise _too_short(warm_up_bars, max(left, 0), int(candles.open_time[0]))
+    return Stretch(part, start_index=warm_up_bars)
 
 
 def _too_short(warm_up_bars: int, left: int, first_open_ms: int) -> WindowTooShortError:

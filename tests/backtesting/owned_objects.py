@@ -1,0 +1,15 @@
+"""The runs that the walk of all addresses tries as another person."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from accounts.models import User
+from tests.factories.backtesting import make_done_run, make_market
+
+
+def _run(owner: User) -> Mapping[str, UUID]:
+    make_market()
+    return {"public_id": make_done_run(owner).public_id}
+
+
+OWNED_OBJECTS = {"backtesting": _run, "backtesting-api": _run}
