@@ -1,0 +1,26 @@
+"""An exchange account for every address that names one."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from accounts.models import User
+from exchanges.models import AccountKind, AccountStatus, ExchangeAccount
+from tests.factories.exchanges import make_venue
+
+
+def make_connected_account(owner: User) -> ExchangeAccount:
+    """Return a live account whose key was accepted."""
+    return ExchangeAccount.objects.create(
+        owner=owner,
+        venue=make_venue("simulator", takes_live_accounts=True),
+        kind=AccountKind.LIVE,
+        label="Simulator",
+        status=AccountStatus.CONNECTED,
+    )
+
+
+def _account(owner: User) -> Mapping[str, UUID]:
+    return {"public_id": make_connected_account(owner).public_id}
+
+
+OWNED_OBJECTS = {"exchanges": _account, "exchanges-api": _account}
