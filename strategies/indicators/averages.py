@@ -1,7 +1,6 @@
 """Moving averages."""
 
 import numpy as np
-import talib
 from numpy.typing import NDArray
 
 
@@ -16,7 +15,8 @@ def ema(values: NDArray[np.float64], period: int) -> NDArray[np.float64]:
         Bars, at least 2.
 
     Returns
-    ------- Shape ``(n,)``; the first ``period - 1`` values are NaN, then the simple mean of the
+    -------
+    Shape ``(n,)``; the first ``period - 1`` values are NaN, then the simple mean of the
     first *period* values, then ``E + 2 / (period + 1) * (X - E)``.
 
     Notes
@@ -27,6 +27,9 @@ def ema(values: NDArray[np.float64], period: int) -> NDArray[np.float64]:
         raise ValueError(f"An average needs a period of at least 2 bars, not {period}.")
     if len(values) < period:
         return np.full(len(values), np.nan)
+    # Half a second where pandas happens to be installed; only workers that compute pay for it.
+    import talib  # noqa: PLC0415
+
     result: NDArray[np.float64] = talib.EMA(
         np.ascontiguousarray(values, dtype=np.float64), timeperiod=period
     )
