@@ -1,6 +1,15 @@
 """Addresses of the JSON API of trading, below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from trading.api import views
 
 app_name = "trading-api"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("deployments", views.Deployments.as_view(), name="deployments"),
+    path("deployments/<uuid:public_id>", views.OneDeployment.as_view(), name="deployment"),
+    path("deployments/<uuid:public_id>/orders", views.Orders.as_view(), name="orders"),
+    path("deployments/<uuid:public_id>/fills", views.Fills.as_view(), name="fills"),
+    path("deployments/<uuid:public_id>/decisions", views.Decisions.as_view(), name="decisions"),
+    path("deployments/<uuid:public_id>/commands", views.Commands.as_view(), name="commands"),
+]

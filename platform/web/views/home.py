@@ -1,9 +1,28 @@
 """The public front page and the dashboard."""
 
+from typing import Final
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.views.decorators.http import require_safe
+
+from backtesting.selectors.runs import runs_for
+from backtesting.web.presenters import present_row
+from exchanges.selectors.accounts import accounts_for
+from foundation.http import is_fragment
+from trading.selectors.deployments import deployments_for
+from trading.selectors.orders import fills_for
+from trading.selectors.results import earned_by_fill
+from trading.web.overview import Overview, present_overview
+from web.presenters import Dashboard, present_dashboard
+
+_DEPLOYMENTS: Final = 6
+_FILLS: Final = 6
+_BACKTESTS: Final = 5
+#: Fills behind each small curve.
+_TREND_FILLS: Final = 60
 
 
 @login_not_required
@@ -14,6 +33,33 @@ def home(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "web/home.html")
 
 
+@require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """Show a person's deployments, positions and latest backtests."""
-    return TemplateResponse(request, "web/dashboard.html")
+    """Show a person's deployments, positions and latest backtests; 204 to htmx if nothing has moved."""
+    page = _dashboard(request)
+    headers = {"Vary": "HX-Request"}
+    if is_fragment(request):
+        if request.GET.get("since") == page.tag:
+            return HttpResponse(status=204, headers=headers)
+        return TemplateResponse(request, "web/_dashboard.html", {"page": page}, headers=headers)
+    return TemplateResponse(request, "web/dashboard.html", {"page": page}, headers=headers)
+
+
+def _dashboard(request: HttpRequest) -> Dashboard:
+    owner = request.user
+    return present_dashboard(
+        _overview(request),
+        runs=[present_row(run) for run in runs_for(owner)[:_BACKTESTS]],
+        has_account=accounts_for(owner).exists(),
+    )
+
+
+def _overview(request: HttpRequest) -> Overview:
+    deployments = [view.deployment for view in deployments_for(request.user)]
+    ids = [deployment.pk for deployment in deployments[:_DEPLOYMENTS]]
+    return present_overview(
+        deployments,
+        shown=_DEPLOYMENTS,
+        trends=earned_by_fill(request.user, deployment_ids=ids, at_most=_TREND_FILLS),
+        fills=fills_for(request.user, limit=_FILLS),
+    )

@@ -1,0 +1,80 @@
+"""What deployments have earned: in total, and fill by fill."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Final
+
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+
+from market import money, positions
+from market.positions import Position
+from trading.models import DeploymentPosition, Fill
+from trading.selectors.owners import Owner
+
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Profit and loss in the settle currency; ``net`` is what is left of both after fees."""
+
+    realized: Decimal = _ZERO
+    unrealized: Decimal = _ZERO
+    fees: Decimal = _ZERO
+
+    @property
+    def net(self) -> Decimal:
+        """Realized and unrealized together, less fees."""
+        with localcontext(money.WIDE):
+            return self.realized + self.unrealized - self.fees
+
+    @property
+    def net_realized(self) -> Decimal:
+        """What is settled, less fees."""
+        with localcontext(money.WIDE):
+            return self.realized - self.fees
+
+    def __add__(self, other: "Result") -> "Result":
+        with localcontext(money.WIDE):
+            return Result(
+                self.realized + other.realized,
+                self.unrealized + other.unrealized,
+                self.fees + other.fees,
+            )
+
+
+def result_of(rows: Iterable[DeploymentPosition]) -> Result:
+    """Return the sum over positions, valued at the last price that was seen; without one as bought."""
+    return sum((_result_of_one(row) for row in rows), Result())
+
+
+def earned_by_fill(
+    owner: Owner, *, deployment_ids: Collection[int], at_most: int
+) -> Mapping[int, tuple[Decimal, ...]]:
+    """Return what each deployment's last *at_most* fills earned, summed up fill by fill, after fees.
+
+    Each series starts at 0 and is oldest first; a deployment without fills is absent.
+    """
+    newest_first = Window(RowNumber(), partition_by=F("deployment_id"), order_by=F("pk").desc())
+    fills = (
+        Fill.objects.filter(owner_id=owner.pk, deployment_id__in=deployment_ids)
+        .annotate(age=newest_first)
+        .filter(age__lte=at_most)
+        .order_by("deployment_id", "pk")
+        .values_list("deployment_id", "realized_pnl", "fee_in_quote")
+    )
+    series: dict[int, list[Decimal]] = {}
+    with localcontext(money.WIDE):
+        for deployment_id, realized, fee in fills:
+            sums = series.setdefault(deployment_id, [_ZERO])
+            sums.append(sums[-1] + realized - fee)
+    return {deployment_id: tuple(sums) for deployment_id, sums in series.items()}
+
+
+def _result_of_one(row: DeploymentPosition) -> Result:
+    position = Position(row.quantity, row.average_price, row.realized_pnl, row.fees)
+    price = row.average_price if row.last_price is None else row.last_price
+    unrealized = money.quantize_money(positions.unrealized_pnl(position, price))
+    return Result(row.realized_pnl, unrealized, row.fees)

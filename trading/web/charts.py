@@ -1,0 +1,67 @@
+"""The price chart of a deployment as JSON, in the format of ``static/js/charts.js``.
+
+Times are seconds in UTC at the open of a bar.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trading.models import DeploymentPosition
+from trading.selectors.charts import Marker, PriceChart
+
+_MILLISECONDS: Final = 1_000
+_PRICES: Final = ("open", "high", "low", "close")
+
+
+def present_chart(
+    chart: PriceChart | None, *, positions: Iterable[DeploymentPosition]
+) -> dict[str, Any]:
+    """Return bars, fills as marks, the strategy's lines, and stop and target of what is open."""
+    if chart is None:
+        return {"candles": [], "markers": [], "lines": []}
+    times = (chart.candles.open_time // _MILLISECONDS).tolist()
+    lines = [
+        {"name": overlay.name, "points": _points(times, overlay.values)}
+        for overlay in chart.overlays
+    ]
+    return {
+        "candles": [
+            {"time": open_ms // _MILLISECONDS, **dict(zip(_PRICES, prices, strict=False))}
+            for open_ms, *prices in chart.candles.rows()
+        ],
+        "markers": [_mark(marker, last=times[-1]) for marker in chart.markers],
+        "lines": lines + _levels(positions, times),
+    }
+
+
+def _points(times: list[int], values: NDArray[np.float64]) -> list[dict[str, float]]:
+    return [
+        {"time": time, "value": value}
+        for time, value in zip(times, values.tolist(), strict=True)
+        if np.isfinite(value)
+    ]
+
+
+def _mark(marker: Marker, *, last: int) -> dict[str, Any]:
+    # A bar that has not closed is not drawn yet; until then its fills are marked at the last one.
+    time = min(marker.open_ms // _MILLISECONDS, last)
+    return {"time": time, "side": marker.side.value, "text": ""}
+
+
+def _levels(positions: Iterable[DeploymentPosition], times: list[int]) -> list[dict[str, Any]]:
+    """Return stop and target of what is open, each as a level line."""
+    levels = [
+        (name, level)
+        for position in positions
+        if position.quantity
+        for name, level in (("Stop", position.stop_price), ("Target", position.target_price))
+    ]
+    ends = sorted({times[0], times[-1]})
+    return [
+        {"name": name, "points": [{"time": time, "value": str(level)} for time in ends]}
+        for name, level in levels
+        if level is not None
+    ]

@@ -1,0 +1,124 @@
+"""Deployments as the lists and the dashboard show them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from django.urls import reverse
+
+from trading.domain import sizing
+from trading.models import ActualState, Deployment, DeploymentPosition, Health
+from trading.selectors import markets, results
+
+if TYPE_CHECKING:
+    from exchanges.models import ExchangeAccount, Instrument
+
+
+#: Nothing happens in these any more.
+ENDED: Final[frozenset[str]] = frozenset({ActualState.STOPPED, ActualState.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A stored word and how people read it."""
+
+    code: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRow:
+    """One line of a list; ``quantity`` is signed and in ``base``, ``net`` is in ``currency``."""
+
+    name: str
+    url: str
+    strategy: str
+    symbol: str
+    timeframe: str
+    account: str
+    badge: State
+    desired: State
+    actual: State
+    is_changing: bool
+    health: State
+    needs_attention: bool
+    quantity: Decimal
+    base: str
+    net: Decimal
+    currency: str
+    trend: tuple[Decimal, ...] = ()
+
+
+def present_row(deployment: Deployment, *, trend: Sequence[Decimal] = ()) -> DeploymentRow:
+    """Return *deployment* as a line of a list; *trend* is what its last fills earned."""
+    instrument = instrument_of(deployment)
+    return DeploymentRow(
+        name=deployment.name,
+        url=reverse("trading:detail", args=[deployment.public_id]),
+        strategy=deployment.strategy_version.strategy.name,
+        symbol=instrument.symbol,
+        timeframe=deployment.timeframe,
+        account=deployment.account.label,
+        badge=account_badge(deployment.account),
+        desired=desired_state(deployment),
+        actual=actual_state(deployment),
+        is_changing=is_changing(deployment),
+        health=State(deployment.health, deployment.get_health_display()),
+        needs_attention=needs_attention(deployment),
+        quantity=open_quantity(deployment),
+        base=instrument.base,
+        net=results.result_of(deployment.positions.all()).net,
+        currency=instrument.settle,
+        trend=tuple(trend),
+    )
+
+
+def instrument_of(deployment: Deployment) -> "Instrument":
+    """Return what *deployment* trades; it has one instrument for now."""
+    return deployment.instruments.all()[0].instrument
+
+
+def position_of(deployment: Deployment) -> DeploymentPosition | None:
+    """Return what *deployment* holds by its fills, if it had any."""
+    return next(iter(deployment.positions.all()), None)
+
+
+def open_quantity(deployment: Deployment) -> Decimal:
+    """Return the signed quantity that is held, in base units; what is too little to sell is nothing."""
+    position = position_of(deployment)
+    if position is None:
+        return Decimal(0)
+    price = position.average_price if position.last_price is None else position.last_price
+    steps = markets.steps_of(instrument_of(deployment))
+    is_open = sizing.is_tradable(position.quantity, price=price, steps=steps)
+    return position.quantity if is_open else Decimal(0)
+
+
+def desired_state(deployment: Deployment) -> State:
+    """Return what the person asked for."""
+    return State(deployment.desired_state, deployment.get_desired_state_display())
+
+
+def actual_state(deployment: Deployment) -> State:
+    """Return what is true."""
+    return State(deployment.actual_state, deployment.get_actual_state_display())
+
+
+def is_changing(deployment: Deployment) -> bool:
+    """Tell whether what was asked for is still on its way."""
+    return (
+        deployment.actual_state != deployment.desired_state and deployment.actual_state not in ENDED
+    )
+
+
+def needs_attention(deployment: Deployment) -> bool:
+    """Tell whether something keeps a deployment that has not ended from its work."""
+    return deployment.health != Health.OK and deployment.actual_state not in ENDED
+
+
+def account_badge(account: "ExchangeAccount") -> State:
+    """Say whether orders stay here, go to a simulation, or move real money."""
+    if account.kind == "PAPER":
+        return State("PAPER", "Paper")
+    return State("LIVE", "Live") if account.venue.real_money else State("SIMULATOR", "Simulator")
