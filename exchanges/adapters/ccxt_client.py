@@ -5,6 +5,7 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -302,6 +303,7 @@ class CcxtVenueClient:
         failure = Failure.of(
             error, started=record.started, status=record.status, document=record.document()
         )
+        failure = replace(failure, venue_message=self._scrub(failure.venue_message))
         if failure.venue_code in self._pack.clock_codes:
             # The offset is measured with the markets, so reading them again measures it anew.
             self._forget_venue()
@@ -322,7 +324,7 @@ class CcxtVenueClient:
         return Outcome(
             verdict.kind,
             code=verdict.code,
-            message=self._scrub(failure.venue_message),
+            message=failure.venue_message,
             evidence={
                 "wire_started": failure.started,
                 "http_status": record.status,

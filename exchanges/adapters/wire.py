@@ -126,6 +126,8 @@ class Wire:
                 trust_env=False,
                 trace_configs=[trace],
             )
+            # It would repeat a cancellation whose answer was lost, and then report the second one's "no such order".
+            self._session._retry_connection = False  # noqa: SLF001  there is no public switch
         return self._session
 
 

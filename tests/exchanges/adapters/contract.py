@@ -61,7 +61,7 @@ class Harness(ABC):
 
     def price(self, factor: str = "1") -> Decimal:
         """Return a multiple of the last price, on a tick."""
-        last = self.run(lambda c: c.last_price(SYMBOL))
+        last: Decimal = self.run(lambda c: c.last_price(SYMBOL))
         return (last * Decimal(factor)).quantize(TICK)
 
 
