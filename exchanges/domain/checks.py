@@ -45,13 +45,16 @@ def on_grid(open_time: NDArray[np.int64], timeframe: Timeframe) -> Flags:
 
 
 def looks_like(open_time: NDArray[np.int64], timeframe: Timeframe) -> Timeframe | None:
-    """Return the timeframe that the typical distance of the rows belongs to, if it is another one."""
-    if timeframe is Timeframe.MO1 or len(open_time) < 3:
+    """Return the timeframe that most rows are apart, if no two rows are as far apart as *timeframe* says."""
+    steps = np.diff(open_time)
+    steps = steps[steps > 0]
+    if timeframe is Timeframe.MO1 or len(steps) < 3 or (steps == timeframe.milliseconds).any():
         return None
-    typical = int(np.median(np.diff(open_time)))
-    if typical == timeframe.milliseconds:
+    lengths, counts = np.unique(steps, return_counts=True)
+    usual = int(lengths[counts.argmax()])
+    if counts.max() * 2 <= len(steps):
         return None
-    return next((other for other in Timeframe if other.milliseconds == typical), None)
+    return next((other for other in Timeframe if other.milliseconds == usual), None)
 
 
 def row_problems(

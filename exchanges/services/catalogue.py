@@ -193,7 +193,15 @@ def _store_reports(*, venue: Venue, reports: list[InstrumentReport], now: dateti
         pk__in=[instrument.pk for instrument in known.values()], is_active=True
     ).update(is_active=False, delisted_at=now)
     outcome = Synchronized(created=created, changed=changed, delisted=delisted)
-    logger.info("instruments.synchronized", extra={"venue": venue.code, **asdict(outcome)})
+    logger.info(
+        "instruments.synchronized",
+        extra={
+            "venue": venue.code,
+            "new_count": created,
+            "changed_count": changed,
+            "delisted_count": delisted,
+        },
+    )
     return outcome
 
 
