@@ -23,7 +23,9 @@ AppEnv = Literal["local", "test", "production"]
 _TRUE: Final = frozenset({"1", "true"})
 _FALSE: Final = frozenset({"0", "false", ""})
 _MINIMUM_SECRET_LENGTH: Final = 50
+_MINIMUM_TOKEN_LENGTH: Final = 20
 _KEY_BYTES: Final = 32
+_MAIL_SCHEMES: Final = ("smtp", "smtp+tls", "smtp+ssl", "consolemail", "dummymail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,13 @@ class Environment:
     log_level: str
     log_format: Literal["console", "json"]
     horizon_scale: float
+    database_replica_url: str
+    metrics_token: str
+    worker_metrics_port: int
+    metrics_folder: str
+    sentry_dsn: str
+    email_url: str
+    mail_from: str
 
 
 #: Every name that may be set; a near miss such as ``APP_EVN`` is named instead of being ignored.
@@ -75,6 +84,19 @@ KNOWN_NAMES: Final = frozenset(
         "SIMULATOR_ADMIN_TOKEN",
         "LOG_LEVEL",
         "LOG_FORMAT",
+        "DATABASE_REPLICA_URL",
+        "METRICS_TOKEN",
+        "WORKER_METRICS_PORT",
+        "PROMETHEUS_MULTIPROC_DIR",
+        "SENTRY_DSN",
+        "EMAIL_URL",
+        "MAIL_FROM",
+        # Read by gunicorn.conf.py, not by the settings.
+        "PORT",
+        "WEB_CONCURRENCY",
+        # Read by `manage.py seed_demo`.
+        "DEMO_EMAIL",
+        "DEMO_PASSWORD",
     }
 )
 
@@ -147,6 +169,15 @@ class EnvironmentReader:
             )
         return value
 
+    def token(self, name: str) -> str:
+        """Return an optional password of at least twenty characters; empty if there is none."""
+        value = self.text(name, "")
+        if value and len(value) < _MINIMUM_TOKEN_LENGTH:
+            self.problems.append(
+                f"{name}: must be at least {_MINIMUM_TOKEN_LENGTH} random characters (got {len(value)})"
+            )
+        return value
+
     def key(self, name: str, *, required: bool) -> str:
         """Return a ring ``version:base64[,version:base64]`` of 32-byte keys; a bare base64 key is version 1."""
         value = self.text(name, None if required else "")
@@ -209,6 +240,13 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
             ),
         ),
         horizon_scale=reader.number("APP_HORIZON_SCALE", 1.0, low=0.001, high=10.0),
+        database_replica_url=reader.url("DATABASE_REPLICA_URL", ("postgres", "postgresql"), ""),
+        metrics_token=reader.token("METRICS_TOKEN"),
+        worker_metrics_port=int(reader.number("WORKER_METRICS_PORT", 0, low=0, high=65_535)),
+        metrics_folder=reader.text("PROMETHEUS_MULTIPROC_DIR", ""),
+        email_url=reader.url("EMAIL_URL", _MAIL_SCHEMES, ""),
+        mail_from=reader.text("MAIL_FROM", "Trading Platform <no-reply@localhost>"),
+        sentry_dsn=reader.url("SENTRY_DSN", ("http", "https"), ""),
     )
     problems = (*reader.problems, *_cross_problems(environment), *_misspelt(source))
     return environment, problems
@@ -230,6 +268,11 @@ def _cross_problems(environment: Environment) -> tuple[str, ...]:
         problems.append(
             "SECRET_KEY, JWT_SECRET_KEY, INSTALLATION_SALT: must differ from one another"
         )
+    if environment.worker_metrics_port and not environment.metrics_folder:
+        problems.append(
+            "WORKER_METRICS_PORT: needs PROMETHEUS_MULTIPROC_DIR, an empty folder through which the processes "
+            "of one worker share their figures"
+        )
     if environment.app_env == "production":
         if environment.debug:
             problems.append("DEBUG: must be off when APP_ENV=production")
@@ -244,7 +287,10 @@ def _misspelt(source: Mapping[str, str]) -> tuple[str, ...]:
     """Name variables that are spelt almost like one of ours; strangers' variables are none of our business."""
     problems = []
     for name in source:
-        if not re.match(r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_)", name):
+        if not re.match(
+            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|WORKER_METRICS_|SENTRY_DS)",
+            name,
+        ):
             continue
         known = name.removesuffix("_FILE")
         if known in KNOWN_NAMES:

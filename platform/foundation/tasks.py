@@ -40,3 +40,9 @@ def redeliver_events() -> None:
 def beat() -> None:
     """Say that beat and the default worker are alive."""
     heartbeats.record(process="beat", now=timezone.now())
+
+
+@queued_task("foundation.worker_beat", queue="default")
+def worker_beat(*, queue: str) -> None:
+    """Say that the workers of *queue* work: beat sends this on that queue, whatever the route says."""
+    heartbeats.record(process=heartbeats.worker_of(queue), now=timezone.now())

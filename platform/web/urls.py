@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from web.views import health, home
+from web.views import health, home, metrics
 
 app_name = "web"
 urlpatterns = [
@@ -10,4 +10,5 @@ urlpatterns = [
     path("dashboard/", home.dashboard, name="dashboard"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.figures, name="metrics"),
 ]

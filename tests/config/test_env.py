@@ -58,6 +58,19 @@ def test_a_complete_environment_has_no_problems():
         ({"APP_HORIZON_SCALE": "nan"}, "APP_HORIZON_SCALE: expected a number"),
         ({"APP_EVN": "local"}, "APP_EVN: unknown; did you mean APP_ENV?"),
         ({"JWT_SECRT_KEY": "x"}, "JWT_SECRT_KEY: unknown; did you mean JWT_SECRET_KEY?"),
+        (
+            {"METRICS_TOKEN": "short"},
+            "METRICS_TOKEN: must be at least 20 random characters (got 5)",
+        ),
+        ({"METRICS_TOKN": "x"}, "METRICS_TOKN: unknown; did you mean METRICS_TOKEN?"),
+        ({"WORKER_METRICS_PORT": "70000"}, "WORKER_METRICS_PORT: expected a number from 0 to"),
+        ({"WORKER_METRICS_PORT": "9100"}, "WORKER_METRICS_PORT: needs PROMETHEUS_MULTIPROC_DIR"),
+        (
+            {"DATABASE_REPLICA_URL": "mysql://host/name"},
+            "DATABASE_REPLICA_URL: expected an address",
+        ),
+        ({"SENTRY_DSN": "key@host"}, "SENTRY_DSN: expected an address"),
+        ({"EMAIL_URL": "mail:1025"}, "EMAIL_URL: expected an address that starts with smtp"),
         ({"SECRET_KEY_FILE": "/nonexistent/key"}, "SECRET_KEY_FILE: cannot read /nonexistent/key"),
     ],
 )

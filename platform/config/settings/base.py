@@ -53,9 +53,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "foundation.middleware.ProbeHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "foundation.middleware.RequestContextMiddleware",
+    "foundation.metrics.requests.RequestMetricsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -106,6 +108,18 @@ if ENVIRONMENT.database_pool:
 else:
     _DATABASE["CONN_MAX_AGE"] = 60
 DATABASES = {"default": _DATABASE}
+
+# Lists and reports may read a copy that lags a little (see foundation.replica).
+if ENVIRONMENT.database_replica_url:
+    _REPLICA: dict[str, Any] = _DATABASE | environ.Env.db_url_config(
+        ENVIRONMENT.database_replica_url
+    )
+    _REPLICA["OPTIONS"] = _DATABASE["OPTIONS"] | {
+        "options": f"{_DATABASE['OPTIONS']['options']} -c default_transaction_read_only=on"
+    }
+    # A test database has no copy of its own: the alias leads to the same one.
+    _REPLICA["TEST"] = {"MIRROR": "default"}
+    DATABASES["replica"] = _REPLICA
 
 # --- cache and queue ------------------------------------------------------------------------------------------------
 
@@ -206,6 +220,24 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https") else "http"
 
+# --- mail -----------------------------------------------------------------------------------------------------------
+
+# Without a server, mails are shown on a laptop; in production they go nowhere, for they carry links that sign people in.
+_MAIL: dict[str, Any] = environ.Env.email_url_config(
+    ENVIRONMENT.email_url
+    or ("dummymail://" if ENVIRONMENT.app_env == "production" else "consolemail://")
+)
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST = _MAIL.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = _MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _MAIL.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = bool(_MAIL.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(_MAIL.get("EMAIL_USE_SSL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
+SERVER_EMAIL = ENVIRONMENT.mail_from
+
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
@@ -275,6 +307,11 @@ JWT_SECRET_KEY = ENVIRONMENT.jwt_secret_key
 API_ENCRYPTION_KEY = ENVIRONMENT.api_encryption_key
 API_ENCRYPTION_PUBLIC_KEY = ENVIRONMENT.api_encryption_public_key
 FIELD_ENCRYPTION_KEY = ENVIRONMENT.field_encryption_key
+
+# --- metrics --------------------------------------------------------------------------------------------------------
+
+METRICS_TOKEN = ENVIRONMENT.metrics_token
+WORKER_METRICS_PORT = ENVIRONMENT.worker_metrics_port
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
 """Whether the process is up, and whether the platform can work."""
 
+from typing import Final
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -11,7 +13,11 @@ from redis.exceptions import RedisError
 
 from foundation import heartbeats
 
-_BEAT_WITHIN_S = 60.0
+#: A sign of life is asked for every ten seconds.
+_WITHIN_S: Final = 60.0
+#: A worker that runs a backtest (five minutes at most) is busy, not gone.
+_COMPUTE_WITHIN_S: Final = 360.0
+_REDIS_TIMEOUT_S: Final = 1.0
 
 
 @login_not_required
@@ -24,11 +30,12 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @login_not_required
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if database, queue and background work are there, else 503 and what is missing."""
-    checks = {"database": _database_answers(), "queue": _queue_answers()}
-    checks["background"] = checks["database"] and heartbeats.is_alive(
-        "beat", now=timezone.now(), within_s=_BEAT_WITHIN_S
-    )
+    """Answer 200 if database, queue, beat and the workers of every queue are there, else 503 and what is missing."""
+    ages = _ages_of_signs_of_life()
+    checks = {"database": ages is not None, "queue": _queue_answers()}
+    for process, within_s in _processes().items():
+        age_s = (ages or {}).get(process)
+        checks[process] = age_s is not None and age_s <= within_s
     ready = all(checks.values())
     return JsonResponse(
         {
@@ -39,19 +46,29 @@ def readyz(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _database_answers() -> bool:
+def _processes() -> dict[str, float]:
+    """Return how long each process may be silent, in seconds."""
+    workers = {
+        heartbeats.worker_of(queue): _COMPUTE_WITHIN_S if queue == "compute" else _WITHIN_S
+        for queue in settings.QUEUES
+    }
+    return {"beat": _WITHIN_S, **workers}
+
+
+def _ages_of_signs_of_life() -> dict[str, float] | None:
+    """Return the ages in seconds, or None if the database does not answer."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        return heartbeats.ages_s(now=timezone.now())
     except DatabaseError:
-        return False
-    return True
+        return None
 
 
 def _queue_answers() -> bool:
     try:
         with Redis.from_url(
-            settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
+            settings.REDIS_URL,
+            socket_timeout=_REDIS_TIMEOUT_S,
+            socket_connect_timeout=_REDIS_TIMEOUT_S,
         ) as client:
             return bool(client.ping())
     except RedisError:

@@ -1,0 +1,64 @@
+"""The figures of the platform as a whole: those of the foundation and those that the apps can tell."""
+
+from datetime import datetime
+from typing import Final
+
+from exchanges.selectors import figures as candles
+from foundation.metrics import exposition
+from foundation.metrics.figures import FIGURES, DatabaseFigures, Figure, QueueFigures, Sample
+from trading.selectors import figures as trading
+
+
+def _candle_lag(now: datetime) -> list[Sample]:
+    return [((timeframe.value,), lag) for timeframe, lag in candles.candle_lag_s(now=now).items()]
+
+
+def _failing_feeds(_: datetime) -> list[Sample]:
+    return [((), candles.failing_feeds())]
+
+
+def _orders(_: datetime) -> list[Sample]:
+    return [((status.value,), count) for status, count in trading.orders_by_status().items()]
+
+
+def _oldest_unknown(now: datetime) -> list[Sample]:
+    return [((), trading.oldest_unknown_age_s(now=now))]
+
+
+def _deployments(_: datetime) -> list[Sample]:
+    return list(trading.deployments_by_state().items())
+
+
+PLATFORM_FIGURES: Final = (
+    *FIGURES,
+    Figure(
+        "platform_candle_lag_seconds",
+        "By how much the latest feed of a timeframe is overdue with its next closed bar.",
+        ("timeframe",),
+        _candle_lag,
+    ),
+    Figure("platform_candle_feeds_failing", "Feeds whose last try failed.", (), _failing_feeds),
+    Figure(
+        "platform_orders",
+        "Orders that are not finished, by status; UNKNOWN are those whose outcome is not learnt yet.",
+        ("status",),
+        _orders,
+    ),
+    Figure(
+        "platform_orders_unknown_oldest_age_seconds",
+        "Time since the oldest order of unknown outcome was sent; 0 if there is none.",
+        (),
+        _oldest_unknown,
+    ),
+    Figure(
+        "platform_deployments",
+        "Deployments, by what was asked, what is true and how they are.",
+        ("desired", "actual", "health"),
+        _deployments,
+    ),
+)
+
+
+def render(*, now: datetime) -> bytes:
+    """Return all figures as text for Prometheus."""
+    return exposition.render(DatabaseFigures(PLATFORM_FIGURES, now=now), QueueFigures(now=now))

@@ -1,0 +1,47 @@
+"""How trading is doing, over all people: for operators and alerts, never for a person's page."""
+
+from datetime import datetime
+
+from django.db.models import Count, Min
+
+from foundation import replica
+from market.enums import OrderStatus
+from trading.models import Deployment, Order
+
+#: Orders that are not finished, and those that a person has to look at.
+_WATCHED = (
+    OrderStatus.SUBMITTING,
+    OrderStatus.UNKNOWN,
+    OrderStatus.ACCEPTED,
+    OrderStatus.PARTIALLY_FILLED,
+    OrderStatus.PENDING_CANCEL,
+    OrderStatus.MANUAL_REVIEW,
+)
+
+
+def orders_by_status() -> dict[OrderStatus, int]:
+    """Return how many orders there are in each status that is not an end; absent ones count 0."""
+    rows = (
+        Order.objects.using(replica.using())
+        .filter(status__in=_WATCHED)
+        .values_list("status")
+        .annotate(count=Count("pk"))
+    )
+    return dict.fromkeys(_WATCHED, 0) | {OrderStatus(status): count for status, count in rows}
+
+
+def oldest_unknown_age_s(*, now: datetime) -> float:
+    """Return how long ago the oldest order of unknown outcome was sent; 0 if there is none."""
+    oldest = Order.objects.filter(status=OrderStatus.UNKNOWN).aggregate(at=Min("submitted_at"))
+    return max(0.0, (now - oldest["at"]).total_seconds()) if oldest["at"] else 0.0
+
+
+def deployments_by_state() -> dict[tuple[str, str, str], int]:
+    """Return how many deployments there are by desired state, actual state and health."""
+    rows = (
+        Deployment.objects.using(replica.using())
+        .values_list("desired_state", "actual_state", "health")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
+    return {(desired, actual, health): count for desired, actual, health, count in rows}
