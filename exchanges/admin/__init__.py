@@ -1,5 +1,5 @@
-"""Lists for operators, one aggregate a module."""
+"""The operators' lists of the exchanges."""
 
-from exchanges.admin import accounts
+from exchanges.admin import accounts, candles, venues
 
-__all__ = ("accounts",)
+__all__ = ("accounts", "candles", "venues")
