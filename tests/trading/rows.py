@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 
@@ -32,7 +33,7 @@ class Traded:
 
 
 def make_traded_deployment(
-    owner: User, *, kind: AccountKind = AccountKind.LIVE, is_open: bool = True, **fields: object
+    owner: User, *, kind: AccountKind = AccountKind.LIVE, is_open: bool = True, **fields: Any
 ) -> Traded:
     """Return a deployment of *owner* that has decided for hours, bought, sold and bought again.
 

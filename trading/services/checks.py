@@ -176,7 +176,11 @@ def _check_exit(intent: OrderIntent, situation: Situation) -> Verdict:
     if held == 0 or sizing.closing_side(held) != intent.side:
         return Denial.REDUCE_ONLY_WOULD_INCREASE_POSITION
     free = None
-    if intent.side == Side.SELL and situation.free is not None:
+    if (
+        intent.side == Side.SELL
+        and situation.free is not None
+        and not markets.is_paper(situation.account)
+    ):
         free = situation.free.get(intent.instrument.base, Decimal(0))
     own = min(abs(held), intent.quantity) if intent.leg == Leg.STOP else abs(held)
     quantity = sizing.sellable(own=own, free=free, steps=markets.steps_of(intent.instrument))

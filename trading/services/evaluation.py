@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from exchanges.selectors import candles
 from foundation.crashpoints import crashpoint
 from foundation.transactions import transactional
 from market.matching import Bar
@@ -54,9 +55,9 @@ def evaluate_signal_group(*, group_id: int, now: datetime) -> int:
     seen = 0
     try:
         for _ in range(_ROUNDS):
-            count = _evaluate_newer(lease, now=now)
+            count, newest = _evaluate_newer(lease, now=now)
             seen += count
-            if not count:
+            if newest is None or not _has_newer(lease.group_id, newest):
                 break
     except LeaseLostError:
         logger.warning("evaluation.lease_lost", extra={"group_id": group_id})
@@ -66,7 +67,8 @@ def evaluate_signal_group(*, group_id: int, now: datetime) -> int:
     return seen
 
 
-def _evaluate_newer(lease: GroupLease, *, now: datetime) -> int:
+def _evaluate_newer(lease: GroupLease, *, now: datetime) -> tuple[int, datetime | None]:
+    """Return how many bars were dealt with, and when the newest one closed."""
     group = SignalGroup.objects.select_related("strategy_version__strategy").get(pk=lease.group_id)
     strategy = _strategy_of(group)
     ids = _deployment_ids(group.pk)
@@ -86,7 +88,25 @@ def _evaluate_newer(lease: GroupLease, *, now: datetime) -> int:
             newest = fresh[-1].closed_at if newest is None else min(newest, fresh[-1].closed_at)
     if newest is not None:
         groups.advance(lease, to=newest)
-    return seen
+    return seen, newest
+
+
+def _has_newer(group_id: int, since: datetime) -> bool:
+    """Tell whether a bar has come in while the last one was dealt with."""
+    group = SignalGroup.objects.prefetch_related("instruments").get(pk=group_id)
+    since_ms = to_milliseconds(since)
+    timeframe = Timeframe(group.timeframe)
+    return any(
+        len(
+            candles.load_tail(
+                instrument_id=instrument.pk,
+                timeframe=timeframe,
+                from_ms=timeframe.open_of(since_ms),
+                to_ms=since_ms + _BARS_AT_ONCE * timeframe.milliseconds,
+            )
+        )
+        for instrument in group.instruments.all()
+    )
 
 
 def _strategy_of(group: SignalGroup) -> _Strategy:
@@ -116,7 +136,7 @@ def _group_bars(
 ) -> list[GroupBar]:
     """Return the closed bars that nobody has decided on yet, oldest first, with their signals."""
     timeframe = strategy.timeframe
-    candles = bars.load(
+    history = bars.load(
         instrument_id=instrument.pk,
         timeframe=timeframe,
         anchor_ms=strategy.anchor_ms,
@@ -124,18 +144,18 @@ def _group_bars(
         to_ms=to_milliseconds(now) + timeframe.milliseconds,
     )
     since_ms = to_milliseconds(group.last_bar_close_at or group.anchor_at)
-    closes = [timeframe.close_of(int(open_ms)) for open_ms in candles.open_time[-_BARS_AT_ONCE:]]
+    closes = [timeframe.close_of(int(open_ms)) for open_ms in history.open_time[-_BARS_AT_ONCE:]]
     if not closes or closes[-1] <= since_ms:
         return []
-    first = int(candles.open_time.searchsorted(timeframe.open_of(since_ms), side="left"))
-    signals = strategy.definition.signals(MarketView(candles, timeframe), strategy.params)
+    first = int(history.open_time.searchsorted(timeframe.open_of(since_ms), side="left"))
+    signals = strategy.definition.signals(MarketView(history, timeframe), strategy.params)
     warm_up = strategy.definition.requirements(strategy.params).warm_up_bars
     # Without the whole history in front of it a signal is not what a replay would give.
-    is_complete = len(candles) > 0 and int(candles.open_time[0]) <= strategy.anchor_ms
+    is_complete = len(history) > 0 and int(history.open_time[0]) <= strategy.anchor_ms
     short_allowed = instrument.kind != "SPOT"
     fresh = []
-    for index in range(first, len(candles)):
-        row = candles.slice(index, index + 1).rows()[0]
+    for index in range(first, len(history)):
+        row = history.slice(index, index + 1).rows()[0]
         signal = signals.row(index)
         if not is_complete and index < warm_up:
             signal = signal._replace(ready=False)
@@ -145,7 +165,7 @@ def _group_bars(
                 close_ms=timeframe.close_of(row[0]),
                 signal=signal,
                 reason=kernel.group_reason(signal, short_allowed=short_allowed),
-                is_newest=index == len(candles) - 1,
+                is_newest=index == len(history) - 1,
             )
         )
     return [each for each in fresh if each.close_ms > since_ms]

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 _ACTOR: Final = "reconciliation"
 
+_CLOCKS_DIFFER: Final = timedelta(seconds=5)
+
 #: Orders that a venue has confirmed once; that it forgets them is a contradiction.
 _CONFIRMED: Final = frozenset(
     {OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED, OrderStatus.PENDING_CANCEL}
@@ -166,10 +168,27 @@ def _note_absence(order: Order, answers: Answers, now: datetime) -> None:
     if not absent:
         return
     evidence = {"lookups": order.absent_lookups, "asked": ["order", "open orders", "fills"]}
-    if order.status == OrderStatus.UNKNOWN:
+    if order.status == OrderStatus.UNKNOWN and _may_have_filled(order, answers):
+        _review(order, {**evidence, "contradiction": "absent, but something like it filled"}, now)
+    elif order.status == OrderStatus.UNKNOWN:
         orders.move(order, to=OrderStatus.ABANDONED, actor=_ACTOR, now=now, evidence=evidence)
     elif order.status in _CONFIRMED:
         _review(order, {**evidence, "contradiction": "the venue has forgotten it"}, now)
+
+
+def _may_have_filled(order: Order, answers: Answers) -> bool:
+    """Tell whether the account has executions of the kind that *order* would have, and nobody's."""
+    alike = [
+        fill.venue_order_id
+        for fill in answers.fills.get(order.instrument.symbol, ())
+        if fill.side == order.side
+        and fill.quantity <= order.quantity
+        and fill.venue_at >= order.submitted_at - _CLOCKS_DIFFER
+    ]
+    known = Order.objects.filter(
+        account_id=order.account_id, instrument_id=order.instrument_id, venue_order_id__in=alike
+    )
+    return bool(set(alike) - set(known.values_list("venue_order_id", flat=True)))
 
 
 def _review(order: Order, evidence: dict[str, Any], now: datetime) -> None:
