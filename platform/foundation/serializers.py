@@ -110,4 +110,5 @@ def _refuse_half_characters(data: Any) -> None:
         json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         message = "The text contains characters that do not exist."
-        raise serializers.ValidationError(message, code="invalid_characters") from None
+        problem = serializers.ErrorDetail(message, "invalid_characters")
+        raise serializers.ValidationError({"": [problem]}) from None

@@ -59,7 +59,7 @@ class TestRequestRun:
             "stop_loss_percent": 2.0,
             "take_profit_percent": 4.0,
         }
-        assert (run.maker_fee_bps, run.taker_fee_bps) == (10, 10)
+        assert (run.maker_fee_bps, run.taker_fee_bps) == (Decimal(10), Decimal(10))
         assert run.tick_size == Decimal("0.01")
         assert (run.from_at, run.to_at) == (FIRST_AT, END_AT)
         assert len(run.spec_hash) == 64

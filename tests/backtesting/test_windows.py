@@ -54,7 +54,7 @@ class TestWindowOnGrid:
         assert window(0, 22).to_ms == NEW_YEAR_MS + 22 * HOUR_MS
 
     def test_one_bar_after_the_warm_up_is_not(self):
-        with pytest.raises(WindowTooShortError, match="20 bars.*1 bars of this window"):
+        with pytest.raises(WindowTooShortError, match=r"20 bars.*1 bars of this window"):
             window(0, 21)
 
     def test_history_in_front_counts_towards_the_warm_up(self):

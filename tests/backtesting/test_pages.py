@@ -1,0 +1,265 @@
+"""The pages of backtests, as they are without JavaScript."""
+
+import pytest
+
+from backtesting.metrics import CATALOGUE
+from backtesting.models import BacktestRun, RunStatus
+from backtesting.web.explanations import EXPLANATIONS
+from tests.factories.accounts import make_person
+from tests.factories.backtesting import make_done_run, make_market, make_run
+
+pytestmark = pytest.mark.django_db
+
+FORM = {
+    "market": "binance:BTC/USDT",
+    "timeframe": "1h",
+    "from": "2024-01-01T00:00",
+    "to": "2024-01-26T00:00",
+    "capital": "10000",
+    "fee_bps": "",
+    "slippage_bps": "5",
+    "parameters.short_ema_period": "5",
+    "parameters.long_ema_period": "20",
+    "parameters.risk_per_trade_percent": "1.0",
+    "parameters.stop_loss_percent": "2.0",
+    "parameters.take_profit_percent": "4.0",
+}
+NEW = "/backtests/new/?strategy=ema-crossover"
+
+
+@pytest.fixture
+def person():
+    return make_person()
+
+
+@pytest.fixture
+def page(client, person):
+    client.force_login(person)
+    return client
+
+
+def text(answer) -> str:
+    assert answer.status_code == 200, answer
+    return " ".join(answer.content.decode().split())
+
+
+class TestList:
+    def test_an_empty_list_offers_the_first_backtest(self, page):
+        assert "No backtests yet" in text(page.get("/backtests/"))
+
+    def test_runs_are_shown_with_their_results(self, page, person):
+        make_market()
+        run = make_done_run(person)
+
+        shown = text(page.get("/backtests/"))
+
+        assert f"/backtests/{run.public_id}/" in shown
+        assert "EMA crossover" in shown
+        assert "BTC/USDT · 1h" in shown
+
+    @pytest.mark.parametrize("rows", [1, 8])
+    def test_it_takes_the_same_queries_however_long(
+        self, page, person, rows, django_assert_num_queries
+    ):
+        make_market()
+        for period in range(2, 2 + rows):
+            make_run(person, parameters={"short_ema_period": period})
+
+        # The session, the person, the number of runs, the runs.
+        with django_assert_num_queries(4):
+            page.get("/backtests/")
+
+
+class TestForm:
+    def test_without_candles_it_says_how_to_get_some(self, page):
+        assert "no strategies yet" in text(page.get("/backtests/new/"))
+
+    def test_it_proposes_all_of_the_stored_candles(self, page):
+        make_market()
+
+        shown = text(page.get(NEW))
+
+        assert 'value="2024-01-01T00:00"' in shown
+        assert 'value="2024-01-26T00:00"' in shown
+        assert 'name="parameters.short_ema_period" value="10"' in shown
+
+    def test_parameters_stand_in_the_order_of_the_strategy(self, page):
+        make_market()
+
+        shown = text(page.get(NEW))
+
+        assert shown.index("short_ema_period") < shown.index("long_ema_period")
+        assert shown.index("long_ema_period") < shown.index("risk_per_trade_percent")
+
+    def test_an_unknown_strategy_is_not_found(self, page):
+        make_market()
+
+        assert page.get("/backtests/new/?strategy=gone").status_code == 404
+
+    def test_a_valid_form_leads_to_the_run(self, page, person):
+        make_market()
+
+        answer = page.post(NEW, FORM)
+
+        run = BacktestRun.objects.get(owner=person)
+        assert answer.status_code == 302
+        assert answer.headers["Location"] == f"/backtests/{run.public_id}/"
+        assert run.parameters["short_ema_period"] == 5
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"parameters.short_ema_period": "1"}, "must be at least 2"),
+            ({"parameters.short_ema_period": "20"}, "must be shorter than"),
+            ({"parameters.short_ema_period": "x"}, "valid integer"),
+            ({"parameters.short_ema_period": ""}, "required"),
+            ({"capital": "-1"}, "must be more than 0"),
+            ({"capital": "a lot"}, "Enter a number"),
+            ({"slippage_bps": "2000"}, "must be from 0 to 1,000"),
+            ({"to": "2023-01-01T00:00"}, "must begin before it ends"),
+            ({"to": "2924-01-01T00:00"}, "must end by now"),
+            ({"from": "soon"}, "Enter a valid date/time"),
+            ({"from": "2024-01-25T23:30"}, "no whole one in this window"),
+            ({"market": "binance:DOGE/USDT"}, "Select a valid choice"),
+        ],
+    )
+    def test_an_error_stands_beside_its_field_and_entries_are_kept(self, page, change, message):
+        make_market()
+
+        shown = text(page.post(NEW, FORM | {"capital": "4321"} | change))
+
+        assert message in shown
+        (field,) = change
+        assert f'id="id_{field}_error"' in shown
+        if field != "capital":
+            assert 'value="4321"' in shown
+        assert not BacktestRun.objects.exists()
+
+    def test_a_window_that_the_warm_up_uses_up_says_what_to_choose(self, page):
+        make_market()
+
+        shown = text(page.post(NEW, FORM | {"to": "2024-01-02T00:00"}))
+
+        assert "Choose a longer or later window" in shown
+
+    def test_a_run_can_be_changed_and_run_again(self, page, person):
+        make_market()
+        run = make_done_run(person)
+
+        shown = text(page.get(f"{NEW}&copy={run.public_id}"))
+
+        assert 'name="parameters.short_ema_period" value="5"' in shown
+        assert 'name="capital" value="10000"' in shown
+
+    def test_somebody_elses_run_cannot_be_copied(self, page):
+        make_market()
+        run = make_run(make_person("bea@example.com"))
+
+        assert page.get(f"{NEW}&copy={run.public_id}").status_code == 404
+        assert page.get(f"{NEW}&copy=7").status_code == 404
+
+
+class TestRun:
+    def test_a_result_is_there_without_javascript(self, page, person):
+        make_market()
+        run = make_done_run(person)
+
+        shown = text(page.get(f"/backtests/{run.public_id}/"))
+
+        for words in ("Total return", "Monthly returns", "By exit reason", "What was run"):
+            assert words in shown
+        for info in CATALOGUE:
+            assert info.label in shown
+        assert run.data_fingerprint in shown
+        assert "bars before that are warm-up" in shown
+        assert "cannot be sold short" in shown
+
+    def test_trades_come_in_pages(self, page, person, monkeypatch):
+        monkeypatch.setattr("backtesting.web.views._TRADES_A_PAGE", 3)
+        make_market()
+        run = make_done_run(person)
+
+        assert "Page" in text(page.get(f"/backtests/{run.public_id}/?page=2"))
+
+    def test_a_failed_run_says_why(self, page, person):
+        make_market()
+        run = make_run(person)
+        run.status, run.error_message = RunStatus.FAILED, "It took too long."
+        run.save()
+
+        assert "It took too long." in text(page.get(f"/backtests/{run.public_id}/"))
+
+    def test_a_waiting_run_asks_again_by_itself(self, page, person):
+        make_market()
+        run = make_run(person)
+
+        shown = text(page.get(f"/backtests/{run.public_id}/"))
+
+        assert f'hx-get="/backtests/{run.public_id}/?version={run.version}"' in shown
+        assert "Cancel" in shown
+
+    def test_a_fragment_is_sent_only_when_something_changed(self, page, person):
+        make_market()
+        run = make_run(person)
+        address = f"/backtests/{run.public_id}/?version={run.version}"
+        htmx = {"HX-Request": "true"}
+
+        assert page.get(address, headers=htmx).status_code == 204
+
+        BacktestRun.objects.filter(pk=run.pk).update(version=9, progress=40)
+        shown = text(page.get(address, headers=htmx))
+        assert "<html" not in shown
+        assert 'value="40"' in shown
+
+    def test_the_page_is_loaded_anew_when_the_run_is_over(self, page, person):
+        make_market()
+        run = make_done_run(person)
+
+        answer = page.get(f"/backtests/{run.public_id}/", headers={"HX-Request": "true"})
+
+        assert answer.headers["HX-Refresh"] == "true"
+
+    def test_a_waiting_run_is_canceled_by_a_button(self, page, person):
+        make_market()
+        run = make_run(person)
+
+        answer = page.post(f"/backtests/{run.public_id}/cancel/", follow=True)
+
+        assert "was canceled" in text(answer)
+
+    def test_canceling_a_finished_run_says_that_it_is_over(self, page, person):
+        make_market()
+        run = make_done_run(person)
+
+        assert "is over already" in text(
+            page.post(f"/backtests/{run.public_id}/cancel/", follow=True)
+        )
+
+    @pytest.mark.parametrize("part", ["equity.json", "drawdown.json", "candles.json"])
+    def test_charts_have_their_numbers(self, page, person, part):
+        make_market()
+        run = make_done_run(person)
+
+        answer = page.get(f"/backtests/{run.public_id}/{part}").json()
+
+        assert answer.get("candles") or answer["series"][0]["points"]
+
+    @pytest.mark.parametrize("part", ["equity.json", "candles.json", "trades.csv"])
+    def test_there_are_none_before_the_result(self, page, person, part):
+        make_market()
+
+        assert page.get(f"/backtests/{make_run(person).public_id}/{part}").status_code == 404
+
+    def test_it_takes_the_same_queries_however_many_trades(
+        self, page, person, django_assert_num_queries
+    ):
+        make_market()
+        run = make_done_run(person)
+
+        # The session, the person, the run, the number of trades, the trades.
+        with django_assert_num_queries(5):
+            page.get(f"/backtests/{run.public_id}/")
+
+
+def test_every_metric_is_explained():
+    assert set(EXPLANATIONS) == {info.key for info in CATALOGUE}
