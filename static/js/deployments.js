@@ -7,7 +7,7 @@ function showAges(within = document) {
   for (const element of within.querySelectorAll("[data-age]")) {
     const seconds = Math.max(0, Math.round((Date.now() - Date.parse(element.dataset.age)) / 1000));
     const [length, unit] = AGES.find(([size]) => seconds >= size) ?? [1, "s"];
-    element.textContent = `${Math.floor(seconds / length)} ${unit} ago`;
+    element.textContent = `, ${Math.floor(seconds / length)} ${unit} ago`;
   }
 }
 

@@ -18,10 +18,11 @@ from tests.web.owned_objects import Factory, all_owned_objects, factory_of
 pytestmark = pytest.mark.django_db
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
-#: Addresses that anybody may read, by name.
+#: Addresses that answer strangers, by name; the metrics ask for a token of their own.
 PUBLIC = {
     "web:home",
     "web:healthz",
+    "web:metrics",
     "web:readyz",
     "account_login",
     "account_signup",
