@@ -5,7 +5,7 @@ exchange, and a worker that dies takes nothing of it along.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -84,6 +84,8 @@ class InMemoryVenue:
             self.book.instruments[instrument.symbol] = instrument
             self.book.prices[instrument.symbol] = price
         self.permissions = KeyPermissions(can_read=True, can_trade=True, can_withdraw=False)
+        #: What the venue takes for the time.
+        self.clock: Callable[[], datetime] = _wall_clock
         #: Every execution is reported twice while this is set.
         self.reports_fills_twice = False
         self.candle_rows: dict[tuple[str, Timeframe], list[CandleRow]] = {}
@@ -195,9 +197,9 @@ class InMemoryVenueClient:
         self._guard = TransactionGuard()
 
     async def server_time(self) -> datetime:
-        """Return this machine's clock."""
+        """Return the venue's clock."""
         self._before_question()
-        return datetime.now(UTC)
+        return self._venue.clock()
 
     async def instruments(self) -> Sequence[InstrumentReport]:
         """Return what is listed."""
@@ -353,6 +355,10 @@ def use_venue(code: str, venue: InMemoryVenue) -> None:
 def forget_venues() -> None:
     """Forget all venues; tests do this between one another."""
     _venues.clear()
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
 
 
 def _unanswered() -> Outcome:

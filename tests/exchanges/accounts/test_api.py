@@ -1,0 +1,148 @@
+"""The JSON API of exchange accounts."""
+
+from uuid import uuid4
+
+import pytest
+from rest_framework.test import APIClient
+
+from exchanges.models import ExchangeAccount
+from tests.exchanges.accounts.conftest import API_KEY, SECRET
+from tests.exchanges.accounts.connecting import connect, run_test
+
+pytestmark = pytest.mark.django_db
+
+ROOT = "/api/v1/exchange-accounts"
+
+
+@pytest.fixture
+def api(ada, memory_venue):
+    client = APIClient()
+    client.force_login(ada)
+    return client
+
+
+def body(**fields):
+    defaults = {"venue": "memory", "label": "Main", "api_key": API_KEY, "secret": SECRET}
+    return defaults | fields
+
+
+def post(api, **fields):
+    return api.post(ROOT, body(**fields), format="json")
+
+
+class TestConnect:
+    def test_the_answer_is_the_account_under_test_and_no_key(self, api):
+        response = post(api)
+
+        answer = response.json()
+        assert response.status_code == 201
+        assert (answer["status"], answer["kind"], answer["venue"]) == ("TESTING", "LIVE", "memory")
+        assert answer["api_key_last_four"] == API_KEY[-4:]
+        assert answer["notes"] == []
+        assert response["Location"] == f"{ROOT}/{answer['id']}"
+        assert API_KEY not in response.content.decode()
+        assert SECRET not in response.content.decode()
+
+    def test_trimmed_keys_are_noted(self, api):
+        assert post(api, api_key=f" {API_KEY}\n").json()["notes"] == [
+            "Blanks around the API key were removed."
+        ]
+
+    @pytest.mark.parametrize(
+        ("fields", "status", "code", "field"),
+        [
+            ({"api_key": "a b" * 10}, 400, "credential_invalid_format", "api_key"),
+            ({"api_key": ""}, 400, "credential_missing", "api_key"),
+            ({"secret": API_KEY}, 400, "credential_same_twice", "secret"),
+            ({"secret": "short"}, 400, "credential_invalid_length", "secret"),
+            ({"api_key": 12}, 400, "wrong_type", "api_key"),
+            ({"api_key": None}, 400, "null_not_allowed", "api_key"),
+            ({"surprise": 1}, 400, "unknown_field", "surprise"),
+            ({"label": "paper"}, 400, "invalid_label", "label"),
+        ],
+    )
+    def test_bad_input_is_named_by_field_and_code_and_never_echoed(
+        self, api, fields, status, code, field
+    ):
+        response = post(api, **fields)
+
+        problem = response.json()
+        assert response.status_code == status
+        assert response["Content-Type"] == "application/problem+json"
+        assert (field, code) in {(e["field"], e["code"]) for e in problem["errors"]}
+        assert API_KEY not in response.content.decode()
+        assert SECRET not in response.content.decode()
+        assert ExchangeAccount.objects.count() == 0
+
+    def test_an_unknown_venue_and_one_without_keys_have_codes(self, api, venue):
+        assert post(api, venue="nowhere").json()["code"] == "unknown_venue"
+
+        type(venue).objects.update(takes_live_accounts=False)
+        response = post(api)
+
+        assert (response.status_code, response.json()["code"]) == (409, "venue_takes_no_keys")
+
+    def test_a_name_that_is_taken_conflicts(self, api):
+        post(api)
+
+        response = post(api)
+
+        assert (response.status_code, response.json()["code"]) == (409, "account_label_taken")
+
+
+class TestReading:
+    def test_a_list_holds_ones_own_open_accounts(self, api, ada, bert):
+        mine = run_test(connect(ada))
+        connect(bert)
+
+        results = api.get(ROOT).json()["results"]
+
+        assert [result["id"] for result in results] == [str(mine.public_id)]
+        assert results[0]["status"] == "CONNECTED"
+        assert results[0]["balances"][0]["currency"] == "USDT"
+        assert results[0]["balances"][0]["free"] == "100000.000000000000000000"
+
+    def test_a_list_costs_the_same_queries_for_many(self, api, ada, django_assert_max_num_queries):
+        for number in range(10):
+            connect(ada, label=f"Account {number}")
+
+        with django_assert_max_num_queries(6):
+            api.get(ROOT)
+
+    @pytest.mark.parametrize(("method", "suffix"), [("get", ""), ("delete", ""), ("post", "/test")])
+    def test_somebody_elses_account_and_none_at_all_answer_alike(self, api, bert, method, suffix):
+        answers = [
+            getattr(api, method)(f"{ROOT}/{public_id}{suffix}")
+            for public_id in (connect(bert).public_id, uuid4())
+        ]
+
+        assert [answer.status_code for answer in answers] == [404, 404]
+        assert {answer.json()["code"] for answer in answers} == {"exchange_account_not_found"}
+
+    def test_a_stranger_is_not_let_in(self, db):
+        assert APIClient().get(ROOT).status_code == 401
+
+
+class TestActing:
+    def test_a_test_is_accepted_for_later(self, api, ada):
+        account = run_test(connect(ada))
+
+        response = api.post(f"{ROOT}/{account.public_id}/test")
+
+        assert (response.status_code, response.json()["status"]) == (202, "TESTING")
+
+    def test_a_test_takes_no_input(self, api, ada):
+        account = connect(ada)
+
+        response = api.post(f"{ROOT}/{account.public_id}/test", {"secret": SECRET}, format="json")
+
+        assert response.status_code == 400
+        assert response.json()["errors"][0]["code"] == "unknown_field"
+
+    def test_a_deletion_closes_the_account(self, api, ada):
+        account = connect(ada)
+
+        assert api.delete(f"{ROOT}/{account.public_id}").status_code == 204
+        assert api.get(f"{ROOT}/{account.public_id}").json()["closed_at"] is not None
+        response = api.delete(f"{ROOT}/{account.public_id}")
+        assert (response.status_code, response.json()["code"]) == (409, "account_closed")
