@@ -13,7 +13,7 @@ def report_errors(*, dsn: str, environment: str) -> None:
     sentry_sdk.init(
         dsn=dsn,
         environment=environment,
-        send_default_pii=False,
+        # Data of people are left out unless asked for; the option that said so is deprecated.
         include_local_variables=False,
         max_request_body_size="never",
         before_send=scrub_report,
