@@ -70,9 +70,7 @@ class TestTheList:
         assert "No deployments yet" in text_of(response)
         assert reverse("trading:new") in response.content.decode()
 
-    def test_its_queries_do_not_grow_with_the_rows(
-        self, person, traded, django_assert_num_queries
-    ):
+    def test_its_queries_do_not_grow_with_the_rows(self, person, traded, django_assert_num_queries):
         def count_queries() -> None:
             with django_assert_num_queries(5):
                 assert person.get(reverse("trading:list")).status_code == 200
@@ -132,7 +130,7 @@ class TestTheForm:
         assert not Deployment.objects.exists()
 
     def test_an_account_that_is_not_connected_is_named(self, person, account):
-        account.kind, account.status = AccountKind.LIVE, "REJECTED"
+        account.kind, account.status, account.connected_at = AccountKind.LIVE, "REJECTED", None
         account.save()
 
         response = self.send(person, account)

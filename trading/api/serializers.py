@@ -1,9 +1,25 @@
 """What the API of trading takes."""
 
+from typing import Any
+from uuid import UUID
+
 from rest_framework import serializers
 
 from foundation.serializers import DecimalField, ObjectField, StrictSerializer, TextField
 from trading.models import CommandKind, StopPolicy
+
+
+class IdField(serializers.Field[UUID, Any, str, Any]):
+    """The public id of something."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        """Return *data* as an id if it is the text of one."""
+        try:
+            if isinstance(data, str):
+                return UUID(data)
+        except ValueError:
+            pass
+        raise serializers.ValidationError("Send the id as it was given to you.", code="invalid_id")
 
 
 class DeploymentRequestSerializer(StrictSerializer):
@@ -11,7 +27,7 @@ class DeploymentRequestSerializer(StrictSerializer):
 
     name = TextField(max_length=80)
     strategy = TextField(max_length=60)
-    account = serializers.UUIDField(format="hex_verbose")
+    account = IdField()
     symbol = TextField(max_length=40, help_text="At the account's venue, such as BTC/USDT.")
     timeframe = TextField(max_length=3)
     parameters = ObjectField(default=dict)

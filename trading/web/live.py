@@ -26,6 +26,7 @@ from trading.web.presenters import State
 
 _TAG_BYTES: Final = 5
 _SEPARATOR: Final = "."
+_LINES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class CommandView:
 class Summary:
     """The state, what keeps it from working, and the key figures."""
 
+    badge: State
     desired: State
     actual: State
     is_changing: bool
@@ -111,7 +113,6 @@ class Summary:
     command: CommandView | None
     result: Result
     net_fraction: Decimal
-    capital: Decimal
     currency: str
 
 
@@ -214,7 +215,7 @@ def present_live(
             Part("position", _position(deployment)),
             Part("orders", tuple(_order(order) for order in orders)),
             Part("fills", tuple(_fill(fill) for fill in fills)),
-            Part("decisions", tuple(_lines(decisions))),
+            Part("decisions", tuple(_lines(decisions)[:_LINES])),
         ),
         url=reverse("trading:live", args=[deployment.public_id]),
         interval="every 10s" if ended else "every 2s",
@@ -246,7 +247,7 @@ def _action(kind: CommandKind, deployment: Deployment) -> Action:
             "Pause",
             "Pause entries?",
             "It opens no new position. What is open stays open, with its stop and target.",
-            "primary",
+            "",
             "pause",
         ),
         CommandKind.RESUME: (
@@ -260,7 +261,7 @@ def _action(kind: CommandKind, deployment: Deployment) -> Action:
             "Close the position",
             "Close the position now?",
             "The position is closed at the market. The deployment goes on and may enter again.",
-            "danger",
+            "",
             "arrow-down-to-line",
         ),
         CommandKind.STOP: (
@@ -280,6 +281,7 @@ def _action(kind: CommandKind, deployment: Deployment) -> Action:
 def _summary(deployment: Deployment, commands: Iterable[DeploymentCommand]) -> Summary:
     result = results.result_of(deployment.positions.all())
     return Summary(
+        badge=presenters.account_badge(deployment.account),
         desired=presenters.desired_state(deployment),
         actual=presenters.actual_state(deployment),
         is_changing=presenters.is_changing(deployment),
@@ -289,7 +291,6 @@ def _summary(deployment: Deployment, commands: Iterable[DeploymentCommand]) -> S
         command=next(map(_command, commands), None),
         result=result,
         net_fraction=result.net / deployment.capital,
-        capital=deployment.capital,
         currency=presenters.instrument_of(deployment).settle,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from django.urls import reverse
@@ -12,7 +13,6 @@ from strategies import parameters
 from trading.models import Deployment
 from trading.selectors.deployments import revision_of
 from trading.web import presenters
-from trading.web.presenters import State
 
 _LIVE_STOPS: Final = (
     "The stop rests at the exchange as a STOP_LOSS order, so it works even when this platform is not "
@@ -42,8 +42,8 @@ class DeploymentPage:
 
     name: str
     lead: str
-    account: str
-    badge: State
+    capital: Decimal
+    currency: str
     symbol: str
     timeframe: str
     strategy: str
@@ -62,13 +62,14 @@ class DeploymentPage:
 def present_page(deployment: Deployment) -> DeploymentPage:
     """Return the page of *deployment*."""
     account, version = deployment.account, deployment.strategy_version
-    symbol = presenters.instrument_of(deployment).symbol
+    instrument = presenters.instrument_of(deployment)
+    symbol = instrument.symbol
     strategy = version.strategy.name
     return DeploymentPage(
         name=deployment.name,
-        lead=f"{strategy} on {symbol}, {deployment.timeframe} bars.",
-        account=f"{account.label} at {account.venue.name}",
-        badge=presenters.account_badge(account),
+        lead=f"{strategy} on {symbol}, {deployment.timeframe} bars, account {account.label}.",
+        capital=deployment.capital,
+        currency=instrument.settle,
         symbol=symbol,
         timeframe=deployment.timeframe,
         strategy=strategy,

@@ -1,0 +1,265 @@
+"""The JSON API of trading: its shapes, its pages and its refusals."""
+
+import json
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from exchanges.models import AccountKind, Instrument
+from strategies.services import catalogue
+from tests.factories import accounts as people
+from tests.factories import trading as factory
+from tests.trading.rows import Traded, make_traded_deployment
+from trading.models import Deployment, DeploymentCommand, DesiredState
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def owner():
+    return people.make_person()
+
+
+@pytest.fixture
+def person(owner) -> Client:
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def traded(owner) -> Traded:
+    return make_traded_deployment(owner)
+
+
+def at(traded: Traded, name: str) -> str:
+    return reverse(f"trading-api:{name}", args=[traded.deployment.public_id])
+
+
+class TestStartingADeployment:
+    @pytest.fixture
+    def wish(self, owner, now):
+        catalogue.sync_catalogue(now=now)
+        account = factory.make_account(
+            owner, factory.make_memory_instrument(), kind=AccountKind.PAPER, now=now
+        )
+        return {
+            "name": "Mine",
+            "strategy": "ema-crossover",
+            "account": str(account.public_id),
+            "symbol": "BTC/USDT",
+            "timeframe": "1m",
+            "parameters": {"short_ema_period": 3, "long_ema_period": 6},
+            "capital": "1000",
+            "stop_policy": "LEAVE",
+        }
+
+    def send(self, person: Client, wish: dict):
+        return person.post(
+            reverse("trading-api:deployments"), json.dumps(wish), content_type="application/json"
+        )
+
+    def test_it_answers_the_new_deployment_and_where_it_is(self, person, wish):
+        response = self.send(person, wish)
+
+        body = response.json()
+        assert response.status_code == 201
+        assert response["Location"] == f"/api/v1/deployments/{body['id']}"
+        assert (body["name"], body["strategy"], body["symbol"]) == (
+            "Mine",
+            "ema-crossover",
+            "BTC/USDT",
+        )
+        assert (body["desired_state"], body["actual_state"]) == ("RUNNING", "STARTING")
+        assert body["position"]["quantity"] == "0"
+        assert body["pnl"] == {"realized": "0", "unrealized": "0", "fees": "0", "net": "0"}
+        parameters = person.get(response["Location"]).json()["parameters"]
+        assert parameters["long_ema_period"] == 6
+        assert parameters["stop_loss_percent"] == 2.0
+
+    @pytest.mark.parametrize(
+        ("change", "status", "code", "field"),
+        [
+            ({"tenant": 1}, 400, "unknown_field", "tenant"),
+            ({"capital": 1000.5}, 400, "wrong_type", "capital"),
+            ({"capital": "1,5"}, 400, "invalid_decimal", "capital"),
+            ({"capital": "-1"}, 400, "out_of_range", "capital"),
+            ({"name": ""}, 400, "blank", "name"),
+            ({"name": None}, 400, "null_not_allowed", "name"),
+            ({"account": "not-an-id"}, 400, "invalid_id", "account"),
+            ({"account": 7}, 400, "invalid_id", "account"),
+            ({"symbol": "BTC/USTD"}, 400, "unknown_symbol", "symbol"),
+            ({"timeframe": "7m"}, 400, "unknown_timeframe", "timeframe"),
+            ({"stop_policy": "PANIC"}, 400, "unknown_choice", "stop_policy"),
+            ({"parameters": []}, 400, "wrong_type", "parameters"),
+            ({"parameters": {"speed": 1}}, 400, "unknown_field", "speed"),
+            ({"parameters": {"short_ema_period": "3"}}, 400, "wrong_type", "short_ema_period"),
+            ({"parameters": {"short_ema_period": 50}}, 400, "inconsistent", "short_ema_period"),
+        ],
+    )
+    def test_each_wrong_field_is_named(self, person, wish, change, status, code, field):
+        response = self.send(person, {**wish, **change})
+
+        errors = response.json()["errors"]
+        assert response.status_code == status
+        assert any(
+            (each["field"].removeprefix("parameters."), each["code"]) == (field, code)
+            for each in errors
+        ), errors
+        assert not Deployment.objects.exists()
+
+    def test_capital_below_the_smallest_order_is_unprocessable(self, person, wish):
+        response = self.send(person, {**wish, "capital": "3"})
+
+        assert (response.status_code, response.json()["code"]) == (422, "capital_too_small")
+
+    @pytest.mark.parametrize(("change", "code"), [({"strategy": "none"}, "unknown_strategy")])
+    def test_what_does_not_exist_is_not_found(self, person, wish, change, code):
+        response = self.send(person, {**wish, **change})
+
+        assert (response.status_code, response.json()["code"]) == (404, code)
+
+    def test_an_account_of_somebody_else_is_not_found(self, person, wish, now):
+        stranger = people.make_person("mallory@example.com")
+        foreign = factory.make_account(
+            stranger, Instrument.objects.get(), kind=AccountKind.LIVE, now=now
+        )
+
+        response = self.send(person, {**wish, "account": str(foreign.public_id)})
+
+        assert response.status_code == 404
+        assert not Deployment.objects.exists()
+
+
+class TestReading:
+    def test_a_deployment_tells_position_and_result_as_text(self, person, traded):
+        body = person.get(at(traded, "deployment")).json()
+
+        assert body["position"]["quantity"] == "0.0999"
+        assert body["position"]["average_price"] == "40000"
+        assert body["position"]["stop_price"] == "39200"
+        assert body["pnl"]["fees"] == "11.996"
+        assert body["health"] == "OK"
+        assert body["account"]["kind"] == "LIVE"
+        assert body["account"]["real_money"] is False
+
+    def test_orders_have_their_ids_and_steps(self, person, traded):
+        orders = person.get(at(traded, "orders")).json()["results"]
+
+        entry = orders[-1]
+        assert (entry["leg"], entry["side"], entry["type"]) == ("ENTRY", "BUY", "MARKET")
+        assert (entry["status"], entry["filled_quantity"]) == ("FILLED", "0.1")
+        assert len(entry["client_order_id"]) == 32
+        assert entry["venue_order_id"]
+        assert entry["transitions"][0]["to"] == "SUBMITTING"
+        assert {"leg": "STOP", "status": "ACCEPTED"}.items() <= orders[0].items()
+
+    def test_fills_tell_their_fee_in_its_own_currency(self, person, traded):
+        fills = person.get(at(traded, "fills")).json()["results"]
+
+        assert [fill["side"] for fill in fills] == ["BUY", "SELL", "BUY"]
+        assert (fills[0]["fee"], fills[0]["fee_currency"]) == ("0.0001", "BTC")
+        assert fills[0]["at"].endswith("Z")
+
+    def test_lists_go_on_where_the_page_before_ended(self, person, traded):
+        whole = person.get(at(traded, "orders")).json()
+        pages, url = [], f"{at(traded, 'orders')}?limit=2"
+        while url:
+            page = person.get(url).json()
+            pages.append(page["results"])
+            url = page["next"]
+
+        assert whole["next"] is None
+        assert [len(page) for page in pages] == [2, 2, 1]
+        assert [order for page in pages for order in page] == whole["results"]
+
+    def test_decisions_are_sentences_newest_first(self, person, traded):
+        first = person.get(f"{at(traded, 'decisions')}?limit=3").json()
+        second = person.get(first["next"]).json()["results"]
+
+        times = [each["bar_close_at"] for each in first["results"] + second]
+        assert times == sorted(times, reverse=True)
+        assert len(set(times)) == len(times)
+        assert first["results"][0]["sentence"].startswith("BTC/USDT ")
+        assert first["results"][0]["reason"] in {"NO_SIGNAL", "SHORT_NOT_ALLOWED", "DATA_STALE"}
+
+    @pytest.mark.parametrize(
+        "query", ["limit=0", "limit=201", "limit=x", "cursor=made-up", "page=2"]
+    )
+    def test_a_parameter_that_makes_no_sense_is_refused(self, person, traded, query):
+        response = person.get(f"{at(traded, 'orders')}?{query}")
+
+        assert (response.status_code, response.json()["code"]) == (400, "invalid_parameter")
+
+    def test_a_cursor_of_another_list_is_refused(self, person, traded):
+        more = person.get(f"{at(traded, 'orders')}?limit=1").json()["next"]
+
+        response = person.get(more.replace("/orders?", "/fills?"))
+
+        assert response.json()["code"] == "invalid_parameter"
+
+    def test_the_list_holds_a_persons_own_only(self, person, traded):
+        stranger = Client()
+        stranger.force_login(people.make_person("mallory@example.com"))
+        url = reverse("trading-api:deployments")
+
+        assert [each["name"] for each in person.get(url).json()["results"]] == ["Crossover"]
+        assert stranger.get(url).json()["results"] == []
+
+
+class TestCommands:
+    def send(self, person: Client, traded: Traded, kind: str = "STOP", **headers: str):
+        return person.post(
+            at(traded, "commands"),
+            json.dumps({"kind": kind}),
+            content_type="application/json",
+            headers=headers,
+        )
+
+    def test_a_command_is_accepted_and_listed(self, person, traded):
+        response = self.send(person, traded, **{"Idempotency-Key": str(uuid4())})
+
+        traded.deployment.refresh_from_db()
+        body = response.json()
+        assert response.status_code == 202
+        assert (body["kind"], body["status"], body["done_at"]) == ("STOP", "OPEN", None)
+        assert traded.deployment.desired_state == DesiredState.STOPPED
+        assert person.get(at(traded, "commands")).json() == {"results": [body], "next": None}
+
+    def test_the_same_key_is_the_same_command(self, person, traded):
+        key = str(uuid4())
+
+        first = self.send(person, traded, "PAUSE", **{"Idempotency-Key": key})
+        again = self.send(person, traded, "PAUSE", **{"Idempotency-Key": key})
+
+        assert first.json()["id"] == again.json()["id"]
+        assert DeploymentCommand.objects.count() == 1
+
+    def test_a_key_for_another_command_is_refused(self, person, traded):
+        key = str(uuid4())
+        self.send(person, traded, "PAUSE", **{"Idempotency-Key": key})
+
+        response = self.send(person, traded, "STOP", **{"Idempotency-Key": key})
+
+        assert response.json()["code"] == "idempotency_key_reused"
+
+    def test_without_a_key_nothing_happens(self, person, traded):
+        response = self.send(person, traded)
+
+        assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_required")
+        assert not DeploymentCommand.objects.exists()
+
+    def test_an_unknown_kind_is_refused(self, person, traded):
+        response = self.send(person, traded, "EXPLODE", **{"Idempotency-Key": str(uuid4())})
+
+        assert response.status_code == 400
+        assert response.json()["errors"][0]["field"] == "kind"
+
+    def test_an_ended_deployment_takes_no_command(self, person, traded):
+        Deployment.objects.update(actual_state="STOPPED", desired_state="STOPPED")
+
+        response = self.send(person, traded, **{"Idempotency-Key": str(uuid4())})
+
+        assert (response.status_code, response.json()["code"]) == (409, "deployment_ended")
