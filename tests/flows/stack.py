@@ -170,13 +170,13 @@ class Visitor:
 
 
 def register(stack: Stack) -> Visitor:
-    """Sign up a new person through the form; return them signed in."""
-    email = f"{secrets.token_hex(6)}@example.com"
-    visitor = Visitor(stack, email)
+    """Sign up a new person through the form and sign in."""
+    visitor = Visitor(stack, f"{secrets.token_hex(6)}@example.com")
     password = secrets.token_urlsafe(16)
-    response = visitor.submit(
-        "/accounts/signup/", email=email, password1=password, password2=password
+    visitor.submit(
+        "/accounts/signup/", email=visitor.email, password1=password, password2=password
     )
+    response = visitor.submit("/accounts/login/", login=visitor.email, password=password)
     assert response.url.endswith("/dashboard/"), re.sub(r"\s+", " ", response.text)[:2_000]
     return visitor
 
