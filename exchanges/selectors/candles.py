@@ -100,7 +100,7 @@ def data_version(*, instrument_id: int, timeframe: Timeframe, from_ms: int, to_m
     candles = load_candles(
         instrument_id=instrument_id, timeframe=timeframe, from_ms=from_ms, to_ms=to_ms
     )
-    digest = hashlib.sha256()
+    digest = hashlib.blake2b(digest_size=32)
     for column in candles.columns():
         digest.update(column.astype(column.dtype.newbyteorder("<"), copy=False).data)
     return digest.hexdigest()

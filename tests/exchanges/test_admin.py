@@ -1,5 +1,6 @@
 """The operators' lists of venues and candles, with rows in them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -11,7 +12,6 @@ from exchanges import models
 from exchanges.services import candles as candle_store
 from exchanges.services import feeds
 from exchanges.services.candles import SeriesBars
-from market.candles import Candles
 from market.timeframes import Timeframe
 from tests.factories.accounts import make_operator
 from tests.factories.exchanges import make_candles, make_instrument, store_candles
@@ -49,7 +49,7 @@ def rows():
     candles = make_candles([100.0] * 9)
     store_candles(instrument, Timeframe.H1, candles.slice(0, 3))
     revised = candles.slice(1, 2)
-    changed = Candles(*revised.columns()[:4], revised.close + 0.25, revised.volume)
+    changed = replace(revised, close=revised.close + 0.25)
     store_candles(instrument, Timeframe.H1, changed)
     with transaction.atomic():
         candle_store.append_closed(

@@ -1,5 +1,6 @@
 """Candle files into the store: whole or not at all, once, and with every problem named."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
@@ -204,7 +205,7 @@ class TestABadFile:
 
     def test_many_bad_rows_are_counted_and_twenty_are_named(self, venue, write):
         candles = make_candles([100.0] * 500)
-        bad = Candles(*candles.columns()[:2], candles.low - 1, *candles.columns()[3:])
+        bad = replace(candles, high=candles.low - 1)
 
         outcome = run(write(lines(bad)), venue)
 

@@ -1,5 +1,6 @@
 """From a venue's answers to stored bars and events."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -259,7 +260,7 @@ class TestWhatVenuesDo:
         desk.at_bar(5)
         desk.run()
         bar = desk.candles.slice(4, 5)
-        desk.market.give("BTC/USDT", H1, Candles(*bar.columns()[:4], bar.close - 0.25, bar.volume))
+        desk.market.give("BTC/USDT", H1, replace(bar, close=bar.close - 0.25))
 
         desk.at_bar(6)
         desk.run()

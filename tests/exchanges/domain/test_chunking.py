@@ -10,8 +10,8 @@ from market.timeframes import Timeframe, to_milliseconds
 from tests.factories.exchanges import make_candles
 
 
-def ms(*parts: int) -> int:
-    return to_milliseconds(datetime(*parts, tzinfo=UTC))
+def ms(year: int, month: int, day: int, hour: int = 0) -> int:
+    return to_milliseconds(datetime(year, month, day, hour, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
