@@ -67,9 +67,9 @@ for leftover in .git .env .local tests; do
 done
 [ -e "$mount/app/staticfiles/staticfiles.json" ] || fail "the image has no static files"
 run docker/entrypoint nonsense 2>/dev/null && fail "an unknown command was accepted"
-refusal=$(run env "PORT=$port" docker/entrypoint web 2>&1) && fail "an empty environment was accepted"
-[[ $refusal = *"DATABASE_URL: is required"* ]] || fail "an empty environment was refused with: $refusal"
 run docker/health || fail "the health check fails where there is nothing to check"
+refusal=$(run timeout 60 env "PORT=$port" docker/entrypoint web 2>&1) && fail "an empty environment was accepted"
+[[ $refusal = *"DATABASE_URL: is required"* ]] || fail "an empty environment was refused with: $refusal"
 step "user, rights, contents, refusals and health check are right"
 
 if [ -z "${DATABASE_URL-}" ] || [ -z "${REDIS_URL-}" ]; then
@@ -81,19 +81,21 @@ while IFS= read -r line; do environment+=(--env "$line"); done < <(run docker/en
 environment+=(
     --env "DATABASE_URL=$DATABASE_URL" --env "REDIS_URL=$REDIS_URL" --env "PORT=$port"
     --env SITE_URL=https://platform.example.com --env ALLOWED_HOSTS=platform.example.com
-    --env SIMULATOR_PORT=$((port + 1)) --env WORKER_METRICS_PORT=$((port + 2))
+    --env WORKER_METRICS_PORT=$((port + 2))
     --env FLOWER_BASIC_AUTH=operator:correct-horse-battery
 )
 run env PROMETHEUS_MULTIPROC_DIR=/tmp/none docker/entrypoint migrate >"$work/migrate.log" 2>&1 ||
     { tail "$work/migrate.log" >&2; fail "migrate"; }
 step "migrate has brought the database up to date"
 
+port_of() { [ "$1" = simulator ] && echo $((port + 1)) || echo "$port"; }
+
 # start NAME COMMAND...: run one command of the image in the background, in a folder of its own for /tmp.
 pids=()
 start() {
     local name=$1
     shift
-    run env "TMPDIR=/tmp/$name" "PROMETHEUS_MULTIPROC_DIR=/tmp/$name/figures" \
+    run env "PORT=$(port_of "$name")" "TMPDIR=/tmp/$name" "PROMETHEUS_MULTIPROC_DIR=/tmp/$name/figures" \
         sh -c "mkdir -p /tmp/$name && exec docker/entrypoint \"\$@\"" sh "$@" >"$work/$name.log" 2>&1 &
     pids+=($!)
 }
@@ -104,7 +106,7 @@ stop_all() {
 trap 'stop_all; clean_up' EXIT
 healthy() {
     for _ in $(seq 60); do
-        run env "TMPDIR=/tmp/$1" docker/health && return 0
+        run env "PORT=$(port_of "$1")" "TMPDIR=/tmp/$1" docker/health && return 0
         sleep 1
     done
     cat "$work/$1.log" >&2
