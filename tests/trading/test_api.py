@@ -56,7 +56,7 @@ class TestStartingADeployment:
             "stop_policy": "LEAVE",
         }
 
-    def send(self, person: Client, wish: dict):
+    def send(self, person: Client, wish: dict[str, object]):
         return person.post(
             reverse("trading-api:deployments"), json.dumps(wish), content_type="application/json"
         )

@@ -5,14 +5,13 @@ from typing import Any
 
 from backtesting.reports import instant, plain
 from trading.models import Deployment, DeploymentCommand, Fill, Order
-from trading.selectors import results
+from trading.selectors import holdings, results
 from trading.selectors.decisions import DecisionView
-from trading.web import presenters
 
 
 def present_deployment(deployment: Deployment) -> dict[str, Any]:
     """Return everything about a deployment but its lists, which have addresses of their own."""
-    instrument = presenters.instrument_of(deployment)
+    instrument = holdings.instrument_of(deployment)
     account, version = deployment.account, deployment.strategy_version
     return {
         "id": str(deployment.public_id),
@@ -115,7 +114,7 @@ def present_command(command: DeploymentCommand) -> dict[str, Any]:
 
 
 def _position(deployment: Deployment) -> dict[str, Any]:
-    row = presenters.position_of(deployment)
+    row = holdings.position_of(deployment)
     is_flat = row is None or not row.quantity
     return {
         "quantity": plain(row.quantity) if row else "0",

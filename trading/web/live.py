@@ -18,7 +18,7 @@ from trading.models import (
     Fill,
     Order,
 )
-from trading.selectors import results
+from trading.selectors import holdings, results
 from trading.selectors.decisions import DecisionView
 from trading.selectors.results import Result
 from trading.web import presenters
@@ -192,11 +192,6 @@ class DecisionLine:
     bars: int
     since_at: datetime
 
-    @property
-    def before(self) -> int:
-        """How many bars had the same decision before the one in the sentence."""
-        return self.bars - 1
-
 
 def present_live(
     deployment: Deployment,
@@ -230,7 +225,7 @@ def present_actions(deployment: Deployment) -> Actions:
             kinds.append(CommandKind.PAUSE)
         elif deployment.desired_state == DesiredState.PAUSED:
             kinds.append(CommandKind.RESUME)
-        if presenters.open_quantity(deployment):
+        if holdings.open_quantity(deployment):
             kinds.append(CommandKind.FLATTEN)
         if deployment.desired_state != DesiredState.STOPPED:
             kinds.append(CommandKind.STOP)
@@ -291,7 +286,7 @@ def _summary(deployment: Deployment, commands: Iterable[DeploymentCommand]) -> S
         command=next(map(_command, commands), None),
         result=result,
         net_fraction=result.net / deployment.capital,
-        currency=presenters.instrument_of(deployment).settle,
+        currency=holdings.instrument_of(deployment).settle,
     )
 
 
@@ -305,9 +300,9 @@ def _command(command: DeploymentCommand) -> CommandView:
 
 
 def _position(deployment: Deployment) -> PositionPart:
-    instrument = presenters.instrument_of(deployment)
-    row = presenters.position_of(deployment)
-    held = presenters.open_quantity(deployment)
+    instrument = holdings.instrument_of(deployment)
+    row = holdings.position_of(deployment)
+    held = holdings.open_quantity(deployment)
     part = PositionPart(
         base=instrument.base,
         currency=instrument.settle,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.urls import reverse
 
 from trading.models import Deployment, Fill
-from trading.selectors import results
+from trading.selectors import holdings, results
 from trading.selectors.results import Result
 from trading.web import presenters
 from trading.web.presenters import DeploymentRow, State
@@ -82,7 +82,7 @@ def present_overview(
             presenters.present_row(each, trend=trends.get(each.pk, ()))
             for each in deployments[:shown]
         ],
-        positions=[_position(each) for each in deployments if presenters.open_quantity(each)],
+        positions=[_position(each) for each in deployments if holdings.open_quantity(each)],
         fills=[_fill(fill) for fill in fills],
     )
 
@@ -91,7 +91,7 @@ def _earned(deployments: Iterable[Deployment]) -> list[Earned]:
     """Return one line for each currency: amounts of different ones are never added up."""
     totals: dict[str, Result] = {}
     for deployment in deployments:
-        currency = presenters.instrument_of(deployment).settle
+        currency = holdings.instrument_of(deployment).settle
         result = results.result_of(deployment.positions.all())
         totals[currency] = totals.get(currency, Result()) + result
     return [
@@ -101,9 +101,9 @@ def _earned(deployments: Iterable[Deployment]) -> list[Earned]:
 
 
 def _position(deployment: Deployment) -> OpenPosition:
-    instrument = presenters.instrument_of(deployment)
+    instrument = holdings.instrument_of(deployment)
     row = deployment.positions.all()[0]
-    held = presenters.open_quantity(deployment)
+    held = holdings.open_quantity(deployment)
     return OpenPosition(
         deployment=deployment.name,
         url=_url(deployment),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from market.timeframes import MINUTE_MS, Timeframe
 from strategies import parameters
 from trading.models import Deployment
+from trading.selectors import holdings
 from trading.selectors.deployments import revision_of
 from trading.web import presenters
 
@@ -62,7 +63,7 @@ class DeploymentPage:
 def present_page(deployment: Deployment) -> DeploymentPage:
     """Return the page of *deployment*."""
     account, version = deployment.account, deployment.strategy_version
-    instrument = presenters.instrument_of(deployment)
+    instrument = holdings.instrument_of(deployment)
     symbol = instrument.symbol
     strategy = version.strategy.name
     return DeploymentPage(

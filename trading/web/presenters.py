@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import reverse
 
-from trading.domain import sizing
-from trading.models import ActualState, Deployment, DeploymentPosition, Health
-from trading.selectors import markets, results
+from trading.models import ActualState, Deployment, Health
+from trading.selectors import holdings, results
 
 if TYPE_CHECKING:
-    from exchanges.models import ExchangeAccount, Instrument
+    from exchanges.models import ExchangeAccount
 
 
 #: Nothing happens in these any more.
@@ -52,7 +51,7 @@ class DeploymentRow:
 
 def present_row(deployment: Deployment, *, trend: Sequence[Decimal] = ()) -> DeploymentRow:
     """Return *deployment* as a line of a list; *trend* is what its last fills earned."""
-    instrument = instrument_of(deployment)
+    instrument = holdings.instrument_of(deployment)
     return DeploymentRow(
         name=deployment.name,
         url=reverse("trading:detail", args=[deployment.public_id]),
@@ -66,33 +65,12 @@ def present_row(deployment: Deployment, *, trend: Sequence[Decimal] = ()) -> Dep
         is_changing=is_changing(deployment),
         health=State(deployment.health, deployment.get_health_display()),
         needs_attention=needs_attention(deployment),
-        quantity=open_quantity(deployment),
+        quantity=holdings.open_quantity(deployment),
         base=instrument.base,
         net=results.result_of(deployment.positions.all()).net,
         currency=instrument.settle,
         trend=tuple(trend),
     )
-
-
-def instrument_of(deployment: Deployment) -> "Instrument":
-    """Return what *deployment* trades; it has one instrument for now."""
-    return deployment.instruments.all()[0].instrument
-
-
-def position_of(deployment: Deployment) -> DeploymentPosition | None:
-    """Return what *deployment* holds by its fills, if it had any."""
-    return next(iter(deployment.positions.all()), None)
-
-
-def open_quantity(deployment: Deployment) -> Decimal:
-    """Return the signed quantity that is held, in base units; what is too little to sell is nothing."""
-    position = position_of(deployment)
-    if position is None:
-        return Decimal(0)
-    price = position.average_price if position.last_price is None else position.last_price
-    steps = markets.steps_of(instrument_of(deployment))
-    is_open = sizing.is_tradable(position.quantity, price=price, steps=steps)
-    return position.quantity if is_open else Decimal(0)
 
 
 def desired_state(deployment: Deployment) -> State:

@@ -104,6 +104,7 @@ def chart(request: HttpRequest, public_id: UUID) -> JsonResponse:
 @require_POST
 def command(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Tell a deployment something, once per idempotency key, and go back to its page."""
+    _deployment_or_404(request, public_id)
     try:
         commands.request_command(
             owner=request.user,
@@ -113,8 +114,6 @@ def command(request: HttpRequest, public_id: UUID) -> HttpResponse:
             by=actor_of(request),
             now=timezone.now(),
         )
-    except NotFoundError as error:
-        raise Http404 from error
     except PlatformError as error:
         messages.error(request, error.message)
     return redirect("trading:detail", public_id=public_id)
