@@ -75,6 +75,14 @@ def _run(instrument, candles, *, first: int, stop: int | None = None) -> None:
         submission.submit_due_intents(now=now)
 
 
+def _bar_of(fill: Fill) -> int:
+    """Return the open of the bar in which a fill happened: the one after the decision."""
+    close_at = fill.order.intent.bar_close_at
+    assert close_at is not None
+    was_decided_before = fill.order.leg in {"ENTRY", "EXIT"}
+    return to_milliseconds(close_at) - (0 if was_decided_before else MINUTE_MS)
+
+
 def _costs(instrument):
     stored = Instrument.objects.select_related("venue").get(pk=instrument.pk)
     return markets.costs_for(stored, stored.venue)
@@ -115,9 +123,7 @@ class TestPaperParity:
                 fill.quantity,
                 fill.price,
                 fill.fee_in_quote,
-                Timeframe.M1.open_of(to_milliseconds(fill.order.intent.bar_close_at))
-                if fill.order.leg in {"ENTRY", "EXIT"}
-                else to_milliseconds(fill.order.intent.bar_close_at) - MINUTE_MS,
+                _bar_of(fill),
             )
             for fill in Fill.objects.select_related("order__intent").order_by("pk")
         ]
@@ -148,6 +154,7 @@ class TestGroup:
     ):
         _run(instrument, history, first=WARM_UP, stop=60)
         group = SignalGroup.objects.get()
+        assert group.last_bar_close_at is not None
         now = group.last_bar_close_at + timedelta(seconds=1)
         before = (GroupDecision.objects.count(), OrderIntent.objects.count())
 

@@ -66,7 +66,7 @@ def resting_bracket(state: PositionState) -> tuple[KernelOrder, ...]:
     )
 
 
-def budget_of(state: PositionState, costs: Costs, *, leverage: float) -> float:
+def budget_of(state: PositionState, *, costs: Costs, leverage: float) -> float:
     """Return what an entry may spend once what is open is closed, fee included."""
     held = costs.notional(state.lots, state.average_price)
     return max(state.cash + held, 0.0) * leverage

@@ -161,7 +161,7 @@ def _match(
 def _with_budget(book: Book, state: PositionState, order: KernelOrder) -> KernelOrder:
     if order.leg is not Leg.ENTRY or order.side is not Side.BUY:
         return order
-    budget = paper.budget_of(state, book.costs, leverage=book.rules.leverage)
+    budget = paper.budget_of(state, costs=book.costs, leverage=book.rules.leverage)
     return order._replace(budget=budget)
 
 
