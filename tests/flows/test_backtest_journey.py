@@ -10,8 +10,8 @@ REQUEST = {
     "strategy": "ema-crossover",
     "market": "binance:BTC/USDT",
     "timeframe": "4h",
-    "from_at": "2023-12-30T08:00:00Z",
-    "to_at": "2024-03-22T08:00:00Z",
+    "from": "2023-12-30T08:00:00Z",
+    "to": "2024-03-22T08:00:00Z",
     "parameters": {"short_ema_period": 10, "long_ema_period": 20},
     "capital": "10000",
 }
@@ -51,7 +51,7 @@ def test_another_person_cannot_see_it(visitor, stack):
 
 def test_a_backtest_without_candles_says_what_there_is(visitor):
     response = visitor.post(
-        "/backtests", {**REQUEST, "from_at": "2010-01-01T00:00:00Z", "to_at": "2010-02-01T00:00:00Z"}
+        "/backtests", {**REQUEST, "from": "2010-01-01T00:00:00Z", "to": "2010-02-01T00:00:00Z"}
     )
 
     assert response.status_code == 400

@@ -6,6 +6,7 @@ from typing import Any, Final
 import environ
 import litecharts
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from kombu import Queue
 
 from config.env import load_environment
@@ -283,7 +284,14 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "web.views.errors.csrf_failure"
 
-UNFOLD = {"SITE_TITLE": "Trading Platform", "SITE_HEADER": "Trading Platform", "SITE_URL": "/"}
+UNFOLD = {
+    "SITE_TITLE": "Trading Platform",
+    "SITE_HEADER": "Trading Platform",
+    "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/mark.svg")}
+    ],
+}
 
 # --- API ------------------------------------------------------------------------------------------------------------
 
