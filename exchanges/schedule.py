@@ -19,6 +19,11 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "exchanges-sync-instruments": {
+        "task": "exchanges.sync_instruments",
+        "schedule": 3_600.0,
+        "options": {"expires": 3_600},
+    },
     "exchanges-seal-candles": {
         "task": "exchanges.seal_candles",
         "schedule": 60.0,

@@ -42,7 +42,7 @@ class ImportReport:
         # What a person has to read stays; what merely went well is overwritten by the next line.
         stays = outcome.notes or outcome.status in {ImportStatus.FAILED, ImportStatus.SKIPPED}
         if self._is_terminal:
-            self._write(f"\r\033[K{line[: _width()]}" + ("\n" if stays else ""))
+            self._write(f"\r\033[K{line}\n" if stays else f"\r\033[K{line[: _width()]}")
         else:
             self._write(line + "\n")
         for note in outcome.notes:
@@ -83,7 +83,7 @@ class ImportReport:
 def reporting(*, total: int | None = None) -> Iterator[ImportReport]:
     """Give a report of *total* files, add up at its end, and end the process as its outcome asks for.
 
-    The status is 1 if a file failed and 130 after Ctrl-C, which keeps what has been imported so far.
+    The status is 1 if a file failed. Ctrl-C (130) and a closed pipe (0) keep what has been imported so far.
     """
     report = ImportReport(sys.stdout, sys.stderr, total=total)
     try:
@@ -91,6 +91,10 @@ def reporting(*, total: int | None = None) -> Iterator[ImportReport]:
     except KeyboardInterrupt:
         report.interrupt()
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has gone; what is still buffered would complain once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     report.conclude()
     if report.has_failures:
         sys.exit(REFUSED)

@@ -18,7 +18,7 @@ from exchanges.domain.rules import TradingRules
 from exchanges.models import Instrument, InstrumentRules, Venue
 from exchanges.selectors import instruments as instrument_reads
 from foundation.transactions import part_of_transaction, transactional
-from market.errors import InvalidInputError
+from market.errors import InvalidInputError, VenueError
 
 logger = logging.getLogger(__name__)
 
@@ -163,6 +163,20 @@ def sync_instruments(
             await market.close()
 
     return _store_reports(venue=venue, reports=asyncio.run(ask()), now=now)
+
+
+def sync_live_venues(*, now: datetime) -> int:
+    """Synchronize every venue on which people hold accounts; return how many answered."""
+    codes = Venue.objects.filter(is_active=True, takes_live_accounts=True).exclude(ccxt_id="")
+    answered = 0
+    for code in codes.order_by("code").values_list("code", flat=True):
+        try:
+            sync_instruments(code, now=now)
+        except VenueError as error:
+            logger.warning("instruments.unknown", extra={"venue": code, "reason": error.code})
+        else:
+            answered += 1
+    return answered
 
 
 @transactional

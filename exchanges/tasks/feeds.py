@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from exchanges.services import clocks, feeds, ingest, sealing
+from exchanges.services import catalogue, clocks, feeds, ingest, sealing
 from foundation.queue import queued_task
 from market.timeframes import Timeframe
 
@@ -23,6 +23,12 @@ def ingest_candles(*, venue_id: int, timeframe: str) -> None:
 def measure_clocks() -> None:
     """Measure how far the venues' clocks are ahead of ours."""
     clocks.measure_clocks(clock=timezone.now)
+
+
+@queued_task("exchanges.sync_instruments", queue="ingest")
+def sync_instruments() -> None:
+    """Read the trading rules of the venues on which people hold accounts."""
+    catalogue.sync_live_venues(now=timezone.now())
 
 
 @queued_task("exchanges.seal_candles", queue="default")

@@ -1,5 +1,6 @@
 """Candle files in Parquet."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from exchanges.readers.errors import (
     FileNotReadableError,
     InvalidRowsError,
     MissingColumnError,
+    ParquetSupportMissingError,
     TypeMismatchError,
     WrongColumnsError,
 )
@@ -90,4 +92,12 @@ def test_another_format_under_the_name_is_not_opened(tmp_path):
     path.write_bytes(b"PK\x03\x04 and so on")
 
     with pytest.raises(TypeMismatchError, match="ZIP"):
+        readers.read_candle_file(path)
+
+
+def test_without_the_library_it_says_how_to_get_it(write, monkeypatch):
+    path = write(table_of())
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(ParquetSupportMissingError, match=r"requirements/parquet\.txt"):
         readers.read_candle_file(path)
