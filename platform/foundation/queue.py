@@ -26,7 +26,8 @@ def queued_task(
 
     def declare(function: Callable[..., None]) -> Any:
         _routes[name] = queue
-        return shared_task(name=name, **options)(function)
+        make_task: Any = shared_task(name=name, **options)
+        return make_task(function)
 
     return declare
 

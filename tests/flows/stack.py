@@ -173,9 +173,7 @@ def register(stack: Stack) -> Visitor:
     """Sign up a new person through the form and sign in."""
     visitor = Visitor(stack, f"{secrets.token_hex(6)}@example.com")
     password = secrets.token_urlsafe(16)
-    visitor.submit(
-        "/accounts/signup/", email=visitor.email, password1=password, password2=password
-    )
+    visitor.submit("/accounts/signup/", email=visitor.email, password1=password, password2=password)
     response = visitor.submit("/accounts/login/", login=visitor.email, password=password)
     assert response.url.endswith("/dashboard/"), re.sub(r"\s+", " ", response.text)[:2_000]
     return visitor

@@ -2,6 +2,7 @@
 
 import time
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -30,7 +31,7 @@ def connected_account(visitor: Visitor) -> str:
         {"venue": "simulator", "label": f"Sim {uuid4().hex[:6]}", "api_key": key, "secret": secret},
     )
     assert response.status_code == 201, response.text
-    account_id = response.json()["id"]
+    account_id = str(response.json()["id"])
     visitor.stack.keys[account_id] = (key, secret)
 
     def is_connected():
@@ -58,7 +59,7 @@ def deployed(visitor: Visitor, account_id: str, *, symbol: str, capital: str = "
         },
     )
     assert response.status_code == 201, response.text
-    deployment_id = response.json()["id"]
+    deployment_id = str(response.json()["id"])
     eventually(
         lambda: visitor.get(f"/deployments/{deployment_id}")["actual_state"] == "RUNNING",
         what="the deployment runs",
@@ -75,8 +76,8 @@ def quantity(visitor: Visitor, deployment_id: str) -> Decimal:
     return Decimal(visitor.get(f"/deployments/{deployment_id}")["position"]["quantity"])
 
 
-def orders(visitor: Visitor, deployment_id: str) -> list[dict]:
-    return visitor.get(f"/deployments/{deployment_id}/orders")["results"]
+def orders(visitor: Visitor, deployment_id: str) -> list[dict[str, Any]]:
+    return list(visitor.get(f"/deployments/{deployment_id}/orders")["results"])
 
 
 def command(visitor: Visitor, deployment_id: str, kind: str) -> None:
