@@ -3,6 +3,8 @@
 Call it outside an event loop and outside a transaction; the client then belongs to one ``asyncio.run``.
 """
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 
 from exchanges.adapters import memory
@@ -13,6 +15,9 @@ from exchanges.models import AccountKind, Credential, ExchangeAccount, Instrumen
 from foundation.crypto import open_sealed
 from foundation.transactions import refuse_inside_transaction
 from market.errors import PlatformError, VenueError
+
+if TYPE_CHECKING:
+    from exchanges.adapters.ccxt_client import CcxtVenueClient
 
 #: The ``ccxt_id`` of a venue that lives in this process.
 MEMORY = "memory"
@@ -64,17 +69,26 @@ def venue_client(account_id: int) -> VenueClient:
     return _http_client(account.venue, _open_credential(account))
 
 
-def _http_client(venue: Venue, credential: ApiCredential | None) -> VenueClient:
-    # ccxt and aiohttp take half a second and a hundred megabytes to import; processes that only name this module, such
-    # as the web server, never need them.
-    from exchanges.adapters.ccxt_client import CcxtVenueClient  # noqa: PLC0415
+def preload() -> None:
+    """Import what speaks to real venues, so that no task waits for it; for workers, before they fork."""
+    _import_http_client()
 
-    return CcxtVenueClient(
+
+def _http_client(venue: Venue, credential: ApiCredential | None) -> VenueClient:
+    return _import_http_client()(
         ccxt_id=venue.ccxt_id,
         api_url=venue.api_url,
         credential=credential,
         timeout_s=settings.HORIZONS.venue_timeout_s,
     )
+
+
+def _import_http_client() -> "type[CcxtVenueClient]":
+    # ccxt and aiohttp take seconds and a hundred megabytes to import; processes that only name this module, such as the
+    # web server, never need them.
+    from exchanges.adapters.ccxt_client import CcxtVenueClient  # noqa: PLC0415
+
+    return CcxtVenueClient
 
 
 def _open_credential(account: ExchangeAccount) -> ApiCredential:

@@ -10,7 +10,6 @@ from market.errors import FieldProblem, InvalidInputError
 
 _SHORTEST: Final = 16
 _LONGEST: Final = 256
-_SHORTEST_PASSPHRASE: Final = 1
 _LAST_SHOWN: Final = 4
 
 #: Blank to the eye although Python does not strip it; web pages and messengers add these when text is copied.
@@ -110,13 +109,21 @@ def _problem_of(field: str, value: str) -> FieldProblem | None:
             "credential_invalid_format",
             f"The {label} has characters that no key has; copy it again from the exchange.",
         )
-    shortest = _SHORTEST_PASSPHRASE if field == "passphrase" else _SHORTEST
-    if not shortest <= len(value) <= _LONGEST:
-        return FieldProblem(
-            field,
-            "credential_invalid_length",
-            f"The {label} has {len(value)} characters; keys have {shortest} to {_LONGEST}.",
+    return _length_problem(field, value)
+
+
+def _length_problem(field: str, value: str) -> FieldProblem | None:
+    label, code = _LABELS[field], "credential_invalid_length"
+    if len(value) < _SHORTEST and field != "passphrase":
+        message = (
+            f"The {label} is too short: at least {_SHORTEST} characters, and this has {len(value)}."
         )
+        return FieldProblem(field, code, message)
+    if len(value) > _LONGEST:
+        message = (
+            f"The {label} is too long: at most {_LONGEST} characters, and this has {len(value)}."
+        )
+        return FieldProblem(field, code, message)
     return None
 
 

@@ -12,27 +12,31 @@ from market.errors import PlatformError
 _KEY_ATTRIBUTES: Final = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
 
 
-def _key_field(**options: Any) -> forms.CharField:
+def _key_field(label: str, **options: Any) -> forms.CharField:
     # A password box never shows again what was sent, and no trimming hides what was pasted.
-    widget = forms.PasswordInput(attrs=_KEY_ATTRIBUTES)
-    return forms.CharField(widget=widget, strip=False, required=False, **options)
+    return forms.CharField(
+        label=label,
+        widget=forms.PasswordInput(attrs=_KEY_ATTRIBUTES),
+        strip=False,
+        error_messages={"required": "This is empty."},
+        **options,
+    )
 
 
 class KeyForm(forms.Form):
     """The keys of an account; ``notes`` tell what was trimmed."""
 
-    api_key = _key_field(label="API key")
-    secret = _key_field(label="Secret")
+    api_key = _key_field("API key")
+    secret = _key_field("Secret")
     passphrase = _key_field(
-        label="Passphrase", help_text="Only for exchanges that gave you one with the key."
+        "Passphrase",
+        required=False,
+        help_text="Only for exchanges that gave you one with the key.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.notes: tuple[str, ...] = ()
-        for name in ("api_key", "secret"):
-            # Required to the eye; what is missing is said by the check below, in the words of the API.
-            self.fields[name].widget.attrs["aria-required"] = "true"
 
     def clean(self) -> dict[str, Any]:
         """Put each problem with the keys beside its field."""
@@ -48,6 +52,9 @@ class KeyForm(forms.Form):
         """Show an expected failure beside the fields that it names, or above the form."""
         for problem in error.problems:
             field = problem.field if problem.field in self.fields else None
+            if field in self.errors:
+                # The form itself has already said what is wrong with it.
+                continue
             self.add_error(field, forms.ValidationError(problem.message, code=problem.code))
         if not error.problems:
             self.add_error(None, forms.ValidationError(error.message, code=error.code))

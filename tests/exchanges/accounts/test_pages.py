@@ -87,10 +87,11 @@ class TestConnecting:
     @pytest.mark.parametrize(
         ("fields", "said"),
         [
-            ({"api_key": ""}, "The API key is empty."),
+            ({"api_key": ""}, "This is empty."),
+            ({"api_key": " \n"}, "The API key is empty."),
             ({"api_key": "two words of a key"}, "has a blank or a line break inside"),
             ({"secret": API_KEY}, "are the same"),
-            ({"secret": "x" * 300}, "keys have 16 to 256"),
+            ({"secret": "x" * 300}, "is too long: at most 256"),
             ({"label": "x" * 100}, "at most 80 fit"),
             ({"venue": "nowhere"}, "Select a valid choice"),
         ],

@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import ccxt as library
@@ -80,6 +83,16 @@ class TestReach:
 
         assert importers == ["exchanges/adapters/ccxt.py"]
 
+    def test_a_process_that_only_serves_pages_never_loads_the_exchange_library(self):
+        program = (
+            "import sys, config.wsgi, django.urls as urls; urls.get_resolver().url_patterns;"
+            "sys.exit('ccxt' in sys.modules or 'exchanges.adapters.factory' not in sys.modules)"
+        )
+
+        ended = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, env=_environment())
+
+        assert ended.returncode == 0
+
     def test_nothing_that_moves_money_out_is_on_the_list_of_a_venue(self):
         calls = pack_of("binance").calls
 
@@ -128,3 +141,7 @@ class TestReach:
 
         with pytest.raises(ForbiddenCallError):
             asyncio.run(attempt())
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'platform'}"}

@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from exchanges.domain.credentials import (
@@ -9,6 +10,9 @@ from exchanges.domain.credentials import (
     PastedCredential,
     clean_credential,
 )
+
+#: A busy machine is no failure.
+unhurried = hypothesis_settings(deadline=None)
 
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -25,6 +29,7 @@ def codes_of(api_key=KEY, secret=SECRET, passphrase=""):
     return {(problem.field, problem.code) for problem in caught.value.problems}
 
 
+@unhurried
 @given(BLANKS, BLANKS)
 def test_blanks_around_a_key_are_trimmed_with_a_note(before, after):
     clean = clean_credential(PastedCredential(f"{before}{KEY}{after}", SECRET))
@@ -34,6 +39,7 @@ def test_blanks_around_a_key_are_trimmed_with_a_note(before, after):
     assert clean.last_four == "Eh8A"
 
 
+@unhurried
 @given(PRINTABLE, PRINTABLE)
 def test_printable_keys_pass_unchanged(api_key, secret):
     if api_key == secret or "PRIVATE KEY" in api_key + secret:
@@ -44,6 +50,7 @@ def test_printable_keys_pass_unchanged(api_key, secret):
     assert (clean.api_key, clean.secret, clean.notes) == (api_key, secret, ())
 
 
+@unhurried
 @given(st.text(max_size=400))
 def test_what_is_not_refused_can_be_sent_in_a_header(api_key):
     try:

@@ -6,6 +6,7 @@ from itertools import permutations
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from foundation.crypto import (
@@ -16,6 +17,9 @@ from foundation.crypto import (
     open_sealed,
     seal,
 )
+
+#: A busy machine is no failure.
+unhurried = hypothesis_settings(deadline=None)
 
 CONTEXT = SecretContext(owner="anna", holder="account-1", field="secret", version=1)
 VALUE = "canary-9f3b-secret"
@@ -42,6 +46,7 @@ def rings(settings):
 
 
 class TestOpening:
+    @unhurried
     @given(st.text(max_size=300))
     def test_what_was_sealed_opens_at_its_place(self, value):
         assert open_sealed(seal(value, CONTEXT), CONTEXT).reveal() == value
@@ -82,6 +87,7 @@ class TestOpening:
 
 
 class TestTampering:
+    @unhurried
     @given(st.data())
     def test_a_change_of_any_byte_is_noticed(self, data):
         sealed = bytes(seal(VALUE, CONTEXT))
@@ -91,6 +97,7 @@ class TestTampering:
         with pytest.raises(SealBrokenError):
             open_sealed(sealed[:position] + bytes([changed]) + sealed[position + 1 :], CONTEXT)
 
+    @unhurried
     @given(st.integers(0, 200))
     def test_a_shortened_value_is_noticed(self, length):
         sealed = bytes(seal(VALUE, CONTEXT))
@@ -98,6 +105,7 @@ class TestTampering:
         with pytest.raises(SealBrokenError):
             open_sealed(sealed[: min(length, len(sealed) - 1)], CONTEXT)
 
+    @unhurried
     @given(st.binary(max_size=200))
     def test_noise_does_not_open(self, noise):
         with pytest.raises(SealBrokenError):

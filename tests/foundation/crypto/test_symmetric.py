@@ -5,19 +5,25 @@ import secrets
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from foundation.crypto import SealBrokenError, SecretContext, decrypt, encrypt, open_sealed, seal
+
+#: A busy machine is no failure.
+unhurried = hypothesis_settings(deadline=None)
 
 CONTEXT = SecretContext(owner="anna", holder="device-1", field="seed", version=1)
 VALUE = "canary-totp-seed"
 
 
+@unhurried
 @given(st.text(max_size=300))
 def test_what_was_encrypted_is_read_at_its_place(value):
     assert decrypt(encrypt(value, CONTEXT), CONTEXT).reveal() == value
 
 
+@unhurried
 @given(st.data())
 def test_a_change_of_any_byte_is_noticed(data):
     sealed = bytes(encrypt(VALUE, CONTEXT))
@@ -28,6 +34,7 @@ def test_a_change_of_any_byte_is_noticed(data):
         decrypt(sealed[:position] + bytes([changed]) + sealed[position + 1 :], CONTEXT)
 
 
+@unhurried
 @given(st.integers(0, 60))
 def test_a_shortened_value_is_noticed(length):
     sealed = bytes(encrypt(VALUE, CONTEXT))

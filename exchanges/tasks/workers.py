@@ -1,0 +1,18 @@
+"""What a worker does before it takes its first task."""
+
+from typing import Any
+
+from celery.signals import worker_init
+from django.conf import settings
+
+from exchanges.adapters import factory
+
+
+@worker_init.connect
+def import_venue_clients(**_: Any) -> None:
+    """Import the exchange library before the worker forks: once for all its children, outside of any time limit.
+
+    Only workers that open credentials speak to venues; the others do without its memory.
+    """
+    if settings.API_ENCRYPTION_KEY:
+        factory.preload()
