@@ -1,5 +1,5 @@
 """Celery entry points of the exchanges; each is one call of a service."""
 
-from exchanges.tasks import accounts, feeds
+from exchanges.tasks import accounts, feeds, workers
 
-__all__ = ("accounts", "feeds")
+__all__ = ("accounts", "feeds", "workers")
