@@ -22,7 +22,6 @@ class RecentBacktest:
     url: str
     strategy: str
     market: str
-    timeframe: str
     status: State
     requested_at: datetime
     total_return: float | None
@@ -67,7 +66,6 @@ def _backtest(row: RunRow) -> RecentBacktest:
         url=reverse("backtesting:detail", args=[run.public_id]),
         strategy=row.strategy,
         market=row.market,
-        timeframe=run.timeframe,
         status=State(run.status, run.get_status_display()),
         requested_at=run.requested_at,
         total_return=row.total_return,

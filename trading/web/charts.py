@@ -3,22 +3,20 @@
 Times are seconds in UTC at the open of a bar.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.models import DeploymentPosition
+from trading.models import Deployment
+from trading.selectors import holdings
 from trading.selectors.charts import Marker, PriceChart
 
 _MILLISECONDS: Final = 1_000
 _PRICES: Final = ("open", "high", "low", "close")
 
 
-def present_chart(
-    chart: PriceChart | None, *, positions: Iterable[DeploymentPosition]
-) -> dict[str, Any]:
+def present_chart(chart: PriceChart | None, *, deployment: Deployment) -> dict[str, Any]:
     """Return bars, fills as marks, the strategy's lines, and stop and target of what is open."""
     if chart is None:
         return {"candles": [], "markers": [], "lines": []}
@@ -33,7 +31,7 @@ def present_chart(
             for open_ms, *prices in chart.candles.rows()
         ],
         "markers": [_mark(marker, last=times[-1]) for marker in chart.markers],
-        "lines": lines + _levels(positions, times),
+        "lines": lines + _levels(deployment, times),
     }
 
 
@@ -51,17 +49,14 @@ def _mark(marker: Marker, *, last: int) -> dict[str, Any]:
     return {"time": time, "side": marker.side.value, "text": ""}
 
 
-def _levels(positions: Iterable[DeploymentPosition], times: list[int]) -> list[dict[str, Any]]:
+def _levels(deployment: Deployment, times: list[int]) -> list[dict[str, Any]]:
     """Return stop and target of what is open, each as a level line."""
-    levels = [
-        (name, level)
-        for position in positions
-        if position.quantity
-        for name, level in (("Stop", position.stop_price), ("Target", position.target_price))
-    ]
+    position = holdings.position_of(deployment)
+    if position is None or not holdings.open_quantity(deployment):
+        return []
     ends = sorted({times[0], times[-1]})
     return [
         {"name": name, "points": [{"time": time, "value": str(level)} for time in ends]}
-        for name, level in levels
+        for name, level in (("Stop", position.stop_price), ("Target", position.target_price))
         if level is not None
     ]

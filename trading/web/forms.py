@@ -59,6 +59,7 @@ class DeploymentForm(forms.Form):
         initial="1000",
         max_digits=38,
         decimal_places=18,
+        widget=forms.NumberInput(attrs={"step": "any"}),
         help_text="What it may use, in the market's quote currency.",
     )
     stop_policy = forms.ChoiceField(

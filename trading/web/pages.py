@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -43,6 +44,8 @@ class DeploymentPage:
 
     name: str
     lead: str
+    account: str
+    account_id: UUID
     capital: Decimal
     currency: str
     symbol: str
@@ -69,6 +72,8 @@ def present_page(deployment: Deployment) -> DeploymentPage:
     return DeploymentPage(
         name=deployment.name,
         lead=f"{strategy} on {symbol}, {deployment.timeframe} bars, account {account.label}.",
+        account=account.label,
+        account_id=account.public_id,
         capital=deployment.capital,
         currency=instrument.settle,
         symbol=symbol,

@@ -98,7 +98,7 @@ def chart(request: HttpRequest, public_id: UUID) -> JsonResponse:
     """Return the price chart's data."""
     deployment = _deployment_or_404(request, public_id)
     drawn = price_chart_for(request.user, deployment=deployment, now=timezone.now())
-    return JsonResponse(charts.present_chart(drawn, positions=deployment.positions.all()))
+    return JsonResponse(charts.present_chart(drawn, deployment=deployment))
 
 
 @require_POST
