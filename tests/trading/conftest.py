@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -13,7 +14,7 @@ from exchanges.adapters.memory import InMemoryVenue
 from exchanges.models import AccountKind, ExchangeAccount, Instrument
 from tests.factories import accounts as people
 from tests.factories import trading as factory
-from trading.models import Deployment, DeploymentPosition, Order
+from trading.models import Deployment, DeploymentPosition, Order, OrderIntent
 from trading.services import bars, reconciliation, submission
 
 
@@ -72,7 +73,7 @@ class Desk:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
 
-    def decide(self, **fields: object):
+    def decide(self, **fields: Any) -> OrderIntent:
         """Store a decision and return it."""
         return factory.make_intent(self.deployment, self.instrument, now=self.now, **fields)
 

@@ -38,7 +38,7 @@ from trading.models import (
 from trading.selectors import deployments as selectors
 from trading.selectors import markets
 from trading.selectors.owners import Owner
-from trading.services import deployments, intents, paper, protection, submission
+from trading.services import deployments, intents, paper, protection, submission, venues
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def act_on_command(*, command_id: int, now: datetime) -> bool:
     crashpoint("commands.acting")
     if account_id in submission.due_accounts(now=now):
         # A person does not wait for whoever serves the account at the moment.
-        lease = leases.take_over(account_id=account_id, seconds=submission.lease_seconds())
+        lease = leases.take_over(account_id=account_id, seconds=venues.claim_seconds())
         submission.serve_accounts([lease], now=now)
     return _conclude(command_id=command_id, now=now)
 

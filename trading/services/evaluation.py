@@ -55,9 +55,9 @@ def evaluate_signal_group(*, group_id: int, now: datetime) -> int:
     seen = 0
     try:
         for _ in range(_ROUNDS):
-            count, newest = _evaluate_newer(lease, now=now)
-            seen += count
-            if newest is None or not _has_newer(lease.group_id, newest):
+            turn = _evaluate_newer(lease, now=now)
+            seen += turn.count
+            if turn.is_last:
                 break
     except LeaseLostError:
         logger.warning("evaluation.lease_lost", extra={"group_id": group_id})
@@ -67,14 +67,22 @@ def evaluate_signal_group(*, group_id: int, now: datetime) -> int:
     return seen
 
 
-def _evaluate_newer(lease: GroupLease, *, now: datetime) -> tuple[int, datetime | None]:
-    """Return how many bars were dealt with, and when the newest one closed."""
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """How many bars were dealt with, and whether no other has come in meanwhile."""
+
+    count: int
+    is_last: bool
+
+
+def _evaluate_newer(lease: GroupLease, *, now: datetime) -> _Turn:
     group = SignalGroup.objects.select_related("strategy_version__strategy").get(pk=lease.group_id)
     strategy = _strategy_of(group)
     ids = _deployment_ids(group.pk)
     seen = 0
     newest: datetime | None = None
-    for instrument in group.instruments.select_related("venue").order_by("pk"):
+    instruments = list(group.instruments.select_related("venue").order_by("pk"))
+    for instrument in instruments:
         fresh = _group_bars(group, strategy, instrument, now=now)
         for start in range(0, len(fresh), _BARS_AT_ONCE):
             part = fresh[start : start + _BARS_AT_ONCE]
@@ -86,16 +94,15 @@ def _evaluate_newer(lease: GroupLease, *, now: datetime) -> tuple[int, datetime 
         seen += len(fresh)
         if fresh:
             newest = fresh[-1].closed_at if newest is None else min(newest, fresh[-1].closed_at)
-    if newest is not None:
-        groups.advance(lease, to=newest)
-    return seen, newest
+    if newest is None:
+        return _Turn(seen, is_last=True)
+    groups.advance(lease, to=newest)
+    return _Turn(seen, is_last=not _has_newer(instruments, strategy.timeframe, newest))
 
 
-def _has_newer(group_id: int, since: datetime) -> bool:
+def _has_newer(instruments: Sequence["Instrument"], timeframe: Timeframe, since: datetime) -> bool:
     """Tell whether a bar has come in while the last one was dealt with."""
-    group = SignalGroup.objects.prefetch_related("instruments").get(pk=group_id)
     since_ms = to_milliseconds(since)
-    timeframe = Timeframe(group.timeframe)
     return any(
         len(
             candles.load_tail(
@@ -105,7 +112,7 @@ def _has_newer(group_id: int, since: datetime) -> bool:
                 to_ms=since_ms + _BARS_AT_ONCE * timeframe.milliseconds,
             )
         )
-        for instrument in group.instruments.all()
+        for instrument in instruments
     )
 
 

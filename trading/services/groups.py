@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
+from django.db.models.functions import Greatest
 
 from foundation.transactions import part_of_transaction, transactional
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
@@ -119,11 +120,15 @@ def require(lease: GroupLease) -> SignalGroup:
 
 @transactional
 def advance(lease: GroupLease, *, to: datetime) -> None:
-    """Note that every bar up to the one that closed at *to* has been dealt with."""
-    group = require(lease)
-    if group.last_bar_close_at is None or group.last_bar_close_at < to:
-        group.last_bar_close_at = to
-        group.save(update_fields=["last_bar_close_at"])
+    """Note that every bar up to the one that closed at *to* has been dealt with.
+
+    Raises LeaseLostError if somebody else has claimed the group.
+    """
+    moved = SignalGroup.objects.filter(pk=lease.group_id, epoch=lease.epoch).update(
+        last_bar_close_at=Greatest("last_bar_close_at", to)
+    )
+    if not moved:
+        raise LeaseLostError(lease.group_id)
 
 
 @transactional

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from django.conf import settings
 from django.db.models import Sum
 
 from exchanges.adapters.protocol import OrderRequest
@@ -23,7 +22,7 @@ from trading.models import (
     OrderIntent,
     Reservation,
 )
-from trading.services import checks, intents, orders, protection
+from trading.services import checks, intents, orders, protection, venues
 from trading.services.checks import Denial, Situation, Wait
 from trading.services.venues import Call, Cancellation, Submission
 
@@ -53,7 +52,7 @@ def prepare(
     *free* is what the venue says is free, by currency; None if it did not answer. Raises
     AccountLeaseLostError, and changes nothing, if the account has been claimed by somebody else.
     """
-    account = leases.require(lease, seconds=2.5 * settings.HORIZONS.venue_timeout_s)
+    account = leases.require(lease, seconds=venues.claim_seconds())
     waiting = _lock_waiting(account, now)
     calls: list[Call] = []
     if waiting:

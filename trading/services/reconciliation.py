@@ -5,6 +5,7 @@ id and never sent again; one that is proven absent is given up. What we did not 
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,6 @@ from django.db.models import F, Q
 from exchanges.services import accounts, leases
 from exchanges.services.leases import AccountLease, AccountLeaseLostError
 from foundation.crashpoints import crashpoint
-from foundation.queue import enqueue
 from foundation.transactions import transactional
 from market.enums import OrderStatus
 from market.errors import CredentialRejectedError
@@ -29,7 +29,7 @@ from trading.models import (
     Order,
 )
 from trading.selectors import markets
-from trading.services import drift, health, lookups, submission
+from trading.services import drift, health, lookups, submission, venues
 from trading.services.venues import Answers, Lookups, VenueSession
 
 if TYPE_CHECKING:
@@ -71,10 +71,11 @@ def reconcile_account(*, account_id: int, now: datetime) -> bool:
 
 
 def _reconcile(account_ids: Sequence[int], now: datetime) -> int:
-    held = leases.claim_accounts(account_ids=account_ids, seconds=submission.lease_seconds())
+    held = leases.claim_accounts(account_ids=account_ids, seconds=venues.claim_seconds())
     if not held:
         return 0
     crashpoint("reconciliation.claimed")
+    began_s = time.monotonic()
     try:
         plans = [_plan(lease, now=now) for lease in held]
         with VenueSession([plan.lease.account_id for plan in plans]) as session:
@@ -91,8 +92,7 @@ def _reconcile(account_ids: Sequence[int], now: datetime) -> int:
     finally:
         for lease in held:
             leases.release(lease)
-    if submission.due_accounts(now=now):
-        enqueue("trading.submit_due_intents")
+    submission.send_for_more(now=now, began_s=began_s)
     return len(held)
 
 
@@ -116,7 +116,7 @@ def _accounts_in_doubt(now: datetime) -> list[int]:
 @transactional
 def _plan(lease: AccountLease, *, now: datetime) -> _Plan:
     """Return what to ask of an account's venue; orders that a dead worker left become UNKNOWN."""
-    account = leases.require(lease, seconds=submission.lease_seconds())
+    account = leases.require(lease, seconds=venues.claim_seconds())
     lookups.doubt_left_behind(account_id=account.pk, now=now)
     unfinished = (
         Order.objects.filter(account=account)
@@ -199,7 +199,7 @@ def _apply(plan: _Plan, answers: Answers, now: datetime) -> None:
 def _conclude(plan: _Plan, answers: Answers, now: datetime) -> None:
     """Compare positions, note balances and health, and say when the next turn is."""
     account_id = plan.lease.account_id
-    leases.require(plan.lease, seconds=submission.lease_seconds())
+    leases.require(plan.lease, seconds=venues.claim_seconds())
     horizons = settings.HORIZONS
     if answers.problem is not None:
         logger.warning(

@@ -5,12 +5,11 @@ the id by which reconciliation finds it.
 """
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
-
-from django.conf import settings
 
 from exchanges.adapters.protocol import BalanceReport
 from exchanges.services import leases
@@ -19,7 +18,7 @@ from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue
 from market.enums import OrderStatus
 from trading.models import IntentStatus, Order, OrderIntent
-from trading.services import preparation, settlement
+from trading.services import preparation, settlement, venues
 from trading.services.venues import Call, VenueSession
 
 logger = logging.getLogger(__name__)
@@ -31,22 +30,29 @@ _ACCOUNTS_AT_ONCE: Final = 10
 _ROUNDS: Final = 8
 
 
-def lease_seconds() -> float:
-    """Return how long a claim on an account lasts without being prolonged: two calls and a bit."""
-    return 2.5 * settings.HORIZONS.venue_timeout_s
-
-
 def submit_due_intents(*, now: datetime) -> int:
     """Send what is due for accounts that nobody serves right now; return the number of calls."""
     due = due_accounts(now=now)
-    held = leases.claim_accounts(account_ids=due[:_ACCOUNTS_AT_ONCE], seconds=lease_seconds())
+    held = leases.claim_accounts(
+        account_ids=due[:_ACCOUNTS_AT_ONCE], seconds=venues.claim_seconds()
+    )
     if not held:
         return 0
     crashpoint("submission.claimed")
+    began_s = time.monotonic()
     calls = serve_accounts(held, now=now)
-    if len(due) > _ACCOUNTS_AT_ONCE:
-        enqueue("trading.submit_due_intents")
+    send_for_more(now=now, began_s=began_s)
     return calls
+
+
+def send_for_more(*, now: datetime, began_s: float) -> None:
+    """Send for what became due while accounts were claimed: whoever came for it then went away.
+
+    *began_s* is what the monotonic clock said at *now*.
+    """
+    later = now + timedelta(seconds=time.monotonic() - began_s)
+    if due_accounts(now=later):
+        enqueue("trading.submit_due_intents")
 
 
 def due_accounts(*, now: datetime) -> list[int]:

@@ -83,6 +83,15 @@ class Answers:
     problem: PlatformError | None
 
 
+def claim_seconds() -> float:
+    """Return how long a claim on an account lasts unless it is prolonged: one slow call.
+
+    Short, because a dead worker's exits wait for its end. A claim that runs out during a call does
+    no harm: what the call was for has a row that others wait for.
+    """
+    return 1.25 * settings.HORIZONS.venue_timeout_s
+
+
 class VenueSession:
     """Clients of some accounts for the length of one piece of work."""
 
