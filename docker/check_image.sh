@@ -106,7 +106,9 @@ stop_all() {
 trap 'stop_all; clean_up' EXIT
 healthy() {
     for _ in $(seq 60); do
-        run env "PORT=$(port_of "$1")" "TMPDIR=/tmp/$1" docker/health && return 0
+        # Before its role is written down, nothing runs that could be healthy.
+        [ -e "$mount/tmp/$1/platform-role" ] &&
+            run env "PORT=$(port_of "$1")" "TMPDIR=/tmp/$1" docker/health 2>/dev/null && return 0
         sleep 1
     done
     cat "$work/$1.log" >&2
