@@ -21,9 +21,10 @@ fi
 
 echo "Installing $lock (once) ..."
 quiet_pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check install "$@"; }
-# uv takes seconds where pip takes most of a minute; pip does the same where uv cannot be had.
+# uv takes seconds where pip takes most of a minute; pip does the same where uv cannot be had. Compiled once here, or each of
+# the ten processes of a first start would compile the same modules beside the others.
 if quiet_pip "$uv" && "$venv/bin/python" -m uv pip install --quiet --python "$venv/bin/python" \
-    --require-hashes --requirement "$lock"; then
+    --compile-bytecode --require-hashes --requirement "$lock"; then
     exit 0
 fi
 echo "uv did not do it; installing with pip ..."

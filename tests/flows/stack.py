@@ -220,6 +220,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         try:
             _flush_broker(application.environment["REDIS_URL"])
             stack.manage("migrate", "--verbosity", "0")
+            stack.manage("sync_catalogue")
             stack.manage("load_sample_data")
             stack.start(application.simulator(simulator_port))
             for spec in (application.web(port), *application.workers(), application.beat()):

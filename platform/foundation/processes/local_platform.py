@@ -197,6 +197,8 @@ class _Start:
         if self.wishes.demo:
             self.console.say("Looking after the demo data.")
             self.supervisor.run_once(application.command("seed_demo", needs=("DEMO_PASSWORD",)))
+        else:
+            self.supervisor.run_once(application.command("sync_catalogue"))
 
     def _steps(self, application: Application) -> tuple[Callable[[], None], ...]:
         return (
