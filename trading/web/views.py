@@ -28,8 +28,8 @@ from trading.web.forms import DeploymentForm
 from trading.web.live import Live
 
 _DEPLOYMENTS_A_PAGE: Final = 25
-_ORDERS_SHOWN: Final = 15
-_FILLS_SHOWN: Final = 15
+_ORDERS_SHOWN: Final = 12
+_FILLS_SHOWN: Final = 12
 #: Bars in a row with the same decision become one line, so that more are read than shown.
 _DECISIONS_READ: Final = 150
 
