@@ -53,9 +53,16 @@ def pytest_report_header() -> list[str]:
     return lines if candles() else [*lines, f"candle tests are skipped: {_NO_CANDLES}"]
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep all journeys on one worker, where they share one running platform."""
+    # Not in `pytest_collection_modifyitems`: there the distributor has read the groups already.
+    if "stack" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group("journeys"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what cannot run here, and keep the tests that start real processes on one worker."""
+    """Skip what cannot run here."""
     absent = {}
     if chromium() is None:
         absent["browser"] = pytest.mark.skip(reason=_NO_CHROMIUM)
@@ -65,8 +72,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name, skip in absent.items():
             if item.get_closest_marker(name):
                 item.add_marker(skip)
-        if item.get_closest_marker("flow"):
-            item.add_marker(pytest.mark.xdist_group("flow"))
 
 
 @pytest.fixture(scope="session")
