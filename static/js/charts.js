@@ -63,6 +63,9 @@ function applyCandles({ chart, series, data }) {
   const candles = (data.candles ?? []).map((bar) => ({
     time: Number(bar.time), open: Number(bar.open), high: Number(bar.high), low: Number(bar.low), close: Number(bar.close),
   }));
+  // Without their seconds, labels of bars shorter than a minute would repeat.
+  const isFine = candles.length > 1 && candles[1].time - candles[0].time < 60;
+  chart.applyOptions({ timeScale: { secondsVisible: isFine } });
   const format = { priceFormat: numberFormat(decimalsFor(candles.at(-1)?.close)) };
   const main = ensure(series, "candles", () => ({
     api: chart.addSeries(library.CandlestickSeries, { ...candleStyle(), ...format }), style: candleStyle,

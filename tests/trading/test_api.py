@@ -79,6 +79,22 @@ class TestStartingADeployment:
         assert parameters["long_ema_period"] == 6
         assert parameters["stop_loss_percent"] == 2.0
 
+    def test_the_same_key_again_answers_the_deployment_that_it_made(self, person, wish):
+        def send(key: str):
+            return person.post(
+                reverse("trading-api:deployments"),
+                json.dumps(wish),
+                content_type="application/json",
+                headers={"Idempotency-Key": key},
+            )
+
+        first, again, other = send("one"), send("one"), send("two")
+
+        assert first.json()["id"] == again.json()["id"]
+        assert other.json()["id"] != first.json()["id"]
+        assert Deployment.objects.count() == 2
+        assert send("x" * 101).status_code == 400
+
     @pytest.mark.parametrize(
         ("change", "status", "code", "field"),
         [

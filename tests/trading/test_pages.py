@@ -104,6 +104,16 @@ class TestTheForm:
         assert deployment.capital == Decimal(1000)
         assert deployment.revisions.get().parameters["long_ema_period"] == 20
 
+    def test_a_form_that_is_sent_twice_deploys_once(self, person, account):
+        offered = person.get(reverse("trading:new")).context["form"]["request_key"].value()
+        key = str(offered)
+
+        first = self.send(person, account, request_key=key)
+        again = self.send(person, account, request_key=key)
+
+        assert first["Location"] == again["Location"]
+        assert Deployment.objects.count() == 1
+
     @pytest.mark.parametrize(
         ("field", "value", "said"),
         [

@@ -44,7 +44,10 @@ class Deployments(APIView):
         return Response({"results": results, "next": None})
 
     def post(self, request: Request) -> Response:
-        """Start a strategy on an account; answer 201 with the new deployment."""
+        """Start a strategy on an account; answer 201 with the deployment.
+
+        With an Idempotency-Key, the same request again answers the deployment that it made.
+        """
         serializer = DeploymentRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted: dict[str, Any] = dict(serializer.validated_data)
@@ -52,6 +55,7 @@ class Deployments(APIView):
             owner=request.user,
             strategy_slug=wanted.pop("strategy"),
             account_public_id=wanted.pop("account"),
+            request_key=request.headers.get("Idempotency-Key", ""),
             by=actor_of(request),
             now=timezone.now(),
             **wanted,

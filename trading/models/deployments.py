@@ -49,6 +49,9 @@ class Deployment(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=80)
+    request_key = models.CharField(
+        max_length=100, blank=True, help_text="Makes a repeated request the same one."
+    )
     strategy_version = models.ForeignKey(
         "strategies.StrategyVersion", on_delete=models.PROTECT, related_name="+"
     )
@@ -77,6 +80,11 @@ class Deployment(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "request_key"],
+                condition=~models.Q(request_key=""),
+                name="deployment_once_per_request",
+            ),
             models.CheckConstraint(
                 condition=models.Q(capital__gt=0), name="deployment_has_capital"
             ),

@@ -54,6 +54,7 @@ MAXIMUM_CAPITAL: Final = Decimal(1_000_000_000)
 MAXIMUM_DEPLOYMENTS: Final = 50
 
 _LONGEST_NAME: Final = 80
+_LONGEST_KEY: Final = 100
 
 
 class InvalidDeploymentError(InvalidInputError):
@@ -128,15 +129,23 @@ def deploy(
     capital: Decimal,
     stop_policy: str = StopPolicy.FLATTEN.value,
     parameters_are_text: bool = False,
+    request_key: str = "",
     by: Actor,
     now: datetime,
 ) -> Deployment:
     """Start a strategy on an account of *owner*; it decides from the next bar that closes.
 
-    *capital* is in the settle currency. Raises InvalidDeploymentError with every problem at once,
+    *capital* is in the settle currency. The same *request_key* again returns the deployment that it
+    made, whatever else is asked for. Raises InvalidDeploymentError with every problem at once,
     or UnknownStrategyError, AccountNotReadyError, CapitalTooSmallError, InstrumentTakenError,
     TooManyDeploymentsError; an account of somebody else is not found.
     """
+    if len(request_key) > _LONGEST_KEY:
+        raise InvalidDeploymentError(
+            problems=[
+                FieldProblem("idempotency_key", "too_long", f"At most {_LONGEST_KEY} characters.")
+            ]
+        )
     order = _check(
         owner=owner,
         name=name,
@@ -151,16 +160,21 @@ def deploy(
     )
     version = catalogue.version_of_code(order.definition)
     group = _group(order, version_id=version.pk, now=now)
-    deployment = Deployment.objects.create(
-        owner_id=order.account.owner_id,
-        name=order.name,
-        strategy_version=version,
-        account=order.account,
-        timeframe=order.timeframe.value,
-        capital=order.capital,
-        stop_policy=order.stop_policy,
-        started_at=now,
-    )
+    try:
+        with transaction.atomic():
+            deployment = Deployment.objects.create(
+                owner_id=order.account.owner_id,
+                request_key=request_key,
+                name=order.name,
+                strategy_version=version,
+                account=order.account,
+                timeframe=order.timeframe.value,
+                capital=order.capital,
+                stop_policy=order.stop_policy,
+                started_at=now,
+            )
+    except IntegrityError:
+        return Deployment.objects.get(owner_id=owner.pk, request_key=request_key)
     if _running(owner) > MAXIMUM_DEPLOYMENTS:
         raise TooManyDeploymentsError
     _add_parts(deployment, order, group, now)

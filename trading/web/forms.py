@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from django import forms
 
@@ -49,6 +50,10 @@ class DeploymentForm(forms.Form):
     It checks only what the choices on the page decide; the service says what is wrong otherwise.
     """
 
+    #: Made with the form, so that sending it twice deploys once.
+    request_key = forms.CharField(
+        max_length=100, required=False, widget=forms.HiddenInput, initial=uuid4
+    )
     name = forms.CharField(max_length=80)
     account = forms.ChoiceField(widget=AccountSelect, help_text="Orders go out on it.")
     market = forms.ChoiceField()
@@ -109,6 +114,7 @@ class DeploymentForm(forms.Form):
         """Return the cleaned values as the arguments of the service."""
         values = self.cleaned_data
         return {
+            "request_key": values["request_key"],
             "name": values["name"],
             "account_public_id": self._accounts[values["account"]].public_id,
             "symbol": values["market"].partition(":")[2],
