@@ -53,13 +53,6 @@ def pytest_report_header() -> list[str]:
     return lines if candles() else [*lines, f"candle tests are skipped: {_NO_CANDLES}"]
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep all journeys on one worker, where they share one running platform."""
-    # Not in `pytest_collection_modifyitems`: there the distributor has read the groups already.
-    if "stack" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.xdist_group("journeys"))
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what cannot run here."""

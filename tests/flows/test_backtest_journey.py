@@ -4,7 +4,12 @@ import pytest
 
 from tests.flows.stack import eventually, register
 
-pytestmark = [pytest.mark.flow, pytest.mark.timeout(300)]
+# All journeys on one worker, where they share one running platform.
+pytestmark = [
+    pytest.mark.flow,
+    pytest.mark.xdist_group("journeys"),
+    pytest.mark.timeout(300),
+]
 
 REQUEST = {
     "strategy": "ema-crossover",

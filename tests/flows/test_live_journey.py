@@ -9,7 +9,12 @@ import pytest
 
 from tests.flows.stack import Stack, Visitor, eventually
 
-pytestmark = [pytest.mark.flow, pytest.mark.timeout(400)]
+# All journeys on one worker, where they share one running platform.
+pytestmark = [
+    pytest.mark.flow,
+    pytest.mark.xdist_group("journeys"),
+    pytest.mark.timeout(400),
+]
 
 PARAMETERS = {
     "short_ema_period": 3,
