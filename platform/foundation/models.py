@@ -1,4 +1,4 @@
-"""The outbox, its receipts, the audit trail and the signs of life."""
+"""The outbox, its receipts, the audit trail, answered requests and the signs of life."""
 
 import pgtrigger
 from django.conf import settings
@@ -88,3 +88,29 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.process
+
+
+class IdempotentRequest(models.Model):
+    """A request that must happen once, with the answer that it got; kept for a day.
+
+    Without an answer it is being worked on, or its process died: the effect and the answer are
+    written in one transaction wherever possible, so such a row tells that nothing happened.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    route = models.CharField(max_length=100)
+    key = models.UUIDField()
+    body_hash = models.CharField(max_length=64)
+    status_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    answer = models.JSONField(null=True, blank=True)
+    requested_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "route", "key"], name="request_once_per_key"),
+        ]
+        indexes = [models.Index(fields=["requested_at"], name="idempotent_requests_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.key}"

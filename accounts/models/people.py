@@ -46,12 +46,24 @@ class User(AbstractBaseUser, PermissionsMixin):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField("e-mail address", max_length=254, unique=True)
     display_name = models.CharField(max_length=80, blank=True)
+    bio = models.CharField(max_length=500, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
     currency = models.CharField(max_length=10, default="USDT")
     theme = models.CharField(max_length=10, choices=Theme, default=Theme.SYSTEM)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(db_default=Now(), editable=False)
+    token_epoch = models.PositiveIntegerField(
+        default=0,
+        help_text="Raised to end all sessions and tokens; those of an older epoch are void.",
+    )
+    deactivated_at = models.DateTimeField(null=True, blank=True)
+    erasure_requested_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the person asked to be deleted."
+    )
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the person was deleted; financial records stay."
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
