@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -44,6 +45,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     missing = {"DATABASE_URL", "REDIS_URL"} - os.environ.keys()
     if missing:
         _start_servers(missing, stack)
+    os.environ["REDIS_URL"] = _broker_of_this_worker(os.environ["REDIS_URL"])
     return (yield)
 
 
@@ -94,6 +96,15 @@ def candles() -> Path | None:
     """Return the folder of the larger set of candles, or None."""
     named = os.environ.get("CANDLES_DIR")
     return Path(named) if named and Path(named).is_dir() else None
+
+
+def _broker_of_this_worker(url: str) -> str:
+    """Return the address of a database that no other worker of the run sends messages to."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return url
+    # A server has sixteen databases; the journeys' platforms take the upper half.
+    return urlunsplit(urlsplit(url)._replace(path=f"/{int(worker.removeprefix('gw')) % 8}"))
 
 
 def _start_servers(missing: set[str], stack: ExitStack) -> None:
