@@ -9,3 +9,5 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_AUTOREFRESH = True
+# A fresh checkout has collected nothing: files are served from where they lie.
+WHITENOISE_USE_FINDERS = True
