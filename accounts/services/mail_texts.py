@@ -1,0 +1,72 @@
+"""What a mail says: subject, text and HTML from the templates of its kind."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+
+from accounts.models import Mail, MailKind, User
+from accounts.services import mail_links
+
+#: Facts that have a place of their own in a mail; all others become lines.
+_PLACED: Final = frozenset({"title", "body", "path"})
+
+#: Longer subjects are cut off by most readers, and a line of a header may not grow without end.
+_LONGEST_SUBJECT: Final = 150
+
+
+def compose(mail: Mail, person: User | None) -> EmailMultiAlternatives:
+    """Return *mail* ready to be sent; raise MailObsoleteError if its reason is gone.
+
+    The same row gets the same Message-ID each time, so that a mail that was sent twice, because a
+    worker died after the server had taken it, is recognized as one.
+    """
+    context = _context(mail, person)
+    # What a template or a fact holds must stay one line: a header ends at a line break.
+    subject = " ".join(render_to_string(f"emails/{mail.kind}.subject.txt", context).split())
+    context["subject"] = subject
+    message = EmailMultiAlternatives(
+        subject=subject[:_LONGEST_SUBJECT],
+        body=render_to_string(f"emails/{mail.kind}.txt", context).strip() + "\n",
+        to=[mail.recipient],
+        headers={
+            "Message-ID": f"<{mail.public_id}@{urlsplit(settings.SITE_URL).hostname}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    message.attach_alternative(render_to_string(f"emails/{mail.kind}.html", context), "text/html")
+    return message
+
+
+def _context(mail: Mail, person: User | None) -> dict[str, Any]:
+    return {
+        "site_name": settings.SITE_NAME,
+        "site_url": settings.SITE_URL,
+        "name": _name(mail, person),
+        "title": mail.facts.get("title") or MailKind(mail.kind).label,
+        "body": mail.facts.get("body", ""),
+        "details": _details(mail.facts),
+        "link": mail_links.link_of(mail, person),
+        "reset_link": mail_links.absolute("/accounts/password/reset/"),
+    }
+
+
+def _name(mail: Mail, person: User | None) -> str:
+    """Return how to greet the reader; an address that nobody has confirmed is greeted by no name.
+
+    Whoever signs up chooses the name, so with it strangers could be sent words of somebody else's.
+    """
+    if person is None or mail.kind == MailKind.VERIFY_ADDRESS:
+        return ""
+    return " ".join(person.display_name.split())
+
+
+def _details(facts: Mapping[str, str | int]) -> list[tuple[str, str]]:
+    return [
+        (name.replace("_", " ").capitalize(), str(value))
+        for name, value in facts.items()
+        if name not in _PLACED and str(value)
+    ]
