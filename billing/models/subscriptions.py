@@ -48,6 +48,9 @@ class Subscription(models.Model):
     reminded_for = models.DateTimeField(
         null=True, blank=True, help_text="The end of which the person was reminded."
     )
+    reminded_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How many days ahead the last reminder was due."
+    )
     version = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
