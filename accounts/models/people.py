@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils.crypto import salted_hmac
 
 
 class Theme(models.TextChoices):
@@ -77,3 +78,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session proves at every request: a new password or a raised epoch makes it void."""
+        proof = f"{self.password}|{self.token_epoch}"
+        salted = salted_hmac("accounts.session", proof, secret=secret, algorithm="sha256")
+        return salted.hexdigest()

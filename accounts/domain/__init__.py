@@ -1,0 +1,1 @@
+"""The rules about people that need no database."""
