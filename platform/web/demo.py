@@ -18,6 +18,7 @@ from django.conf import settings
 
 from accounts.services import operators
 from backtesting.services import runs
+from billing.services import products, subscriptions
 from exchanges.selectors import accounts as account_selectors
 from exchanges.services import accounts, imports
 from foundation.audit import Actor
@@ -35,6 +36,7 @@ _SIMULATOR: Final = "simulator"
 _ACCOUNT_LABEL: Final = "Simulator"
 _BALANCES: Final = {"USDT": "100000", "BTC": "0.5"}
 _CONNECT_TIMEOUT_S: Final = 60.0
+_DEMO_STRATEGY: Final = "ema-crossover"
 
 #: What the demo deployment runs: short enough that the market of the simulator crosses several times a minute.
 _DEMO_PARAMETERS: Final = {
@@ -61,6 +63,7 @@ def seed_demo(*, email: str, password: str, clock: Clock, say: Say) -> None:
     Raises PlatformError where a part of it cannot be made.
     """
     strategy_catalogue.sync_catalogue(now=clock())
+    products.sync_plans(now=clock())
     imports.import_sample_data(now=clock())
     person = operators.ensure_operator(
         email=email, password=password, display_name="Demo operator", now=clock()
@@ -82,7 +85,7 @@ def request_backtest(person: "User", *, now: datetime) -> None:
     """Ask for a backtest over the shipped candles; the same request returns the run that exists."""
     runs.request_run(
         owner=person,
-        strategy_slug="ema-crossover",
+        strategy_slug=_DEMO_STRATEGY,
         market="binance:BTC/USDT",
         timeframe="4h",
         from_at=datetime(2023, 12, 30, 8, tzinfo=UTC),
@@ -125,11 +128,14 @@ def await_connection(person: "User", public_id: UUID) -> None:
 
 
 def deploy(person: "User", account_id: UUID, *, now: datetime) -> None:
-    """Set the demo strategy to work."""
+    """Subscribe to the demo strategy, and set it to work."""
+    subscriptions.subscribe(
+        owner=person, product_code=f"strategy:{_DEMO_STRATEGY}", by=_ACTOR, now=now
+    )
     deployments.deploy(
         owner=person,
         name="EMA crossover on BTC",
-        strategy_slug="ema-crossover",
+        strategy_slug=_DEMO_STRATEGY,
         account_public_id=account_id,
         symbol="BTC/USDT",
         timeframe="1s",
