@@ -33,17 +33,24 @@ def record(
     *,
     actor: Actor,
     verb: str,
-    target: Model,
+    target: Model | type[Model],
     owner_id: int | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add one row; *detail* carries old and new values, never a secret."""
+    """Add one row; *detail* carries old and new values, never a secret.
+
+    A *target* that is a table and not a row of it has no identifier.
+    """
     AuditEntry.objects.create(
         actor_kind=actor.kind,
         actor_identifier=actor.identifier,
         verb=verb,
         target_kind=target._meta.label_lower,  # noqa: SLF001  the documented model API
-        target_identifier=str(getattr(target, "public_id", target.pk)),
+        target_identifier="" if isinstance(target, type) else _identifier_of(target),
         owner_id=owner_id,
         detail=dict(detail or {}),
     )
+
+
+def _identifier_of(target: Model) -> str:
+    return str(getattr(target, "public_id", target.pk))

@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject, lazystr
 
-SITE_NAME: Final = "Trading Platform"
+from foundation import site_settings
+
 THEME_COOKIE: Final = "theme"
 THEMES: Final = frozenset({"system", "light", "dark"})
 _DEFAULT_THEME: Final = "system"
@@ -34,12 +35,13 @@ class NavigationEntry:
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """Return the site's name, the reader's theme and the menu.
+    """Return the site's settings, the reader's theme and the menu.
 
-    The last two are computed on use: an error page asks for neither, so it needs no session and no database.
+    They are computed on use: an error page asks for none of them, so it needs no session and no database.
     """
     return {
-        "site_name": SITE_NAME,
+        "site": SimpleLazyObject(lambda: site_settings.for_page(request)),
+        "site_name": lazystr(SimpleLazyObject(lambda: site_settings.for_page(request).site_name)),
         "theme": lazystr(SimpleLazyObject(lambda: _theme_of(request))),
         "device_theme": _theme_of_device(request) or _DEFAULT_THEME,
         "navigation": SimpleLazyObject(lambda: navigation(request)),

@@ -6,11 +6,15 @@ from typing import Any, Final
 import environ
 import litecharts
 from csp.constants import NONE, SELF
-from django.templatetags.static import static
 from kombu import Queue
 
 from config.env import load_environment
 from config.schedule import collect_schedule
+from config.settings.operators import (  # noqa: F401  settings like those below
+    CONSTANCE_BACKEND,
+    CONSTANCE_CONFIG,
+    UNFOLD,
+)
 from foundation.horizons import Horizons
 
 ENVIRONMENT: Final = load_environment()
@@ -289,15 +293,6 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "web.views.errors.csrf_failure"
-
-UNFOLD = {
-    "SITE_TITLE": "Trading Platform",
-    "SITE_HEADER": "Trading Platform",
-    "SITE_URL": "/",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/mark.svg")}
-    ],
-}
 
 # --- API ------------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from foundation import site_settings
 from foundation.http import PROBLEM_CONTENT_TYPE
 
 _API_PREFIX = "/api/"
@@ -47,5 +48,11 @@ def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpR
             "request_id": request_id,
         }
         return JsonResponse(body, status=status, content_type=PROBLEM_CONTENT_TYPE)
-    context = {"status": status, "code": code, "message": message, "request_id": request_id}
+    context = {
+        "site_name": site_settings.defaults().site_name,
+        "status": status,
+        "code": code,
+        "message": message,
+        "request_id": request_id,
+    }
     return render(request, "errors/error.html", context, status=status)

@@ -1,0 +1,1 @@
+"""The operators' summary: how the whole platform is doing."""
