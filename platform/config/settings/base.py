@@ -1,7 +1,9 @@
 """Settings that hold in every environment; what differs is in ``local``, ``test`` and ``production``."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import environ
 import litecharts
@@ -16,6 +18,7 @@ from config.settings.operators import (  # noqa: F401  settings like those below
     UNFOLD,
 )
 from foundation.horizons import Horizons
+from foundation.rates import Rate
 
 ENVIRONMENT: Final = load_environment()
 BASE_DIR: Final = Path(__file__).resolve().parents[3]
@@ -80,6 +83,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "foundation.middleware.OwnerScopeMiddleware",
+    "accounts.web.middleware.PersonMiddleware",
+    "accounts.web.middleware.OperatorMiddleware",
 ]
 
 TEMPLATES: list[dict[str, Any]] = [
@@ -92,6 +97,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.web.notifications.bell_context",
                 "web.context_processors.site",
             ],
         },
@@ -221,24 +227,65 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "web:dashboard"
 LOGOUT_REDIRECT_URL = "web:home"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "accounts.web.forms.SignupForm"}
+ACCOUNT_FORMS = {
+    "login": "accounts.web.forms.LoginForm",
+    "signup": "accounts.web.forms.SignupForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 2
+ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https") else "http"
+#: Tries in a span of time by network address (``ip``), by account or mail address (``key``), or by person (``user``).
+ACCOUNT_RATE_LIMITS = {
+    "login": "5/m/ip,20/h/ip",
+    "login_failed": "5/5m/key,20/h/key",
+    "signup": "5/h/ip",
+    "reset_password": "5/h/ip,5/h/key",
+    "reset_password_from_key": "20/h/ip",
+    "confirm_email": "5/h/key",
+    "send_link": "5/h/ip,5/h/key",
+    "manage_email": "5/h/user",
+    "change_password": "5/m/user",
+    "reauthenticate": "5/m/user",
+}
+# Whoever sends more addresses in X-Forwarded-For than there are proxies of ours is not believed.
+ALLAUTH_TRUSTED_PROXY_COUNT = ENVIRONMENT.trusted_proxies
+MFA_ADAPTER = "accounts.adapter.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_RECOVERY_CODE_COUNT = 10
+MFA_TOTP_ISSUER = SITE_NAME
+#: A link that resets a password, in seconds.
+PASSWORD_RESET_TIMEOUT = 3_600
+#: A session ends so long after its sign-in, however busy it is.
+SESSION_COOKIE_AGE = 12 * 3_600
+#: The operators' pages open only to sessions that were signed in with a second factor.
+STAFF_SECOND_FACTOR_REQUIRED = True
 
 # --- mail -----------------------------------------------------------------------------------------------------------
 
-# Without a server, mails are shown on a laptop; in production they go nowhere, for they carry links that sign people in.
-_MAIL: dict[str, Any] = environ.Env.email_url_config(
-    ENVIRONMENT.email_url
-    or ("dummymail://" if ENVIRONMENT.app_env == "production" else "consolemail://")
+# Without a server, mails land in a folder (page /dev/mail/); in production they go nowhere, for they carry links that
+# sign people in.
+_MAIL_URL = ENVIRONMENT.email_url or (
+    "dummymail://"
+    if ENVIRONMENT.app_env == "production"
+    else (BASE_DIR / ".local" / "mail").as_uri().replace("file:", "filemail:", 1)
 )
+_MAIL: dict[str, Any] = environ.Env.email_url_config(_MAIL_URL)
 EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_FILE_PATH = ""
+if _MAIL_URL.startswith("filemail:"):
+    EMAIL_BACKEND = "accounts.adapters.mail_folder.FolderBackend"
+    EMAIL_FILE_PATH = unquote(urlsplit(_MAIL_URL).path)
+#: Whether the page of kept mails is there, for a browser on this machine.
+SHOWS_MAILS = ENVIRONMENT.app_env != "production"
 EMAIL_HOST = _MAIL.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = _MAIL.get("EMAIL_PORT") or 25
 EMAIL_HOST_USER = _MAIL.get("EMAIL_HOST_USER") or ""
@@ -297,13 +344,60 @@ CSRF_FAILURE_VIEW = "web.views.errors.csrf_failure"
 # --- API ------------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["foundation.http.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.BearerAuthentication",
+        "foundation.http.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["foundation.scopes.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["foundation.throttles.RateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["foundation.http.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "foundation.schema.Schema",
     "EXCEPTION_HANDLER": "foundation.http.problem_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "COERCE_DECIMAL_TO_STRING": True,
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Trading Platform API",
+    "DESCRIPTION": "Everything that a page can do, for programs. See docs/api/README.md.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "foundation.schema.add_problem",
+    ],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False},
+}
+
+#: How often the API may be called, by token, person or address (see foundation.throttles).
+API_RATES: dict[str, Rate] = {
+    "read": Rate(120, 60),
+    "write": Rate(30, 60),
+    "sign_in": Rate(5, 60, is_closed_without_counters=True),
+    "refresh": Rate(30, 60, is_closed_without_counters=True),
+    "mail": Rate(5, 3_600, is_closed_without_counters=True),
+    "password": Rate(5, 300, is_closed_without_counters=True),
+    "trade": Rate(10, 60),
+    "backtest": Rate(10, 60),
+    "credential": Rate(6, 3_600, is_closed_without_counters=True),
+    "export": Rate(20, 3_600),
+}
+
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": ENVIRONMENT.jwt_secret_key,
+    "AUDIENCE": "trading-platform-api",
+    "ISSUER": SITE_URL,
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "USER_ID_FIELD": "public_id",
+    "USER_ID_CLAIM": "sub",
 }
 
 # --- trading --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The test suite, against real servers."""
 
 from config.settings.base import *  # noqa: F403  the settings of a Django environment are its base plus differences
+from foundation.rates import Rate
 
 # The default hasher is slow on purpose; a suite that signs in hundreds of times needs a quick one.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -11,3 +12,8 @@ STORAGES = {
 WHITENOISE_AUTOREFRESH = True
 # A fresh checkout has collected nothing: files are served from where they lie.
 WHITENOISE_USE_FINDERS = True
+
+# One person of a test asks more often than any person does; tests of the limits set their own.
+API_RATES = {name: Rate(1_000_000, 60) for name in API_RATES}  # noqa: F405  from the base
+# A whole suite comes from one address; the tests of the limits switch them on.
+ACCOUNT_RATE_LIMITS = False
