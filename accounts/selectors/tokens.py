@@ -72,3 +72,27 @@ def find_token(text: str, *, now: datetime) -> PersonalToken | None:
 def sign_ins_for(owner: User, *, now: datetime) -> QuerySet[RefreshFamily]:
     """The programs that are signed in as *owner*."""
     return RefreshFamily.objects.filter(owner=owner, revoked_at=None, expires_at__gt=now)
+
+
+def sign_ins_below(
+    owner: User, *, below: int | None, limit: int, now: datetime
+) -> Sequence[RefreshFamily]:
+    """Return at most *limit* programs that are signed in, newest first, after the key *below*."""
+    found = sign_ins_for(owner, now=now)
+    if below is not None:
+        found = found.filter(pk__lt=below)
+    return list(found.order_by("-pk")[:limit])
+
+
+def find_sign_in(public_id: UUID, *, now: datetime) -> RefreshFamily | None:
+    """Return a sign-in that is not over, together with its person, or None."""
+    found = RefreshFamily.objects.select_related("owner").filter(public_id=public_id)
+    return found.filter(revoked_at=None, expires_at__gt=now).first()
+
+
+def as_id(value: object) -> UUID | None:
+    """Return the id that a claim of a token names, or None if it names none."""
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

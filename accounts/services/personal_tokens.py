@@ -120,7 +120,7 @@ def _checked_scopes(scopes: Iterable[str]) -> list[str]:
 def _check(*, name: str, expires_in_days: int) -> None:
     problems = []
     if not name or len(name) > MAXIMUM_NAME or not name.isprintable():
-        message = f"Name: 1–{MAXIMUM_NAME} printable characters."
+        message = f"A name has from 1 to {MAXIMUM_NAME} printable characters."
         problems.append(FieldProblem("name", "invalid_characters", message))
     if not 1 <= expires_in_days <= MAXIMUM_DAYS:
         message = f"A token lives from 1 to {MAXIMUM_DAYS} days."

@@ -21,6 +21,10 @@ from foundation.http import actor_of
 class Runs(APIView):
     """All of a person's runs, newest first; POST requests one."""
 
+    required_scope = {"GET": ("read:account", "manage:strategy"), "POST": "manage:strategy"}
+    throttle_buckets = {"POST": ("write", "backtest")}
+    problem_statuses = {"POST": (402, 404, 409, 422)}
+
     def get(self, request: Request) -> Response:
         """List runs; ``after`` is the id of the last one seen."""
         paging.refuse_unknown(request, allowed=("limit", "after"))
@@ -60,6 +64,8 @@ class Runs(APIView):
 class Run(APIView):
     """One run."""
 
+    required_scope = ("read:account", "manage:strategy")
+
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return its specification, where it stands, and its metrics once it is done."""
         run = selectors.get_run_for(request.user, public_id=public_id)
@@ -68,6 +74,9 @@ class Run(APIView):
 
 class Cancel(APIView):
     """Stop a run that is not over."""
+
+    required_scope = "manage:strategy"
+    problem_statuses = {"POST": (409,)}
 
     def post(self, request: Request, public_id: UUID) -> Response:
         """A waiting run ends at once, a running one within a second or so."""
@@ -79,6 +88,9 @@ class Cancel(APIView):
 
 class Trades(APIView):
     """The trades of a run."""
+
+    required_scope = ("read:account", "manage:strategy")
+    problem_statuses = {"GET": (409,)}
 
     def get(self, request: Request, public_id: UUID) -> Response:
         """List trades in their order; ``after`` is the number of the last one seen."""
@@ -99,6 +111,10 @@ class Trades(APIView):
 class TradesCsv(APIView):
     """The trades of a run as a file."""
 
+    required_scope = ("read:account", "manage:strategy")
+    throttle_buckets = {"GET": ("export",)}
+    problem_statuses = {"GET": (409,)}
+
     def get(self, request: Request, public_id: UUID) -> StreamingHttpResponse:
         """Return all of them as CSV."""
         run = selectors.get_run_for(request.user, public_id=public_id)
@@ -108,6 +124,9 @@ class TradesCsv(APIView):
 class Series(APIView):
     """The equity curve of a run, beside buy-and-hold, and its drawdown."""
 
+    required_scope = ("read:account", "manage:strategy")
+    problem_statuses = {"GET": (409,)}
+
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return at most 2,000 points a line."""
         run = selectors.get_run_for(request.user, public_id=public_id)
@@ -116,6 +135,9 @@ class Series(APIView):
 
 class CandleChart(APIView):
     """The candles of a run with its trades and the strategy's lines."""
+
+    required_scope = ("read:account", "manage:strategy")
+    problem_statuses = {"GET": (409,)}
 
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return at most 2,000 candles, each of several bars if need be."""

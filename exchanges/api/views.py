@@ -14,10 +14,15 @@ from exchanges.domain.credentials import clean_credential
 from exchanges.selectors import accounts as selectors
 from exchanges.services import account_tests, accounts
 from foundation.http import actor_of
+from foundation.scopes import PERSON
 
 
 class Accounts(APIView):
     """All of a person's open accounts; POST connects one."""
+
+    required_scope = {"GET": "read:account", "POST": PERSON}
+    throttle_buckets = {"POST": ("credential",)}
+    problem_statuses = {"POST": (402, 409, 422, 503)}
 
     def get(self, request: Request) -> Response:
         """List the accounts by name."""
@@ -51,6 +56,9 @@ class Accounts(APIView):
 class Account(APIView):
     """One account."""
 
+    required_scope = {"GET": "read:account", "DELETE": PERSON}
+    problem_statuses = {"DELETE": (409,)}
+
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return the account and what its last test said."""
         account = selectors.get_account_for(request.user, public_id=public_id)
@@ -69,6 +77,10 @@ class Account(APIView):
 
 class Test(APIView):
     """The test of an account's key."""
+
+    required_scope = PERSON
+    throttle_buckets = {"POST": ("credential",)}
+    problem_statuses = {"POST": (409, 503)}
 
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 202: a worker tests the key, and the account tells the result."""

@@ -1,6 +1,7 @@
 """The application registry entry of the foundation."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 from foundation import task_context
 from foundation.metrics import task_figures, worker_exporter
@@ -13,6 +14,8 @@ class FoundationConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to the queue's own moments: messages sent, tasks begun and ended, a worker ready."""
+        # By name, because the views that the checks look at cannot be imported before all apps are there.
+        autodiscover_modules("checks")
         task_context.connect()
         task_figures.connect()
         worker_exporter.connect()

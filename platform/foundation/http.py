@@ -2,11 +2,15 @@
 
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, cast
 
+from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
+from django.utils.http import parse_header_parameters
 from rest_framework import authentication, exceptions, parsers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +21,10 @@ from market.errors import FieldProblem, PlatformError
 logger = logging.getLogger(__name__)
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
+#: What a 401 asks for.
+AUTHENTICATE = 'Bearer realm="api"'
 _MAXIMUM_DEPTH = 20
+_CHARSETS = frozenset({"", "utf-8", "utf8"})
 
 #: What the framework's own refusals are called on our wire.
 _FRAMEWORK_CODES: dict[type[exceptions.APIException], str] = {
@@ -33,12 +40,31 @@ _FRAMEWORK_CODES: dict[type[exceptions.APIException], str] = {
 }
 
 
+class NotAuthenticatedError(PlatformError):
+    """The request does not say who sends it, or not in a way that we take."""
+
+    code = "not_authenticated"
+    status = 401
+    title = "Not signed in"
+
+
 class SessionAuthentication(authentication.SessionAuthentication):
     """Sessions, answering 401 (not 403) to a stranger."""
 
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme, which makes the framework answer 401."""
-        return "Session"
+        return AUTHENTICATE
+
+
+class BodyTooLargeError(PlatformError):
+    """The body is larger than any request of ours."""
+
+    code = "body_too_large"
+    status = 413
+    title = "The body is too large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"A body has at most {limit:,} bytes.")
 
 
 class StrictJSONParser(parsers.JSONParser):
@@ -51,9 +77,19 @@ class StrictJSONParser(parsers.JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """Return the decoded body; raise ParseError with what is wrong and where."""
+        if _charset_of(media_type) not in _CHARSETS:
+            raise exceptions.UnsupportedMediaType(str(media_type)[:80])
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise BodyTooLargeError(limit)
         try:
-            text = stream.read().decode("utf-8")
-            value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+            value = json.loads(
+                body.decode("utf-8"),
+                object_pairs_hook=_unique,
+                parse_constant=_refuse_constant,
+                parse_float=_finite,
+            )
         except RecursionError:
             raise exceptions.ParseError("The body is nested too deeply.", "too_deep") from None
         except UnicodeDecodeError:
@@ -104,19 +140,29 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response | 
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     if isinstance(error, PlatformError):
-        return problem_response(
-            code=error.code,
-            status=error.status,
-            title=error.title,
-            detail=error.message,
-            problems=error.problems,
-            request_id=request_id,
-        )
+        return _platform_problem(error, request_id)
     if not isinstance(error, exceptions.APIException):
         return None
     response = _framework_problem(error, request_id)
     if error.status_code == 401:
-        response["WWW-Authenticate"] = getattr(error, "auth_header", "Session")
+        response["WWW-Authenticate"] = getattr(error, "auth_header", AUTHENTICATE)
+    return response
+
+
+def _platform_problem(error: PlatformError, request_id: str) -> Response:
+    response = problem_response(
+        code=error.code,
+        status=error.status,
+        title=error.title,
+        detail=error.message,
+        problems=error.problems,
+        request_id=request_id,
+    )
+    retry_after_s: int | None = getattr(error, "retry_after_s", None)
+    if retry_after_s is not None:
+        response["Retry-After"] = str(retry_after_s)
+    if error.status == 401:
+        response["WWW-Authenticate"] = AUTHENTICATE
     return response
 
 
@@ -171,9 +217,24 @@ def is_fragment(request: HttpRequest) -> bool:
     )
 
 
+def address_of(request: HttpRequest | Request) -> str | None:
+    """Return the network address of the caller as the accounts library sees it, trusted proxies considered."""
+    try:
+        address: str = get_adapter().get_client_ip(request)
+    except PermissionDenied:
+        # A socket of this machine has none.
+        return None
+    return address
+
+
 def actor_of(request: HttpRequest | Request) -> Actor:
     """Return the signed-in person as an actor."""
     return Actor.person(cast(int, request.user.pk))
+
+
+def _charset_of(media_type: str | None) -> str:
+    _, parameters = parse_header_parameters(media_type or "")
+    return str(parameters.get("charset", "")).lower()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -187,6 +248,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise exceptions.ParseError(f"{name} is not a finite number.", "not_a_finite_number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        _refuse_constant(text[:40])
+    return value
 
 
 def _depth(value: Any, level: int = 1) -> int:

@@ -88,6 +88,8 @@ class OwnerScopeMiddleware:
         request.META["PERSON_ID"] = person_id
         with tenancy.scope(person_id), logs.bound(person_id=person_id):
             response = self._get_response(request)
-        if person_id is not None and not response.has_header("Cache-Control"):
+        # A token may have named the person only after this middleware.
+        is_private = request.META["PERSON_ID"] is not None
+        if is_private and not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store, private"
         return response

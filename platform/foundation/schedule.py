@@ -12,6 +12,11 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 5.0,
         "options": {"expires": 30},
     },
+    "foundation-forget-answered-requests": {
+        "task": "foundation.forget_answered_requests",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     **{
         f"foundation-worker-beat-{queue}": {
             "task": "foundation.worker_beat",

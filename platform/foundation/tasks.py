@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from foundation import events, heartbeats
+from foundation import events, heartbeats, idempotency
 from foundation.queue import queued_task
 
 
@@ -46,3 +46,9 @@ def beat() -> None:
 def worker_beat(*, queue: str) -> None:
     """Say that the workers of *queue* work: beat sends this on that queue, whatever the route says."""
     heartbeats.record(process=heartbeats.worker_of(queue), now=timezone.now())
+
+
+@queued_task("foundation.forget_answered_requests", queue="default")
+def forget_answered_requests() -> None:
+    """Delete the answers that no client can ask for again."""
+    idempotency.forget_old(now=timezone.now())

@@ -13,6 +13,8 @@ from strategies.selectors import catalogue
 class Strategies(APIView):
     """What the platform offers."""
 
+    required_scope = "read:market"
+
     def get(self, request: Request) -> Response:
         """List the strategies by name."""
         return Response({"results": [_present(each) for each in catalogue.active_strategies()]})
@@ -20,6 +22,8 @@ class Strategies(APIView):
 
 class OneStrategy(APIView):
     """One strategy, with what may be set."""
+
+    required_scope = "read:market"
 
     def get(self, request: Request, slug: str) -> Response:
         """Return it with the JSON Schema of its parameters."""

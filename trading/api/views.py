@@ -36,6 +36,10 @@ class IdempotencyKeyRequiredError(InvalidInputError):
 class Deployments(APIView):
     """All of a person's deployments, newest first; POST starts one."""
 
+    required_scope = {"GET": "read:account", "POST": ("trade:paper", "trade:live")}
+    throttle_buckets = {"POST": ("write", "trade")}
+    problem_statuses = {"POST": (402, 404, 409, 422)}
+
     def get(self, request: Request) -> Response:
         """List deployments, those that have not ended first, then the newest."""
         refuse_unknown(request, allowed=())
@@ -73,6 +77,8 @@ class Deployments(APIView):
 class OneDeployment(APIView):
     """One deployment."""
 
+    required_scope = "read:account"
+
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return its states, position, results and parameters."""
         deployment = selectors.view_deployment_for(request.user, public_id=public_id).deployment
@@ -82,6 +88,8 @@ class OneDeployment(APIView):
 
 class Orders(APIView):
     """The orders of a deployment."""
+
+    required_scope = "read:account"
 
     def get(self, request: Request, public_id: UUID) -> Response:
         """List orders with their steps, newest first."""
@@ -99,6 +107,8 @@ class Orders(APIView):
 class Fills(APIView):
     """The executions of a deployment."""
 
+    required_scope = "read:account"
+
     def get(self, request: Request, public_id: UUID) -> Response:
         """List executions, newest first."""
         deployment = selectors.get_deployment_for(request.user, public_id=public_id)
@@ -115,6 +125,8 @@ class Fills(APIView):
 class Decisions(APIView):
     """What a deployment did at each bar, and why."""
 
+    required_scope = "read:account"
+
     def get(self, request: Request, public_id: UUID) -> Response:
         """List the last thousand decisions, newest first."""
         deployment = selectors.get_deployment_for(request.user, public_id=public_id)
@@ -130,6 +142,10 @@ class Decisions(APIView):
 
 class Commands(APIView):
     """What a person told a deployment; POST tells it something."""
+
+    required_scope = {"GET": "read:account", "POST": ("trade:paper", "trade:live")}
+    throttle_buckets = {"POST": ("trade",)}
+    problem_statuses = {"POST": (409, 422)}
 
     def get(self, request: Request, public_id: UUID) -> Response:
         """List the last commands and how far they are, newest first."""
