@@ -8,4 +8,14 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 10.0,
         "options": {"expires": 30},
     },
+    "accounts-prune-mails": {
+        "task": "accounts.prune_mails",
+        "schedule": 3_600.0,
+        "options": {"expires": 3_600},
+    },
+    "accounts-prune-notifications": {
+        "task": "accounts.prune_notifications",
+        "schedule": 3_600.0,
+        "options": {"expires": 3_600},
+    },
 }

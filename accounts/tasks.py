@@ -1,6 +1,8 @@
 """Celery entry points of the people; each is one call of a service."""
 
-from accounts.services import mail_delivery
+from django.utils import timezone
+
+from accounts.services import mail_delivery, mails, notifications
 from foundation.queue import queued_task
 
 
@@ -14,3 +16,15 @@ def send_mail(*, mail_id: int) -> None:
 def sweep_mails() -> None:
     """Find mails whose message was lost or that are to be tried again."""
     mail_delivery.sweep_mails()
+
+
+@queued_task("accounts.prune_mails", queue="default")
+def prune_mails() -> None:
+    """Forget mails that were sent or given up long ago."""
+    mails.prune_mails(now=timezone.now())
+
+
+@queued_task("accounts.prune_notifications", queue="default")
+def prune_notifications() -> None:
+    """Forget notifications that are long read, or were not read for a year."""
+    notifications.prune_notifications(now=timezone.now())

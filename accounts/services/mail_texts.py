@@ -1,6 +1,7 @@
 """What a mail says: subject, text and HTML from the templates of its kind."""
 
 from collections.abc import Mapping
+from email.utils import formataddr, parseaddr
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ from django.template.loader import render_to_string
 
 from accounts.models import Mail, MailKind, User
 from accounts.services import mail_links
+from foundation import site_settings
+from foundation.site_settings import SiteSettings
 
 #: Facts that have a place of their own in a mail; all others become lines.
 _PLACED: Final = frozenset({"title", "body", "path"})
@@ -24,13 +27,15 @@ def compose(mail: Mail, person: User | None) -> EmailMultiAlternatives:
     The same row gets the same Message-ID each time, so that a mail that was sent twice, because a
     worker died after the server had taken it, is recognized as one.
     """
-    context = _context(mail, person)
+    site = site_settings.current()
+    context = _context(mail, person, site)
     # What a template or a fact holds must stay one line: a header ends at a line break.
     subject = " ".join(render_to_string(f"emails/{mail.kind}.subject.txt", context).split())
     context["subject"] = subject
     message = EmailMultiAlternatives(
         subject=subject[:_LONGEST_SUBJECT],
         body=render_to_string(f"emails/{mail.kind}.txt", context).strip() + "\n",
+        from_email=formataddr((site.mail_from_name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1])),
         to=[mail.recipient],
         headers={
             "Message-ID": f"<{mail.public_id}@{urlsplit(settings.SITE_URL).hostname}>",
@@ -41,10 +46,11 @@ def compose(mail: Mail, person: User | None) -> EmailMultiAlternatives:
     return message
 
 
-def _context(mail: Mail, person: User | None) -> dict[str, Any]:
+def _context(mail: Mail, person: User | None, site: SiteSettings) -> dict[str, Any]:
     return {
-        "site_name": settings.SITE_NAME,
+        "site_name": site.site_name,
         "site_url": settings.SITE_URL,
+        "support_email": site.support_email,
         "name": _name(mail, person),
         "title": mail.facts.get("title") or MailKind(mail.kind).label,
         "body": mail.facts.get("body", ""),

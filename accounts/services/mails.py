@@ -2,14 +2,20 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import IntegrityError, transaction
 
 from accounts.models import Mail, MailKind
 from foundation.queue import enqueue_on_commit
-from foundation.transactions import part_of_transaction
+from foundation.transactions import part_of_transaction, transactional
 
 logger = logging.getLogger(__name__)
+
+#: How long operators can see what was mailed to whom; until then the same key is not mailed again.
+_KEPT_FOR: Final = timedelta(days=90)
+_PRUNED_AT_ONCE: Final = 5_000
 
 
 @part_of_transaction
@@ -47,3 +53,16 @@ def request_mail(
         logger.debug("mail.asked_for_twice", extra={"kind": kind, "person_id": owner_id})
         return
     enqueue_on_commit("accounts.send_mail", mail_id=mail.pk)
+
+
+@transactional
+def prune_mails(*, now: datetime) -> int:
+    """Delete what was sent or given up long ago; return how many those were."""
+    oldest = (
+        Mail.objects.filter(created_at__lt=now - _KEPT_FOR)
+        .exclude(sent_at=None, failed_at=None)
+        .order_by("pk")
+        .values("pk")[:_PRUNED_AT_ONCE]
+    )
+    deleted, _ = Mail.objects.filter(pk__in=oldest).delete()
+    return deleted

@@ -2,14 +2,33 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 
 from accounts.models import MailKind, Notification, NotificationKind, NotificationLevel, User
+from accounts.selectors.notifications import Owner, get_notification_for
 from accounts.services.mails import request_mail
-from foundation.transactions import part_of_transaction
+from foundation.transactions import part_of_transaction, transactional
+
+__all__ = (
+    "MailKind",
+    "NotificationKind",
+    "NotificationLevel",
+    "mark_all_read",
+    "mark_read",
+    "notify",
+    "prune_notifications",
+)
 
 logger = logging.getLogger(__name__)
+
+#: How long a person finds again what they have read, and what they have not.
+_READ_FOR: Final = timedelta(days=90)
+_UNREAD_FOR: Final = timedelta(days=365)
+_PRUNED_AT_ONCE: Final = 5_000
 
 
 @part_of_transaction
@@ -63,6 +82,39 @@ def notify(
             key=key,
             facts={**(facts or {}), "title": short_title, "body": short_body, "path": path},
         )
+
+
+@transactional
+def mark_read(*, owner: Owner, public_id: UUID, now: datetime) -> Notification:
+    """Note that the person has read a notification, and return it; read once, it stays read."""
+    notification = get_notification_for(owner, public_id=public_id)
+    if notification.read_at is None:
+        notification.read_at = now
+        notification.save(update_fields=["read_at"])
+    return notification
+
+
+@transactional
+def mark_all_read(*, owner: Owner, newest: UUID, now: datetime) -> int:
+    """Note that the person has read everything up to *newest*, the first one that their page showed.
+
+    What came after that stays unread. Return how many became read.
+    """
+    shown = get_notification_for(owner, public_id=newest)
+    return Notification.objects.filter(
+        owner_id=owner.pk, pk__lte=shown.pk, read_at=None
+    ).update(read_at=now)
+
+
+@transactional
+def prune_notifications(*, now: datetime) -> int:
+    """Delete what is long read, or was not read for a year; return how many those were."""
+    is_old = models.Q(read_at__lt=now - _READ_FOR) | models.Q(
+        read_at=None, created_at__lt=now - _UNREAD_FOR
+    )
+    oldest = Notification.objects.filter(is_old).order_by("pk").values("pk")[:_PRUNED_AT_ONCE]
+    deleted, _ = Notification.objects.filter(pk__in=oldest).delete()
+    return deleted
 
 
 def _cut(text: str, column: str) -> str:

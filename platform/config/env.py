@@ -25,7 +25,7 @@ _FALSE: Final = frozenset({"0", "false", ""})
 _MINIMUM_SECRET_LENGTH: Final = 50
 _MINIMUM_TOKEN_LENGTH: Final = 20
 _KEY_BYTES: Final = 32
-_MAIL_SCHEMES: Final = ("smtp", "smtp+tls", "smtp+ssl", "consolemail", "dummymail")
+_MAIL_SCHEMES: Final = ("smtp", "smtp+tls", "smtp+ssl", "filemail", "dummymail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +280,8 @@ def _cross_problems(environment: Environment) -> tuple[str, ...]:
             problems.append("ALLOWED_HOSTS: '*' is refused when APP_ENV=production")
         if environment.site_url and not environment.site_url.startswith("https://"):
             problems.append("SITE_URL: must start with https:// when APP_ENV=production")
+        if environment.email_url.startswith("filemail:"):
+            problems.append("EMAIL_URL: filemail:// is refused when APP_ENV=production")
     return tuple(problems)
 
 

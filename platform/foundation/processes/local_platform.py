@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from foundation.processes.application import DEMO_EMAIL, Application
 from foundation.processes.console import Console
@@ -124,6 +125,7 @@ class _Start:
                     "SITE_URL": site_url,
                     "SIMULATOR_URL": f"http://{LOOPBACK}:{simulator_port}",
                     "DEMO_EMAIL": DEMO_EMAIL,
+                    **self._mail_folder(),
                 }
             ),
         )
@@ -136,6 +138,12 @@ class _Start:
         self._start_application(application, processes, f"{site_url}/healthz")
         if not self.supervisor.must_stop():
             self._tell(application, site_url)
+
+    def _mail_folder(self) -> dict[str, str]:
+        """Have mails kept in a folder, unless the environment names a server for them."""
+        if _is_given("EMAIL_URL"):
+            return {}
+        return {"EMAIL_URL": f"filemail://{quote(str(self.folders.state.resolve() / 'mail'))}"}
 
     def _start_servers(self) -> dict[str, str]:
         """Start the servers that the environment does not name; return the addresses of both."""
@@ -224,6 +232,8 @@ class _Start:
         if self.wishes.demo:
             password = application.environment["DEMO_PASSWORD"]
             lines += [f"Sign in as   {DEMO_EMAIL}", f"Password     {password}", ""]
+        if self._mail_folder():
+            lines += [f"Mails        {site_url}/dev/mail/", ""]
         lines += [f"{spec.name:<16} {spec.purpose}" for spec in self.supervisor.specs]
         lines += ["", f"Data and secrets: {self.folders.state}", "Stop everything:  Ctrl+C"]
         self.console.banner(lines)
