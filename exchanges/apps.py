@@ -7,3 +7,9 @@ class ExchangesConfig(AppConfig):
     """Venues, instruments, accounts with their keys, candles."""
 
     name = "exchanges"
+
+    def ready(self) -> None:
+        """Tell billing what counts against its limits."""
+        from exchanges.selectors import usage  # noqa: PLC0415  models are not there any earlier
+
+        usage.connect()

@@ -18,8 +18,11 @@ from django.db.models.functions import Now
 from backtesting.domain.specification import Specification
 from backtesting.engine import ENGINE_VERSION
 from backtesting.models import BacktestRun, RunStatus
+from backtesting.selectors import usage
 from backtesting.selectors.runs import Owner
 from backtesting.services import specifications
+from billing.services import entitlements
+from billing.services.entitlements import Limit
 from foundation import audit
 from foundation.audit import Actor
 from foundation.queue import enqueue_on_commit
@@ -70,7 +73,8 @@ def request_run(
     """Store a run and send for a worker; return the present one if an equal one stands already.
 
     Arguments as for ``specifications.specify``, which raises InvalidRunError with all problems. A
-    run that is returned and was ``requested_at`` another instant than *now* was there before.
+    run that is returned and was ``requested_at`` another instant than *now* was there before, and
+    counts for nothing. Raises PlanLimitError, or TooManyRunsError.
     """
     specification = specifications.specify(
         strategy_slug=strategy_slug,
@@ -93,6 +97,7 @@ def request_run(
     except IntegrityError:
         return mine.standing().get(spec_hash=spec_hash)
     # Counted after writing: what is refused here is rolled back with everything else.
+    _require_place(owner, bars=specification.window.estimated_bars, now=now)
     if mine.unfinished().count() > MAXIMUM_UNFINISHED:
         raise TooManyRunsError(
             f"{MAXIMUM_UNFINISHED} of your backtests are waiting. Let one finish, or cancel one."
@@ -153,6 +158,17 @@ def sweep(*, now: datetime) -> int:
             enqueue_on_commit("backtesting.execute_run", run_id=run.pk)
         logger.warning("backtest.swept", extra={"run_id": run.pk, "attempts": run.attempts})
     return len(overdue)
+
+
+def _require_place(owner: Owner, *, bars: int, now: datetime) -> None:
+    """Go on if the person's plan allows the run that was just written; raise PlanLimitError if not."""
+    entitlements.require(owner, Limit.BARS_PER_RUN, used=0, asked=bars, now=now)
+    entitlements.require(
+        owner,
+        Limit.BACKTESTS_PER_DAY,
+        used=lambda: usage.count_runs_today(cast(int, owner.pk), now) - 1,
+        now=now,
+    )
 
 
 def _create(

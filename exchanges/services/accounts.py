@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from billing.services import entitlements
+from billing.services.entitlements import Limit
 from exchanges.adapters.protocol import BalanceReport
 from exchanges.domain.credentials import CleanCredential, PastedCredential, clean_credential
 from exchanges.events import ACCOUNT_INVALIDATED
@@ -19,7 +21,7 @@ from exchanges.models import (
     ExchangeAccount,
     Venue,
 )
-from exchanges.selectors import instruments
+from exchanges.selectors import instruments, usage
 from exchanges.selectors.accounts import ExchangeAccountNotFoundError, Owner
 from foundation import audit
 from foundation.audit import Actor
@@ -105,13 +107,20 @@ def connect_account(
 ) -> ExchangeAccount:
     """Store an account with its sealed keys, and have a worker test them.
 
-    Raises UnknownVenueError, VenueTakesNoKeysError, CredentialFormatError, InvalidLabelError or LabelTakenError.
+    Raises UnknownVenueError, VenueTakesNoKeysError, CredentialFormatError, InvalidLabelError, LabelTakenError, or
+    PlanLimitError if the person's plan allows no further account.
     """
     venue = instruments.get_venue(venue_code)
     if not venue.takes_live_accounts or not venue.is_active:
         raise VenueTakesNoKeysError(venue)
     clean = clean_credential(PastedCredential(api_key, secret, passphrase))
     label = _clean_label(label, venue=venue)
+    entitlements.require(
+        owner,
+        Limit.EXCHANGE_ACCOUNTS,
+        used=lambda: usage.count_accounts(cast(int, owner.pk), now),
+        now=now,
+    )
     try:
         with transaction.atomic():
             account = ExchangeAccount.objects.create(
