@@ -23,6 +23,9 @@ AppEnv = Literal["local", "test", "production"]
 _TRUE: Final = frozenset({"1", "true"})
 _FALSE: Final = frozenset({"0", "false", ""})
 _MINIMUM_SECRET_LENGTH: Final = 50
+#: Fewer different characters are no random text, and words like these stand in examples.
+_MINIMUM_VARIETY: Final = 12
+_EXAMPLE: Final = re.compile(r"change.?me|example|insecure|placeholder|your.?secret", re.IGNORECASE)
 _MINIMUM_TOKEN_LENGTH: Final = 20
 _KEY_BYTES: Final = 32
 _MAIL_SCHEMES: Final = ("smtp", "smtp+tls", "smtp+ssl", "filemail", "dummymail")
@@ -94,6 +97,8 @@ KNOWN_NAMES: Final = frozenset(
         # Read by gunicorn.conf.py, not by the settings.
         "PORT",
         "WEB_CONCURRENCY",
+        # Read by docker/entrypoint.
+        "WORKER_CONCURRENCY",
         # Read by `manage.py seed_demo`.
         "DEMO_EMAIL",
         "DEMO_PASSWORD",
@@ -145,6 +150,14 @@ class EnvironmentReader:
             return default
         return value
 
+    def whole(self, name: str, *, low: int, high: int) -> None:
+        """Judge a number that is used elsewhere; it may be absent."""
+        text = self.text(name, "")
+        if text and not (text.isascii() and text.isdigit() and low <= int(text[:9]) <= high):
+            self.problems.append(
+                f"{name}: expected a whole number from {low} to {high}, such as {low}, got '{text[:40]}'"
+            )
+
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         """Return one of *allowed*."""
         value = self.text(name, default)
@@ -167,6 +180,11 @@ class EnvironmentReader:
                 f"{name}: must be at least {_MINIMUM_SECRET_LENGTH} random characters (got {len(value)}). "
                 "Make one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
+        elif value and (len(set(value)) < _MINIMUM_VARIETY or _EXAMPLE.search(value)):
+            self.problems.append(
+                f"{name}: is an example or no random text. "
+                "Make one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            )
         return value
 
     def token(self, name: str) -> str:
@@ -181,8 +199,16 @@ class EnvironmentReader:
     def key(self, name: str, *, required: bool) -> str:
         """Return a ring ``version:base64[,version:base64]`` of 32-byte keys; a bare base64 key is version 1."""
         value = self.text(name, None if required else "")
+        versions: set[str] = set()
         for part in filter(None, value.split(",")):
-            _, _, encoded = part.rpartition(":")
+            version, _, encoded = part.rpartition(":")
+            version = version.strip() or "1"
+            if not version.isascii() or not version.isdigit() or version in versions:
+                self.problems.append(
+                    f"{name}: each key needs a version of its own, a number from 1: '1:KEY,2:KEY'"
+                )
+                break
+            versions.add(version)
             try:
                 size = len(base64.b64decode(encoded, validate=True))
             except (binascii.Error, ValueError):
@@ -200,13 +226,26 @@ class EnvironmentReader:
         value = self.text(name, default)
         if value:
             try:
-                scheme = urlsplit(value).scheme
+                parts = urlsplit(value)
+                scheme = parts.scheme if parts.port is None or parts.port else ""
             except ValueError:
                 scheme = ""
-            if scheme not in schemes:
+            if value.count("@") > 1 or "#" in value:
+                self.problems.append(f"{name}: write '@' and '#' in the password as %40 and %23")
+            elif scheme not in schemes:
                 self.problems.append(
                     f"{name}: expected an address that starts with {' or '.join(schemes)}"
                 )
+        return value
+
+    def database(self, name: str, default: str | None = None) -> str:
+        """Return the address of a database, which names a host and the database."""
+        before = len(self.problems)
+        value = self.url(name, ("postgres", "postgresql"), default)
+        if value and len(self.problems) == before:
+            parts = urlsplit(value)
+            if not parts.path.strip("/"):
+                self.problems.append(f"{name}: names no database after the host")
         return value
 
 
@@ -223,7 +262,7 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
         api_encryption_public_key=reader.key("API_ENCRYPTION_PUBLIC_KEY", required=True),
         field_encryption_key=reader.key("FIELD_ENCRYPTION_KEY", required=True),
         installation_salt=reader.text("INSTALLATION_SALT"),
-        database_url=reader.url("DATABASE_URL", ("postgres", "postgresql")),
+        database_url=reader.database("DATABASE_URL"),
         database_pool=reader.flag("DATABASE_POOL", default=False),
         redis_url=reader.url("REDIS_URL", ("redis", "rediss")),
         allowed_hosts=reader.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
@@ -240,7 +279,7 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
             ),
         ),
         horizon_scale=reader.number("APP_HORIZON_SCALE", 1.0, low=0.001, high=10.0),
-        database_replica_url=reader.url("DATABASE_REPLICA_URL", ("postgres", "postgresql"), ""),
+        database_replica_url=reader.database("DATABASE_REPLICA_URL", ""),
         metrics_token=reader.token("METRICS_TOKEN"),
         worker_metrics_port=int(reader.number("WORKER_METRICS_PORT", 0, low=0, high=65_535)),
         metrics_folder=reader.text("PROMETHEUS_MULTIPROC_DIR", ""),
@@ -248,6 +287,10 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
         mail_from=reader.text("MAIL_FROM", "Trading Platform <no-reply@localhost>"),
         sentry_dsn=reader.url("SENTRY_DSN", ("http", "https"), ""),
     )
+    # Read elsewhere, by what starts the processes, and judged here with the rest.
+    reader.whole("PORT", low=1, high=65_535)
+    reader.whole("WEB_CONCURRENCY", low=1, high=64)
+    reader.whole("WORKER_CONCURRENCY", low=1, high=64)
     problems = (*reader.problems, *_cross_problems(environment), *_misspelt(source))
     return environment, problems
 
@@ -290,7 +333,7 @@ def _misspelt(source: Mapping[str, str]) -> tuple[str, ...]:
     problems = []
     for name in source:
         if not re.match(
-            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|WORKER_METRICS_|SENTRY_DS)",
+            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|WORKER_|WEB_CONC|SENTRY_DS)",
             name,
         ):
             continue

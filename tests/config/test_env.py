@@ -12,11 +12,12 @@ from config.env import EX_CONFIG, read_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = base64.b64encode(bytes(range(32))).decode()
+SECRET = "Zk3vQ9xLw2Rt8Yp5Nc7Bh4Jm6Gd1Fs0Ae-Uo_TiXyVbKqWzErHjPlMnSgDf"
 GOOD = {
     "APP_ENV": "local",
-    "SECRET_KEY": "s" * 60,
-    "JWT_SECRET_KEY": "j" * 60,
-    "INSTALLATION_SALT": "i" * 60,
+    "SECRET_KEY": SECRET,
+    "JWT_SECRET_KEY": f"{SECRET}-jwt",
+    "INSTALLATION_SALT": f"{SECRET}-salt",
     "API_ENCRYPTION_PUBLIC_KEY": KEY,
     "FIELD_ENCRYPTION_KEY": f"2:{KEY}",
     "DATABASE_URL": "postgres://user:hunter2@127.0.0.1:5432/name",
@@ -44,7 +45,30 @@ def test_a_complete_environment_has_no_problems():
         ({"APP_ENV": "staging"}, "APP_ENV: expected one of local, test, production"),
         ({"DEBUG": "maybe"}, "DEBUG: expected true or false, got 'maybe'"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY: must be at least 50 random characters (got 5)"),
-        ({"JWT_SECRET_KEY": "s" * 60}, "must differ from one another"),
+        ({"SECRET_KEY": "s" * 60}, "SECRET_KEY: is an example or no random text"),
+        ({"SECRET_KEY": f"django-insecure-{SECRET}"}, "SECRET_KEY: is an example"),
+        ({"JWT_SECRET_KEY": f"change-me-{SECRET}"}, "JWT_SECRET_KEY: is an example"),
+        ({"JWT_SECRET_KEY": SECRET}, "must differ from one another"),
+        (
+            {"DATABASE_URL": "postgres://user:hunt@r2@host/name"},
+            "DATABASE_URL: write '@' and '#' in the password as %40",
+        ),
+        (
+            {"DATABASE_URL": "postgres://user:hunt#r2@host/name"},
+            "DATABASE_URL: write '@' and '#' in the password as %40",
+        ),
+        ({"DATABASE_URL": "postgres://user@host"}, "DATABASE_URL: names no database"),
+        ({"DATABASE_URL": "postgres://user@host:port/name"}, "DATABASE_URL: expected an address"),
+        (
+            {"API_ENCRYPTION_PUBLIC_KEY": f"1:{KEY},1:{KEY}"},
+            "API_ENCRYPTION_PUBLIC_KEY: each key needs a version of its own",
+        ),
+        ({"FIELD_ENCRYPTION_KEY": f"v2:{KEY}"}, "FIELD_ENCRYPTION_KEY: each key needs a version"),
+        ({"WEB_CONCURRENCY": "-1"}, "WEB_CONCURRENCY: expected a whole number from 1 to 64"),
+        ({"WEB_CONCURRENCY": "abc"}, "WEB_CONCURRENCY: expected a whole number from 1 to 64"),
+        ({"WORKER_CONCURRENCY": "1e9"}, "WORKER_CONCURRENCY: expected a whole number from 1"),
+        ({"PORT": "0"}, "PORT: expected a whole number from 1 to 65535"),
+        ({"TRUSTED_PROXIES": "*"}, "TRUSTED_PROXIES: expected a number from 0 to 10, got '*'"),
         (
             {"API_ENCRYPTION_PUBLIC_KEY": "bm90IDMy"},
             "API_ENCRYPTION_PUBLIC_KEY: each key must be 32 bytes",
@@ -98,7 +122,11 @@ def test_production_refuses_what_a_laptop_may_have(change, expected):
 
 def test_all_problems_are_reported_together_and_no_secret_is_printed():
     _, problems = read_environment(
-        {"DATABASE_URL": "mysql://user:hunter2@host/name", "SECRET_KEY": "hunter2"}
+        {
+            "DATABASE_URL": "mysql://user:hunter2@host/name",
+            "DATABASE_REPLICA_URL": "postgres://user:hunter2@x@host/name",
+            "SECRET_KEY": "hunter2",
+        }
     )
 
     assert len(problems) >= 7
@@ -107,13 +135,13 @@ def test_all_problems_are_reported_together_and_no_secret_is_printed():
 
 def test_a_value_may_come_from_a_file_and_loses_its_newline(tmp_path):
     path = tmp_path / "secret"
-    path.write_text("f" * 60 + "\n")
+    path.write_text(SECRET + "\n")
     source = {name: value for name, value in GOOD.items() if name != "SECRET_KEY"}
 
     environment, problems = read_environment({**source, "SECRET_KEY_FILE": str(path)})
 
     assert problems == ()
-    assert environment.secret_key == "f" * 60
+    assert environment.secret_key == SECRET
 
 
 def test_a_process_with_a_wrong_environment_exits_with_78():

@@ -16,7 +16,6 @@ COMPOSE_FILES = ("compose.yaml", "compose.production.yaml")
 FOREIGN_NAMES = {
     "DJANGO_SETTINGS_MODULE",
     "GUNICORN_CMD_ARGS",
-    "WORKER_CONCURRENCY",
     "FLOWER_BASIC_AUTH",
 }
 

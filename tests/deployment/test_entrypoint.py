@@ -30,6 +30,19 @@ class TestEntrypoint:
         assert result.returncode == 78
         assert "error: flower_without_password" in result.stderr
 
+    @pytest.mark.parametrize("process", ["web", "worker", "beat"])
+    def test_a_process_whose_servers_do_not_answer_is_not_started(self, process):
+        result = run(
+            "docker/entrypoint",
+            process,
+            DATABASE_URL="postgres://nobody@127.0.0.1:9/none",
+            REDIS_URL="redis://127.0.0.1:9/0",
+            PYTHONPATH=PYTHONPATH,
+        )
+
+        assert result.returncode == 75, result.stderr
+        assert "unreachable: database_unreachable" in result.stderr
+
     def test_a_command_of_manage_py_can_be_run(self):
         result = run("docker/entrypoint", "manage", "--version")
 

@@ -193,7 +193,11 @@ def eventually(find: Callable[[], T | None], *, what: str, within_s: float = PAT
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
     """Start everything on a fresh database, and leave nothing behind."""
-    database_url = _fresh_database()
+    with fresh_database() as database_url:
+        yield from _running(folder, database_url)
+
+
+def _running(folder: Path, database_url: str) -> Iterator[Stack]:
     port, simulator_port = free_port(), free_port()
     application = Application(
         checkout=CHECKOUT,
@@ -231,7 +235,6 @@ def running_stack(folder: Path) -> Iterator[Stack]:
             yield stack
         finally:
             stack.stop()
-            _drop_database(database_url)
 
 
 def _quiet(spec: ProcessSpec) -> ProcessSpec:
@@ -256,19 +259,16 @@ def _flush_broker(url: str) -> None:
     subprocess.run([sys.executable, "-c", code, url], check=True)
 
 
-def _fresh_database() -> str:
+@contextmanager
+def fresh_database() -> Iterator[str]:
+    """Create an empty database and return its address; it is dropped at the end."""
     parts = urlsplit(os.environ["DATABASE_URL"])
     name = f"flows_{secrets.token_hex(4)}"
-    with psycopg.connect(
-        urlunsplit(parts._replace(path="/postgres")), autocommit=True
-    ) as connection:
+    server = urlunsplit(parts._replace(path="/postgres"))
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-    return urlunsplit(parts._replace(path=f"/{name}"))
-
-
-def _drop_database(url: str) -> None:
-    parts = urlsplit(url)
-    with psycopg.connect(
-        urlunsplit(parts._replace(path="/postgres")), autocommit=True
-    ) as connection:
-        connection.execute(f'DROP DATABASE "{parts.path.lstrip("/")}" WITH (FORCE)')
+    try:
+        yield urlunsplit(parts._replace(path=f"/{name}"))
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
