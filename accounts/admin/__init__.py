@@ -1,5 +1,5 @@
 """The operators' lists of people, of what they sign in with, and of what they were told."""
 
-from accounts.admin import access, people
+from accounts.admin import access, people, told
 
-__all__ = ("access", "people")
+__all__ = ("access", "people", "told")

@@ -24,7 +24,7 @@ def link_of(mail: Mail, person: User | None) -> str:
     if mail.kind == MailKind.VERIFY_ADDRESS:
         return absolute(_verification_path(mail))
     if mail.kind == MailKind.RESET_PASSWORD:
-        return absolute(_reset_path(person))
+        return absolute(_reset_path(mail, person))
     if mail.kind == MailKind.ALREADY_REGISTERED:
         return absolute(reverse("account_reset_password"))
     if mail.kind == MailKind.UNKNOWN_ADDRESS:
@@ -47,8 +47,9 @@ def _verification_path(mail: Mail) -> str:
     return reverse("account_confirm_email", args=[EmailConfirmationHMAC(address).key])
 
 
-def _reset_path(person: User | None) -> str:
-    if person is None:
+def _reset_path(mail: Mail, person: User | None) -> str:
+    # Whoever reads a former address has no right to the account any more.
+    if person is None or person.email.lower() != mail.recipient.lower():
         raise MailObsoleteError
     key = f"{user_pk_to_url_str(person)}-{default_token_generator.make_token(person)}"
     path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from accounts.models import Mail, MailKind, User
 from accounts.services import mail_links
@@ -56,7 +57,7 @@ def _context(mail: Mail, person: User | None, site: SiteSettings) -> dict[str, A
         "body": mail.facts.get("body", ""),
         "details": _details(mail.facts),
         "link": mail_links.link_of(mail, person),
-        "reset_link": mail_links.absolute("/accounts/password/reset/"),
+        "reset_link": mail_links.absolute(reverse("account_reset_password")),
     }
 
 

@@ -13,16 +13,6 @@ from accounts.selectors.notifications import Owner, get_notification_for
 from accounts.services.mails import request_mail
 from foundation.transactions import part_of_transaction, transactional
 
-__all__ = (
-    "MailKind",
-    "NotificationKind",
-    "NotificationLevel",
-    "mark_all_read",
-    "mark_read",
-    "notify",
-    "prune_notifications",
-)
-
 logger = logging.getLogger(__name__)
 
 #: How long a person finds again what they have read, and what they have not.

@@ -7,7 +7,10 @@ from typing import Final, cast
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
+from accounts.models import MailKind, NotificationKind, NotificationLevel
+from accounts.services.notifications import notify
 from billing.services import entitlements
 from billing.services.entitlements import Limit
 from exchanges.adapters.protocol import BalanceReport
@@ -272,6 +275,7 @@ def refuse_account(account: ExchangeAccount, *, code: str, message: str, now: da
             account_id=account.pk,
             code=code,
         )
+        _tell_owner(account)
 
 
 @part_of_transaction
@@ -322,6 +326,21 @@ def lock_live_account(*, owner: Owner, public_id: UUID) -> ExchangeAccount:
     if account.kind == AccountKind.PAPER:
         raise KeylessAccountError
     return account
+
+
+def _tell_owner(account: ExchangeAccount) -> None:
+    """Tell the owner of an account that its key stopped working; each time that it does, once."""
+    notify(
+        owner_id=account.owner_id,
+        kind=NotificationKind.KEY_INVALID,
+        key=f"key-invalid:{account.pk}:{account.version}",
+        title=f"The key of “{account.label}” was refused",
+        body=account.status_message,
+        path=reverse("exchanges:detail", args=[account.public_id]),
+        level=NotificationLevel.PROBLEM,
+        mail=MailKind.KEY_INVALID,
+        facts={"exchange": account.venue.name},
+    )
 
 
 def _clean_label(label: str, *, venue: Venue) -> str:
