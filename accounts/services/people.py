@@ -218,6 +218,7 @@ def set_verified(*, person_id: int, is_verified: bool, by: audit.Actor, now: dat
     verb = "person.address_verified" if is_verified else "person.address_doubted"
     audit.record(actor=by, verb=verb, target=person, owner_id=person.pk)
     if not is_verified:
+        access.end_access(person, keep_session_key=None, also_personal_tokens=False, by=by, now=now)
         request_mail(kind=MailKind.VERIFY_ADDRESS, recipient=person.email, owner_id=person.pk)
     return person
 

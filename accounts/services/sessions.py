@@ -21,6 +21,12 @@ def note_seen(*, session_key: str, address: str | None, user_agent: str, now: da
 
 
 @transactional
+def rename_session(*, before: str, after: str) -> None:
+    """Keep listing a session that got a new key while it stayed signed in."""
+    UserSession.objects.filter(session_key=before).update(session_key=after)
+
+
+@transactional
 def end_session(*, owner: User, reference: str, by: audit.Actor, now: datetime) -> None:
     """Sign out one of a person's sessions; raise SessionNotFoundError for any other."""
     session = sessions.get_session_for(owner, reference=reference)

@@ -2,16 +2,27 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+
+from accounts.web.entrance import ConfirmEmailView
 
 urlpatterns = [
     path("", include("web.urls")),
-    path("accounts/", include("allauth.urls")),
+    path("account/", include("accounts.web.urls")),
+    re_path(
+        r"^accounts/confirm-email/(?P<key>[-:\w]+)/$",
+        ConfirmEmailView.as_view(),
+        name="account_confirm_email",
+    ),
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("notifications/", include("accounts.web.notification_urls")),
     path("strategies/", include("strategies.web.urls")),
     path("exchange-accounts/", include("exchanges.web.urls")),
     path("backtests/", include("backtesting.web.urls")),
     path("deployments/", include("trading.web.urls")),
+    path("billing/", include("billing.web.urls")),
+    path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("strategies.api.urls")),
     path("api/v1/", include("exchanges.api.urls")),
     path("api/v1/", include("backtesting.api.urls")),
@@ -25,4 +36,5 @@ if settings.SHOWS_MAILS:
 handler400 = "web.views.errors.bad_request"
 handler403 = "web.views.errors.permission_denied"
 handler404 = "web.views.errors.not_found"
+handler429 = "web.views.errors.too_many_requests"
 handler500 = "web.views.errors.server_error"

@@ -11,11 +11,20 @@ function chooseTheme(theme) {
   document.dispatchEvent(new CustomEvent("themechange"));
 }
 
+/** Keep `theme` in the person's profile too, so that their next device has it. */
+function keepTheme(address, theme) {
+  const headers = JSON.parse(document.body.getAttribute("hx-headers"));
+  fetch(address, { method: "POST", headers, body: new URLSearchParams({ theme }) });
+}
+
 for (const themeSwitch of document.querySelectorAll("[data-theme-switch]")) {
   const current = themeSwitch.querySelector(`input[value="${root.dataset.theme}"]`);
   if (current) current.checked = true;
   themeSwitch.hidden = false;
-  themeSwitch.addEventListener("change", (event) => chooseTheme(event.target.value));
+  themeSwitch.addEventListener("change", (event) => {
+    chooseTheme(event.target.value);
+    if (themeSwitch.dataset.address) keepTheme(themeSwitch.dataset.address, event.target.value);
+  });
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

@@ -7,6 +7,8 @@ from foundation import site_settings
 from foundation.http import PROBLEM_CONTENT_TYPE
 
 _API_PREFIX = "/api/"
+#: The shortest span that the limits on tries count.
+_RETRY_AFTER_S = 60
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -29,6 +31,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404, the same for what does not exist and what belongs to somebody else."""
     return _answer(request, 404, "not_found", "There is nothing here, or it is not yours.")
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """429, from the accounts library: too many tries to sign in, sign up, or be sent a link."""
+    message = "Too many tries. Wait a minute; after many tries it takes up to an hour."
+    response = _answer(request, 429, "rate_limited", message)
+    response["Retry-After"] = str(_RETRY_AFTER_S)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
