@@ -31,6 +31,11 @@ def get_product(code: str) -> Product:
     return product
 
 
+def products_of(codes: Collection[str]) -> Sequence[Product]:
+    """Return the products of some codes, offered or not; unknown codes are left out."""
+    return list(Product.objects.filter(code__in=codes).order_by("code"))
+
+
 def plans_on_offer() -> Sequence[Plan]:
     """Return the plans that people can have, the smallest first."""
     offered = Plan.objects.filter(product__is_active=True).select_related("product")

@@ -35,6 +35,14 @@ def get_subscription_for(owner: Owner, *, public_id: UUID) -> Subscription:
     return found
 
 
+def page_of_subscriptions(owner: Owner, *, before: int | None, most: int) -> Sequence[Subscription]:
+    """Return up to *most* subscriptions of *owner*, the last made first, made before a key."""
+    mine = Subscription.objects.filter(owner_id=owner.pk).select_related("product")
+    if before is not None:
+        mine = mine.filter(pk__lt=before)
+    return list(mine.order_by("-pk")[:most])
+
+
 def find_subscription_for(owner: Owner, *, product_code: str) -> Subscription | None:
     """Return the subscription of *owner* to a product, ended ones too, or None."""
     return subscriptions_for(owner).filter(product__code=product_code).first()
