@@ -28,6 +28,7 @@ class ReasonCode(StrEnum):
     DATA_STALE = "DATA_STALE"
     ENTRIES_PAUSED = "ENTRIES_PAUSED"
     ENTITLEMENT_ENDED = "ENTITLEMENT_ENDED"
+    OWNER_INACTIVE = "OWNER_INACTIVE"
 
     @property
     def acts(self) -> bool:
@@ -66,6 +67,7 @@ _PHRASES: Final[Mapping[ReasonCode, str]] = {
     ReasonCode.DATA_STALE: "no entry, the candle arrived too late",
     ReasonCode.ENTRIES_PAUSED: "no entry, entries are paused",
     ReasonCode.ENTITLEMENT_ENDED: "no entry, the subscription has ended",
+    ReasonCode.OWNER_INACTIVE: "no entry, the person's account is deactivated",
 }
 
 

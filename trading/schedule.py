@@ -7,5 +7,7 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "trading-submit-due-intents": {"task": "trading.submit_due_intents", "schedule": 2.0},
     "trading-reconcile-due-accounts": {"task": "trading.reconcile_due_accounts", "schedule": 2.0},
     "trading-sweep-commands": {"task": "trading.sweep_commands", "schedule": 2.0},
+    "trading-sweep-rights": {"task": "trading.sweep_rights", "schedule": 30.0},
+    "trading-sweep-erasures": {"task": "trading.sweep_erasures", "schedule": 30.0},
     "trading-ensure-partitions": {"task": "trading.ensure_partitions", "schedule": 86_400.0},
 }

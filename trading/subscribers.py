@@ -1,15 +1,22 @@
 """What trading does when the apps below tell of something."""
 
+from django.utils import timezone
+
+from accounts.events import PERSON_DEACTIVATED, PERSON_ERASURE_REQUESTED
+from billing.events import SUBSCRIPTION_ENDED
 from exchanges.events import ACCOUNT_INVALIDATED, CANDLES_CLOSED
 from exchanges.services import accounts as exchange_accounts
 from foundation.events import Event, subscribe
-from trading.services import accounts, sweeps
+from trading.services import accounts, stops, sweeps
 
 
 def connect() -> None:
     """Subscribe; called once when the app is ready."""
     subscribe(CANDLES_CLOSED, on_candles_closed)
     subscribe(ACCOUNT_INVALIDATED, on_account_invalidated)
+    subscribe(SUBSCRIPTION_ENDED, on_subscription_ended)
+    subscribe(PERSON_DEACTIVATED, on_person_shut_out)
+    subscribe(PERSON_ERASURE_REQUESTED, on_person_shut_out)
     exchange_accounts.ask_before_closing(accounts.refuse_closing)
 
 
@@ -29,3 +36,20 @@ def on_account_invalidated(event: Event) -> None:
         code=event.payload["code"],
         now=event.occurred_at,
     )
+
+
+def on_subscription_ended(event: Event) -> None:
+    """Stop what the subscription carried; protective exits go on until it is stopped."""
+    if event.owner_id is not None:
+        stops.stop_for_product(
+            owner_id=event.owner_id,
+            product_code=event.payload["product_code"],
+            key=f"event-{event.id}",
+            now=timezone.now(),
+        )
+
+
+def on_person_shut_out(event: Event) -> None:
+    """Stop everything of a person who was deactivated or wants to be deleted."""
+    if event.owner_id is not None:
+        stops.stop_for_person(owner_id=event.owner_id, key=f"event-{event.id}", now=timezone.now())

@@ -4,7 +4,16 @@ from django.utils import timezone
 
 from foundation import tenancy
 from foundation.queue import queued_task
-from trading.services import commands, evaluation, partitions, reconciliation, submission, sweeps
+from trading.services import (
+    commands,
+    erasures,
+    evaluation,
+    partitions,
+    reconciliation,
+    stops,
+    submission,
+    sweeps,
+)
 
 
 @queued_task("trading.evaluate_signal_group", queue="evaluate")
@@ -54,6 +63,20 @@ def sweep_commands() -> None:
     """Find commands that are not done."""
     with tenancy.bypass("a sweep looks at everything"):
         commands.sweep_commands(now=timezone.now())
+
+
+@queued_task("trading.sweep_rights", queue="control")
+def sweep_rights() -> None:
+    """Stop what runs without a right."""
+    with tenancy.bypass("a sweep looks at everything"):
+        stops.sweep_rights(now=timezone.now())
+
+
+@queued_task("trading.sweep_erasures", queue="default")
+def sweep_erasures() -> None:
+    """Delete people who asked for it and for whom nothing runs any more."""
+    with tenancy.bypass("a sweep looks at everything"):
+        erasures.sweep_erasures(now=timezone.now())
 
 
 @queued_task("trading.ensure_partitions", queue="default")

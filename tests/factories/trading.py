@@ -10,6 +10,7 @@ from exchanges.models import AccountKind, AccountStatus, ExchangeAccount, Instru
 from foundation.audit import Actor
 from market.enums import Leg, OrderType, Side
 from strategies.services import catalogue
+from tests.factories import billing
 from tests.factories import exchanges as exchange_factory
 from trading.models import ActualState, Deployment, DeploymentRevision, OrderIntent, StopPolicy
 from trading.services import deployments
@@ -39,9 +40,17 @@ def make_account(
 
 
 def make_deployment(
-    account: ExchangeAccount, *, now: datetime, is_started: bool = True, **fields: Any
+    account: ExchangeAccount,
+    *,
+    now: datetime,
+    is_started: bool = True,
+    is_subscribed: bool = True,
+    **fields: Any,
 ) -> Deployment:
-    """Return an EMA crossover of 2 over 5 bars on BTC/USDT, with 10,000 USDT, already running."""
+    """Return an EMA crossover of 2 over 5 bars on BTC/USDT, with 10,000 USDT, already running.
+
+    Its owner subscribes to the strategy first, for free and without an end.
+    """
     catalogue.sync_catalogue(now=now)
     arguments: dict[str, Any] = {
         "owner": account.owner,
@@ -56,7 +65,10 @@ def make_deployment(
         "by": Actor.person(account.owner.pk),
         "now": now,
     }
-    deployment = deployments.deploy(**(arguments | fields))
+    arguments |= fields
+    if is_subscribed:
+        billing.subscribe(arguments["owner"])
+    deployment = deployments.deploy(**arguments)
     if is_started:
         deployment.actual_state = ActualState.RUNNING
         deployment.save(update_fields=["actual_state"])
@@ -86,7 +98,7 @@ def make_intent(
         "not_before": now,
         "bar_close_at": now,
     }
-    revision = DeploymentRevision.objects.get(deployment=deployment)
+    revision = DeploymentRevision.objects.filter(deployment=deployment).latest("number")
     return OrderIntent.objects.create(
         owner=deployment.owner,
         deployment=deployment,

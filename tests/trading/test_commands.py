@@ -23,7 +23,7 @@ from trading.models import (
     StopPolicy,
 )
 from trading.services import commands
-from trading.services.commands import DeploymentEndedError, KeyReusedError
+from trading.services.wishes import DeploymentEndedError, KeyReusedError
 
 pytestmark = pytest.mark.django_db
 
@@ -95,9 +95,7 @@ class TestStop:
         assert desk.position.quantity == 0
         assert DeploymentRevision.objects.get().to_bar_at == desk.now
 
-    def test_leaves_the_position_if_that_was_chosen_but_nothing_at_the_venue(
-        self, live_account, desk
-    ):
+    def test_leaves_the_position_with_its_stop_if_that_was_chosen(self, desk):
         desk.deployment.stop_policy = StopPolicy.LEAVE
         desk.deployment.save()
         desk.enter("0.1")
@@ -108,7 +106,9 @@ class TestStop:
         desk.deployment.refresh_from_db()
         assert desk.deployment.actual_state == ActualState.STOPPED
         assert desk.position.quantity == Decimal("0.0999")
-        assert desk.order(Leg.STOP).status == OrderStatus.CANCELED
+        stop = desk.order(Leg.STOP)
+        assert stop.status == OrderStatus.ACCEPTED
+        assert stop.quantity == Decimal("0.0999")
 
     def test_takes_the_right_to_open_from_what_was_decided_before(self, desk):
         intent = desk.decide()

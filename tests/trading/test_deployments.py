@@ -15,7 +15,7 @@ from tests.factories import trading as factory
 from trading.models import ActualState, Deployment, SignalGroup
 from trading.services import commands, partitions, sweeps
 from trading.services.accounts import AccountInUseError
-from trading.services.deployments import (
+from trading.services.terms import (
     AccountNotReadyError,
     CapitalTooSmallError,
     InvalidDeploymentError,

@@ -103,7 +103,7 @@ class TestDenial:
         desk.deployment.owner.is_active = False
         desk.deployment.owner.save()
 
-        assert self._denial(desk) == "DEPLOYMENT_INACTIVE"
+        assert self._denial(desk) == "OWNER_INACTIVE"
 
     def test_of_an_account_whose_key_does_not_work(self, desk):
         desk.deployment.account.connected_at = None

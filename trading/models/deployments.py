@@ -164,6 +164,7 @@ class CommandKind(models.TextChoices):
     FLATTEN = "FLATTEN", "Close the position"
     PAUSE = "PAUSE", "Pause entries"
     RESUME = "RESUME", "Resume"
+    START = "START", "Start again"
 
 
 class DeploymentCommand(models.Model):
@@ -176,6 +177,7 @@ class DeploymentCommand(models.Model):
     idempotency_key = models.CharField(max_length=100)
     actor_kind = models.CharField(max_length=20)
     actor_identifier = models.CharField(max_length=100)
+    note = models.CharField(max_length=300, blank=True, help_text="Why, in words for the owner.")
     requested_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=300, blank=True)

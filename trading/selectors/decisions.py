@@ -23,6 +23,8 @@ from trading.selectors.owners import Owner
 
 _DENIALS: Final[Mapping[str, str]] = {
     "DEPLOYMENT_INACTIVE": "the deployment was stopped or paused",
+    "OWNER_INACTIVE": "the person's account is deactivated",
+    "ENTITLEMENT_ENDED": "the subscription has ended",
     "ACCOUNT_NOT_CONNECTED": "the exchange account is not connected",
     "ACCOUNT_BLOCKED_UNKNOWN_ORDER": "the fate of an earlier order is not known yet",
     "MARKET_INACTIVE": "the market does not trade",

@@ -143,7 +143,7 @@ def open_books(
     deployments = list(
         Deployment.objects.select_for_update(of=("self",))
         .filter(pk__in=deployment_ids, actual_state__in=STEPPED_STATES)
-        .select_related("account__venue")
+        .select_related("account__venue", "owner")
         .order_by("pk")
     )
     ids = [deployment.pk for deployment in deployments]

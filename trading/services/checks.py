@@ -31,6 +31,8 @@ class Denial(StrEnum):
     """Why our own rules refuse an order."""
 
     DEPLOYMENT_INACTIVE = "DEPLOYMENT_INACTIVE"
+    OWNER_INACTIVE = "OWNER_INACTIVE"
+    ENTITLEMENT_ENDED = "ENTITLEMENT_ENDED"
     ACCOUNT_NOT_CONNECTED = "ACCOUNT_NOT_CONNECTED"
     ACCOUNT_BLOCKED_UNKNOWN_ORDER = "ACCOUNT_BLOCKED_UNKNOWN_ORDER"
     MARKET_INACTIVE = "MARKET_INACTIVE"
@@ -64,7 +66,8 @@ class Situation:
 
     ``free`` is the venue's word by currency, None if it could not be asked; ``reserved`` what is
     set aside already; ``in_doubt`` the instruments with an order of unknown fate; ``held`` the
-    signed position and ``working`` the unfinished orders by deployment and instrument.
+    signed position and ``working`` the unfinished orders by deployment and instrument;
+    ``entitled`` the deployments whose owner has a right to their strategy at this moment.
     """
 
     account: "ExchangeAccount"
@@ -74,6 +77,7 @@ class Situation:
     held: Mapping[tuple[int, int], Decimal]
     working: dict[tuple[int, int], list[Order]]
     exits_waiting: Collection[tuple[int, int]]
+    entitled: Collection[int]
 
 
 Verdict = Cleared | Denial | Wait
@@ -108,12 +112,16 @@ def _inactive(intent: OrderIntent, situation: Situation) -> Denial | None:
     runs = (
         deployment.desired_state == DesiredState.RUNNING
         and deployment.actual_state in {ActualState.STARTING, ActualState.RUNNING}
-        and deployment.owner.is_active
         # A command since the decision has taken its right away.
         and deployment.epoch == intent.epoch
     )
     if not runs:
         return Denial.DEPLOYMENT_INACTIVE
+    # The decision may be older than the end of either: both are read again here, before the wire.
+    if not deployment.owner.is_active:
+        return Denial.OWNER_INACTIVE
+    if deployment.pk not in situation.entitled:
+        return Denial.ENTITLEMENT_ENDED
     if not markets.is_connected(situation.account):
         return Denial.ACCOUNT_NOT_CONNECTED
     return None if intent.instrument.is_active else Denial.MARKET_INACTIVE

@@ -1,35 +1,28 @@
-"""What a person tells a deployment: a row first, then at once, not at the next bar.
+"""What a deployment is told: a row first, then at once, not at the next bar."""
 
-Every command raises the deployment's epoch, so that whatever was decided before loses its right to
-open anything.
-"""
-
-import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db.models import Q
 
+from billing.services import entitlements
 from exchanges.services import leases
-from foundation import audit
 from foundation.audit import Actor
 from foundation.crashpoints import crashpoint
-from foundation.queue import enqueue, enqueue_on_commit
+from foundation.queue import enqueue
 from foundation.transactions import transactional
-from market.enums import Leg
-from market.errors import ConflictError, FieldProblem, InvalidInputError
+from market.enums import Leg, OrderStatus
+from market.errors import FieldProblem, InvalidInputError
 from market.orders import WORKING
 from trading.domain import kernel, keys, sizing
 from trading.models import (
-    ActualState,
     CommandKind,
     Deployment,
     DeploymentCommand,
     DeploymentInstrument,
     DeploymentPosition,
-    DesiredState,
     IntentStatus,
     Order,
     OrderIntent,
@@ -38,39 +31,30 @@ from trading.models import (
 from trading.selectors import deployments as selectors
 from trading.selectors import markets
 from trading.selectors.owners import Owner
-from trading.services import deployments, intents, paper, protection, submission, venues
-
-logger = logging.getLogger(__name__)
+from trading.services import (
+    intents,
+    locks,
+    paper,
+    protection,
+    stops,
+    submission,
+    venues,
+    wishes,
+)
 
 _LONGEST_KEY: Final = 100
 
 #: An open command that nobody has worked on for so long is picked up by the sweeper.
 _SWEEP_AFTER_S: Final = 1.0
-_SWEPT_AT_ONCE: Final = 50
+_SWEPT_AT_ONCE: Final = 200
 
 #: What rests for a deployment and is taken away when it is to hold nothing; exits go on.
 _CANCELED_LEGS: Final = frozenset({Leg.ENTRY, Leg.STOP, Leg.TARGET})
 
-_ENDED: Final = frozenset({ActualState.STOPPED, ActualState.FAILED})
+#: A position that is left to its owner keeps the stop that protects it.
+_CANCELED_IF_LEFT: Final = _CANCELED_LEGS - {Leg.STOP}
 
-
-class DeploymentEndedError(ConflictError):
-    """The deployment has ended or is about to; it takes no such command any more."""
-
-    code = "deployment_ended"
-
-    def __init__(self, deployment: Deployment) -> None:
-        state = ActualState(deployment.actual_state).label.lower()
-        super().__init__(f"“{deployment.name}” is {state}.")
-
-
-class KeyReusedError(ConflictError):
-    """The idempotency key belongs to another command."""
-
-    code = "idempotency_key_reused"
-
-    def __init__(self) -> None:
-        super().__init__("This idempotency key was used for another command.")
+_RESTING: Final = [OrderStatus.ACCEPTED.value, OrderStatus.PARTIALLY_FILLED.value]
 
 
 @transactional
@@ -85,43 +69,21 @@ def request_command(
 ) -> DeploymentCommand:
     """Record what *owner* wants of a deployment and see to it at once.
 
-    The same key again returns the command that is there. Raises DeploymentEndedError where it comes
-    too late, KeyReusedError, InvalidInputError; a deployment of somebody else is not found.
+    The same key again returns the command that is there. Raises what ``wishes.record`` does, and
+    InvalidInputError; a deployment of somebody else is not found.
     """
     wanted = _checked_kind(kind, idempotency_key)
     found = selectors.get_deployment_for(owner, public_id=deployment_public_id)
-    deployment = Deployment.objects.select_for_update(of=("self",)).get(pk=found.pk)
-    command = DeploymentCommand(
-        owner_id=deployment.owner_id,
-        deployment=deployment,
+    if wanted is CommandKind.START:
+        # Billing before everything else: a start counts against the plan.
+        entitlements.lock_billing(owner)
+    return wishes.record(
+        locks.lock_deployment(found.pk),
         kind=wanted,
         idempotency_key=idempotency_key,
-        actor_kind=by.kind,
-        actor_identifier=by.identifier,
-        requested_at=now,
+        by=by,
+        now=now,
     )
-    try:
-        with transaction.atomic():
-            command.save(force_insert=True)
-    except IntegrityError:
-        known = DeploymentCommand.objects.get(
-            deployment=deployment, idempotency_key=idempotency_key
-        )
-        if known.kind != wanted:
-            raise KeyReusedError from None
-        return known
-    _refuse_if_ended(deployment, wanted)
-    _note_wish(deployment, command, now)
-    audit.record(
-        actor=by,
-        verb=f"deployment.{wanted.value.lower()}",
-        target=deployment,
-        owner_id=deployment.owner_id,
-    )
-    crashpoint("commands.recorded")
-    if command.done_at is None:
-        enqueue_on_commit("trading.act_on_command", command_id=command.pk)
-    return command
 
 
 def act_on_command(*, command_id: int, now: datetime) -> bool:
@@ -164,42 +126,6 @@ def _checked_kind(kind: str, idempotency_key: str) -> CommandKind:
     return CommandKind(kind)
 
 
-def _refuse_if_ended(deployment: Deployment, kind: CommandKind) -> None:
-    if deployment.actual_state in _ENDED:
-        raise DeploymentEndedError(deployment)
-    if deployment.actual_state == ActualState.STOPPING and kind in {
-        CommandKind.PAUSE,
-        CommandKind.RESUME,
-    }:
-        raise DeploymentEndedError(deployment)
-
-
-def _note_wish(deployment: Deployment, command: DeploymentCommand, now: datetime) -> None:
-    match command.kind:
-        case CommandKind.STOP:
-            deployment.desired_state = DesiredState.STOPPED
-            deployment.actual_state = ActualState.STOPPING
-        case CommandKind.PAUSE:
-            deployment.desired_state = DesiredState.PAUSED
-            deployment.actual_state = ActualState.PAUSED
-        case CommandKind.RESUME if deployment.desired_state == DesiredState.PAUSED:
-            deployment.desired_state = DesiredState.RUNNING
-            # It runs again once its account has been compared with the venue.
-            deployment.actual_state = ActualState.STARTING
-            leases.reconcile_soon(account_id=deployment.account_id, at=now)
-        case _:
-            pass
-    deployment.epoch += 1
-    deployment.version += 1
-    deployment.save(update_fields=["desired_state", "actual_state", "epoch", "version"])
-    waiting = OrderIntent.objects.filter(deployment=deployment, leg=Leg.ENTRY.value)
-    intents.supersede(waiting, code=f"COMMAND_{command.kind}")
-    if command.kind in {CommandKind.PAUSE, CommandKind.RESUME}:
-        command.done_at = now
-        command.outcome = "Done."
-        command.save(update_fields=["done_at", "outcome"])
-
-
 @transactional
 def _begin(*, command_id: int, now: datetime) -> int | None:
     """Take away what rests and decide the exits; return the account, or None if it is done."""
@@ -222,10 +148,13 @@ def _begin(*, command_id: int, now: datetime) -> int | None:
             protection.cancel_resting(
                 deployment,
                 instrument_id=position.instrument_id,
-                legs=_CANCELED_LEGS,
+                legs=_CANCELED_IF_LEFT if _leaves(command, deployment) else _CANCELED_LEGS,
                 now=now,
                 why=command.kind,
             )
+            if _leaves(command, deployment):
+                # What has filled meanwhile gets its stop before the deployment looks away.
+                protection.follow(deployment, instrument_id=position.instrument_id, now=now)
         if _closes(command, deployment) and _is_open(position):
             _close(command, deployment, position, now)
     return deployment.account_id
@@ -274,22 +203,25 @@ def _conclude(*, command_id: int, now: datetime) -> bool:
     if not _is_settled(command, deployment):
         return False
     command.done_at = now
-    command.outcome = "The position is closed." if _closes(command, deployment) else "Done."
+    command.outcome = _outcome(command, deployment)
     command.save(update_fields=["done_at", "outcome"])
-    if command.kind == CommandKind.STOP and deployment.actual_state != ActualState.STOPPED:
-        deployments.mark_stopped(deployment, now=now)
+    if command.kind == CommandKind.STOP and deployment.actual_state not in selectors.ENDED_STATES:
+        stops.conclude(deployment, command=command, now=now)
     return True
+
+
+def _outcome(command: DeploymentCommand, deployment: Deployment) -> str:
+    if _closes(command, deployment):
+        return "The position is closed."
+    is_open = any(map(_is_open, _positions(deployment)))
+    return "The position is left as it is." if is_open else "Done."
 
 
 def _lock(command_id: int) -> tuple[DeploymentCommand, Deployment]:
     deployment_id = DeploymentCommand.objects.values_list("deployment_id", flat=True).get(
         pk=command_id
     )
-    deployment = (
-        Deployment.objects.select_for_update(of=("self",))
-        .select_related("account__venue")
-        .get(pk=deployment_id)
-    )
+    deployment = locks.lock_deployment(deployment_id)
     command = DeploymentCommand.objects.select_for_update(of=("self",)).get(pk=command_id)
     return command, deployment
 
@@ -300,6 +232,11 @@ def _closes(command: DeploymentCommand, deployment: Deployment) -> bool:
     return command.kind == CommandKind.FLATTEN or (command.kind == CommandKind.STOP and stops_flat)
 
 
+def _leaves(command: DeploymentCommand, deployment: Deployment) -> bool:
+    """Tell whether the position stays open while the deployment ends."""
+    return command.kind == CommandKind.STOP and not _closes(command, deployment)
+
+
 def _is_settled(command: DeploymentCommand, deployment: Deployment) -> bool:
     working = Order.objects.filter(
         deployment=deployment, status__in=[status.value for status in WORKING]
@@ -308,6 +245,8 @@ def _is_settled(command: DeploymentCommand, deployment: Deployment) -> bool:
     if command.kind == CommandKind.FLATTEN:
         # A flattened deployment goes on; only what closes the position counts.
         working, waiting = working.filter(reduce_only=True), waiting.filter(reduce_only=True)
+    elif _leaves(command, deployment):
+        working = working.exclude(Q(leg=Leg.STOP.value) & Q(status__in=_RESTING))
     if working.exists() or waiting.exists():
         return False
     return not (_closes(command, deployment) and any(map(_is_open, _positions(deployment))))

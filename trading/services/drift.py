@@ -12,7 +12,7 @@ from typing import Final
 from exchanges.adapters.protocol import BalanceReport
 from exchanges.services import accounts
 from foundation.transactions import part_of_transaction
-from trading.models import AccountPosition, DeploymentInstrument, DeploymentPosition
+from trading.models import AccountPosition, ActualState, DeploymentInstrument, DeploymentPosition
 from trading.services import health, protection
 
 #: Of the deployed quantity: fees that a venue rounds differently are no drift.
@@ -86,7 +86,8 @@ def _tell(
             deployment__account_id=account_id, instrument_id=instrument_id
         )
         .exclude(quantity=0)
-        .select_related("deployment", "instrument")
+        .exclude(deployment__actual_state__in=[ActualState.STOPPED, ActualState.FAILED])
+        .select_related("deployment__strategy_version__strategy", "instrument")
     )
     for position in holders.order_by("deployment_id"):
         message = (

@@ -16,6 +16,7 @@ from strategies.registry import Definition
 from strategies.shapes import MarketView, StrategyParams
 from trading.domain import kernel
 from trading.models import Deployment, GroupDecision, SignalGroup
+from trading.selectors import usage
 from trading.services import bars, books, groups, stepping
 from trading.services.groups import GroupLease, LeaseLostError
 from trading.services.stepping import Frame, GroupBar
@@ -78,6 +79,7 @@ class _Turn:
 def _evaluate_newer(lease: GroupLease, *, now: datetime) -> _Turn:
     group = SignalGroup.objects.select_related("strategy_version__strategy").get(pk=lease.group_id)
     strategy = _strategy_of(group)
+    product = usage.product_code(strategy.definition.slug)
     ids = _deployment_ids(group.pk)
     seen = 0
     newest: datetime | None = None
@@ -87,7 +89,7 @@ def _evaluate_newer(lease: GroupLease, *, now: datetime) -> _Turn:
         for start in range(0, len(fresh), _BARS_AT_ONCE):
             part = fresh[start : start + _BARS_AT_ONCE]
             _record(lease, instrument=instrument, part=part)
-            frame = Frame(lease, instrument, strategy.timeframe, part, now)
+            frame = Frame(lease, product, instrument, strategy.timeframe, part, now)
             for batch in _batches(ids):
                 stepping.step_deployments(frame, deployment_ids=batch)
                 crashpoint("evaluation.stepped")

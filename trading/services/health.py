@@ -10,6 +10,7 @@ from foundation.events import publish
 from foundation.transactions import part_of_transaction
 from trading import events
 from trading.models import ActualState, Deployment, Health
+from trading.services import notices
 
 #: Codes that a person reads on the page and programs compare.
 STOP_NOT_PLACED: Final = "stop_not_placed"
@@ -18,6 +19,10 @@ POSITION_DRIFT: Final = "position_drift"
 ORDER_UNDER_REVIEW: Final = "order_under_review"
 EXCHANGE_UNAVAILABLE: Final = "exchange_unavailable"
 ACCOUNT_NOT_CONNECTED: Final = "account_not_connected"
+STRATEGY_FAILED: Final = "strategy_failed"
+
+#: What a person is told of beyond the page: it is about their orders or positions.
+_TOLD: Final = frozenset({STOP_NOT_PLACED, EXIT_FAILING, POSITION_DRIFT})
 
 
 @part_of_transaction
@@ -39,6 +44,8 @@ def degrade(deployment: Deployment, *, code: str, message: str, now: datetime) -
         code=code,
         message=message[:300],
     )
+    if code in _TOLD:
+        notices.tell_trouble(deployment, what=message, now=now)
 
 
 @part_of_transaction

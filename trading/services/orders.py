@@ -23,7 +23,7 @@ from trading.models import (
     OrderTransition,
     Reservation,
 )
-from trading.services import health
+from trading.services import health, notices
 
 #: A cancellation whose answer was lost is asked for again after this many seconds.
 _CANCEL_AGAIN_S: Final = 2.0
@@ -220,7 +220,12 @@ def _tell_problem(order: Order, *, now: datetime) -> None:
         status=order.status,
         code=order.reason_code,
     )
+    if order.status == OrderStatus.REJECTED:
+        said = order.reason_message or order.reason_code or "it gave no reason"
+        notices.tell_order_problem(order, what=f"the exchange refused it: {said}", now=now)
     if order.status == OrderStatus.MANUAL_REVIEW:
+        what = "the exchange's reports contradict each other; an operator looks at it."
+        notices.tell_order_problem(order, what=what, now=now)
         health.degrade(
             order.deployment,
             code=health.ORDER_UNDER_REVIEW,

@@ -1,13 +1,14 @@
 """The transaction before the wire: decisions become orders on their way, or are refused."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Sum
 
+from billing.selectors import entitlements
 from exchanges.adapters.protocol import OrderRequest
 from exchanges.services import leases
 from exchanges.services.leases import AccountLease
@@ -22,6 +23,7 @@ from trading.models import (
     OrderIntent,
     Reservation,
 )
+from trading.selectors import usage
 from trading.services import checks, intents, orders, protection, venues
 from trading.services.checks import Denial, Situation, Wait
 from trading.services.venues import Call, Cancellation, Submission
@@ -56,7 +58,7 @@ def prepare(
     waiting = _lock_waiting(account, now)
     calls: list[Call] = []
     if waiting:
-        situation = _situation(account, waiting, free)
+        situation = _situation(account, waiting, free, now)
         for intent in sorted(waiting, key=lambda each: (_PRECEDENCE[Leg(each.leg)], each.pk)):
             call = _prepare_one(intent, situation, now)
             if call is not None:
@@ -73,7 +75,7 @@ def _lock_waiting(account: "ExchangeAccount", now: datetime) -> list[OrderIntent
         row.pk: row
         for row in Deployment.objects.select_for_update(of=("self",))
         .filter(pk__in=deployment_ids)
-        .select_related("owner", "account__venue")
+        .select_related("owner", "account__venue", "strategy_version__strategy")
         .order_by("pk")
     }
     # Read again under the locks: a command may have superseded some of them.
@@ -89,7 +91,10 @@ def _lock_waiting(account: "ExchangeAccount", now: datetime) -> list[OrderIntent
 
 
 def _situation(
-    account: "ExchangeAccount", waiting: list[OrderIntent], free: Mapping[str, Decimal] | None
+    account: "ExchangeAccount",
+    waiting: list[OrderIntent],
+    free: Mapping[str, Decimal] | None,
+    now: datetime,
 ) -> Situation:
     deployment_ids = {intent.deployment_id for intent in waiting}
     unfinished = Order.objects.filter(
@@ -122,7 +127,23 @@ def _situation(
         held={(row.deployment_id, row.instrument_id): row.quantity for row in positions},
         working=working,
         exits_waiting=set(exits.values_list("deployment_id", "instrument_id")),
+        entitled=_entitled(waiting, now),
     )
+
+
+def _entitled(waiting: Iterable[OrderIntent], now: datetime) -> set[int]:
+    """Return the deployments with an entry to send whose owner has a right to the strategy."""
+    by_product: dict[str, list[Deployment]] = defaultdict(list)
+    for intent in waiting:
+        if not intent.reduce_only:
+            slug = intent.deployment.strategy_version.strategy.slug
+            by_product[usage.product_code(slug)].append(intent.deployment)
+    found: set[int] = set()
+    for product, deployments in by_product.items():
+        owners = {each.owner_id for each in deployments}
+        entitled = entitlements.entitled_owners(product, owners, now=now)
+        found |= {each.pk for each in deployments if each.owner_id in entitled}
+    return found
 
 
 def _prepare_one(intent: OrderIntent, situation: Situation, now: datetime) -> Submission | None:

@@ -58,11 +58,12 @@ def follow(deployment: Deployment, *, instrument_id: int, now: datetime) -> None
         return
     if exit_is_under_way(deployment, position=position, now=now):
         return
-    stays_unprotected = (
-        deployment.actual_state in {ActualState.STOPPING, ActualState.STOPPED}
+    # What was left to its owner keeps the stop that rests; whether it stays is theirs to say.
+    is_left = (
+        deployment.actual_state in {ActualState.STOPPED, ActualState.FAILED}
         and deployment.stop_policy == StopPolicy.LEAVE
     )
-    if not stays_unprotected:
+    if not is_left:
         _protect(deployment, position, now=now)
 
 
@@ -325,8 +326,15 @@ def _flatten(
 
 
 def deployed_quantity(*, account_id: int, instrument_id: int) -> Decimal:
-    """Return what all deployments on an account hold of an instrument by their fills."""
-    total = DeploymentPosition.objects.filter(
-        deployment__account_id=account_id, instrument_id=instrument_id
-    ).aggregate(total=Sum("quantity"))["total"]
+    """Return what the deployments on an account hold of an instrument by their fills.
+
+    What an ended one has left is its owner's, who may sell it without telling us.
+    """
+    total = (
+        DeploymentPosition.objects.filter(
+            deployment__account_id=account_id, instrument_id=instrument_id
+        )
+        .exclude(deployment__actual_state__in=[ActualState.STOPPED, ActualState.FAILED])
+        .aggregate(total=Sum("quantity"))["total"]
+    )
     return total or Decimal(0)

@@ -4,7 +4,7 @@ Everything a decision depends on is read under the deployments' locks, so a comm
 either before a decision or after it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 from django.db.models import F
 
+from billing.selectors import entitlements
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
@@ -62,9 +63,10 @@ class GroupBar:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What all deployments of a step have in common."""
+    """What all deployments of a step have in common; *product* is what gives the right to them."""
 
     lease: GroupLease
+    product: str
     instrument: "Instrument"
     timeframe: Timeframe
     bars: Sequence[GroupBar]
@@ -81,7 +83,9 @@ def step_deployments(frame: Frame, *, deployment_ids: Sequence[int]) -> int:
     opened = books.open_books(
         group_id=frame.lease.group_id, instrument=frame.instrument, deployment_ids=deployment_ids
     )
-    changed = [book.row for book in opened if _step(book, frame)]
+    owners = {book.deployment.owner_id for book in opened}
+    entitled = entitlements.entitled_owners(frame.product, owners, now=frame.now)
+    changed = [book.row for book in opened if _step(book, frame, entitled)]
     crashpoint("evaluation.decided")
     decided = [each for book in opened for each in book.decided]
     if decided:
@@ -99,7 +103,7 @@ def step_deployments(frame: Frame, *, deployment_ids: Sequence[int]) -> int:
     return len(decided)
 
 
-def _step(book: Book, frame: Frame) -> bool:
+def _step(book: Book, frame: Frame, entitled: Collection[int]) -> bool:
     """Step one deployment; return whether its row has to be written."""
     from_ms = to_milliseconds(book.revision.from_bar_at)
     cursor = book.row.last_bar_close_at
@@ -112,7 +116,8 @@ def _step(book: Book, frame: Frame) -> bool:
         hit = None
         if book.is_paper:
             state, hit = _match(book, state, each, frame)
-        reason, state, orders = _decide(book, state, each, frame)
+        no_entry = _no_entry(book, each, frame, entitled)
+        reason, state, orders = _decide(book, state, each, no_entry)
         if hit is not None and not reason.acts:
             reason = hit
         book.state = state
@@ -166,7 +171,7 @@ def _with_budget(book: Book, state: PositionState, order: KernelOrder) -> Kernel
 
 
 def _decide(
-    book: Book, state: PositionState, each: GroupBar, frame: Frame
+    book: Book, state: PositionState, each: GroupBar, no_entry: ReasonCode | None
 ) -> tuple[ReasonCode, PositionState, tuple[KernelOrder, ...]]:
     if not book.is_paper and not state.working:
         stop, target = book.levels
@@ -183,14 +188,7 @@ def _decide(
             leg = Leg.TARGET if reached is ReasonCode.TARGET_HIT else Leg.EXIT
             close = kernel.closing_order(state, leg=leg, reason=reached)
             return reached, state._replace(working=(close,)), (close,)
-    decision = decide(
-        state,
-        each.signal,
-        each.bar,
-        book.rules,
-        book.costs,
-        no_entry=_no_entry(book, each, frame),
-    )
+    decision = decide(state, each.signal, each.bar, book.rules, book.costs, no_entry=no_entry)
     return decision.reason, decision.state, decision.orders
 
 
@@ -201,7 +199,9 @@ def _since_entry(book: Book, bar: Bar) -> Bar:
     return bar
 
 
-def _no_entry(book: Book, each: GroupBar, frame: Frame) -> ReasonCode | None:
+def _no_entry(
+    book: Book, each: GroupBar, frame: Frame, entitled: Collection[int]
+) -> ReasonCode | None:
     """Return why nothing may be opened at this bar; None if it may."""
     deployment = book.deployment
     horizons = settings.HORIZONS
@@ -213,6 +213,10 @@ def _no_entry(book: Book, each: GroupBar, frame: Frame) -> ReasonCode | None:
         cap_s=horizons.stale_timeframe_cap_s,
     ):
         return ReasonCode.DATA_STALE
+    if not deployment.owner.is_active:
+        return ReasonCode.OWNER_INACTIVE
+    if deployment.owner_id not in entitled:
+        return ReasonCode.ENTITLEMENT_ENDED
     if deployment.desired_state != DesiredState.RUNNING or deployment.health != Health.OK:
         return ReasonCode.ENTRIES_PAUSED
     if deployment.actual_state == ActualState.STARTING and not book.is_paper:

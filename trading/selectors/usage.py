@@ -1,0 +1,58 @@
+"""What a person's deployments count for: which product they need, and which limit of the plan."""
+
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import Count, Q, QuerySet
+
+from billing.domain.limits import Limit
+from trading.models import Deployment
+from trading.selectors.deployments import ENDED_STATES
+from trading.selectors.owners import Owner
+
+if TYPE_CHECKING:
+    from exchanges.models import ExchangeAccount
+
+#: Deployments of one person that have not ended: a bound of the platform, whatever the plan says.
+MAXIMUM_DEPLOYMENTS: Final = 50
+
+_REAL_MONEY: Final = Q(account__kind="LIVE", account__venue__real_money=True)
+
+_PRODUCT_PREFIX: Final = "strategy:"
+
+
+def product_code(strategy_slug: str) -> str:
+    """Return the product that gives the right to a strategy."""
+    return f"{_PRODUCT_PREFIX}{strategy_slug}"
+
+
+def strategy_of(product: str) -> str | None:
+    """Return the strategy that a product code gives the right to; None for a plan."""
+    return product.removeprefix(_PRODUCT_PREFIX) if product.startswith(_PRODUCT_PREFIX) else None
+
+
+def limit_of(account: "ExchangeAccount") -> Limit:
+    """Return what a deployment on *account* counts as: live only where real money moves."""
+    is_real = account.kind == "LIVE" and account.venue.real_money
+    return Limit.LIVE_DEPLOYMENTS if is_real else Limit.PAPER_DEPLOYMENTS
+
+
+def used_by(owner: Owner) -> dict[Limit, int]:
+    """Return how many deployments of *owner* have not ended, by the limit that they count for."""
+    counts = unfinished_of(owner.pk or 0).aggregate(
+        total=Count("pk"), live=Count("pk", filter=_REAL_MONEY)
+    )
+    return {
+        Limit.LIVE_DEPLOYMENTS: counts["live"],
+        Limit.PAPER_DEPLOYMENTS: counts["total"] - counts["live"],
+    }
+
+
+def unfinished_of(owner_id: int) -> QuerySet[Deployment, Deployment]:
+    """Return the deployments of a person that have not ended."""
+    return Deployment.objects.filter(owner_id=owner_id).exclude(actual_state__in=ENDED_STATES)
+
+
+def counting_for(owner_id: int, limit: Limit) -> QuerySet[Deployment, Deployment]:
+    """Return those of a person's unfinished deployments that count for *limit*."""
+    condition = _REAL_MONEY if limit is Limit.LIVE_DEPLOYMENTS else ~_REAL_MONEY
+    return unfinished_of(owner_id).filter(condition)

@@ -1,0 +1,28 @@
+"""Deployments taken for a change, one or many, always in the same order."""
+
+from django.db.models import QuerySet
+
+from foundation.transactions import part_of_transaction
+from trading.models import Deployment
+from trading.selectors.deployments import DeploymentNotFoundError
+
+
+@part_of_transaction
+def lock_deployment(deployment_id: int) -> Deployment:
+    """Return the deployment with its row locked, and with what it is run by and on.
+
+    Raises DeploymentNotFoundError.
+    """
+    for deployment in lock_deployments(Deployment.objects.filter(pk=deployment_id)):
+        return deployment
+    raise DeploymentNotFoundError
+
+
+@part_of_transaction
+def lock_deployments(found: QuerySet[Deployment]) -> list[Deployment]:
+    """Return *found* with their rows locked, the oldest first."""
+    return list(
+        found.select_for_update(of=("self",))
+        .select_related("owner", "account__venue", "strategy_version__strategy")
+        .order_by("pk")
+    )

@@ -1,0 +1,40 @@
+"""Whether a person may have a strategy at work: by subscription and by plan."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from billing.services import entitlements
+from foundation.transactions import part_of_transaction
+from market.errors import UnprocessableError
+from trading.selectors import usage
+from trading.selectors.owners import Owner
+
+if TYPE_CHECKING:
+    from exchanges.models import ExchangeAccount
+
+
+class TooManyDeploymentsError(UnprocessableError):
+    """The person has more deployments that have not ended than the platform serves for one."""
+
+    code = "too_many_deployments"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"You have {usage.MAXIMUM_DEPLOYMENTS} deployments. Stop one to start another."
+        )
+
+
+@part_of_transaction
+def require_start(
+    owner: Owner, *, strategy_slug: str, account: "ExchangeAccount", now: datetime
+) -> None:
+    """Go on if *owner* may start one more deployment of a strategy on *account*.
+
+    Raises SubscriptionRequiredError, PlanLimitError or TooManyDeploymentsError. The billing row of
+    the person stays locked until the transaction ends, so that of two starts one counts the other.
+    """
+    entitlements.require_product(owner, usage.product_code(strategy_slug), now=now)
+    limit = usage.limit_of(account)
+    entitlements.require(owner, limit, used=lambda: usage.used_by(owner)[limit], now=now)
+    if sum(usage.used_by(owner).values()) >= usage.MAXIMUM_DEPLOYMENTS:
+        raise TooManyDeploymentsError

@@ -1,0 +1,144 @@
+"""What somebody asks to deploy, checked: every problem is named at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, cast
+from uuid import UUID
+
+from exchanges.selectors import accounts, instruments
+from market.errors import (
+    ConflictError,
+    FieldProblem,
+    InvalidInputError,
+    PlatformError,
+    UnprocessableError,
+)
+from market.timeframes import Timeframe
+from strategies import registry
+from strategies.registry import Definition
+from strategies.shapes import StrategyParams
+from trading.models import StopPolicy
+from trading.selectors import markets
+from trading.selectors.owners import Owner
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from exchanges.models import ExchangeAccount, Instrument
+
+#: More than any strategy is meant for, and few enough to be read as a number.
+MAXIMUM_CAPITAL: Final = Decimal(1_000_000_000)
+
+_LONGEST_NAME: Final = 80
+
+
+class InvalidDeploymentError(InvalidInputError):
+    """What was asked for cannot be deployed; ``problems`` names every field that is wrong."""
+
+    code = "invalid_deployment"
+
+
+class AccountNotReadyError(ConflictError):
+    """No orders can be sent for the account."""
+
+    code = "account_not_ready"
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"The account “{label}” is not connected. Test its key first.")
+
+
+class CapitalTooSmallError(UnprocessableError):
+    """The capital does not pay for the smallest order of the market."""
+
+    code = "capital_too_small"
+
+    def __init__(self, *, capital: Decimal, minimum: Decimal, currency: str) -> None:
+        super().__init__(
+            f"{capital.normalize():f} {currency} is less than the smallest order here, "
+            f"{minimum.normalize():f} {currency}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A checked request for a deployment."""
+
+    name: str
+    definition: Definition
+    params: StrategyParams
+    account: "ExchangeAccount"
+    instrument: "Instrument"
+    timeframe: Timeframe
+    capital: Decimal
+    stop_policy: StopPolicy
+
+
+def check_terms(
+    *,
+    owner: Owner,
+    name: str,
+    strategy_slug: str,
+    account_public_id: UUID,
+    symbol: str,
+    timeframe: str,
+    parameters: Mapping[str, object],
+    capital: Decimal,
+    stop_policy: str,
+    parameters_are_text: bool,
+) -> Terms:
+    """Return the terms of a deployment; raise the errors that ``deploy`` names."""
+    definition = registry.get_definition(strategy_slug)
+    account = accounts.get_account_for(cast("User", owner), public_id=account_public_id)
+    problems: list[FieldProblem] = []
+    params: StrategyParams | None = None
+    instrument: Instrument | None = None
+    try:
+        params = registry.validate_params(definition, parameters, strict=not parameters_are_text)
+    except registry.InvalidParametersError as error:
+        problems += error.problems
+    try:
+        instrument = instruments.get_instrument(account.venue.code, symbol)
+    except PlatformError as error:
+        problems.append(FieldProblem("symbol", error.code, error.message))
+    shown = name.strip()
+    if not 1 <= len(shown) <= _LONGEST_NAME:
+        text = f"Give it a name of 1 to {_LONGEST_NAME} characters."
+        problems.append(FieldProblem("name", "out_of_range", text))
+    if timeframe not in set(Timeframe):
+        text = f"“{timeframe[:10]}” is no timeframe. Use one of {', '.join(Timeframe)}."
+        problems.append(FieldProblem("timeframe", "unknown_timeframe", text))
+    if not capital.is_finite() or not 0 < capital <= MAXIMUM_CAPITAL:
+        text = f"The capital must be more than 0 and at most {MAXIMUM_CAPITAL:,}."
+        problems.append(FieldProblem("capital", "out_of_range", text))
+    if stop_policy not in StopPolicy.values:
+        text = f"Use one of {', '.join(StopPolicy.values)}."
+        problems.append(FieldProblem("stop_policy", "unknown_choice", text))
+    if problems or params is None or instrument is None:
+        message = " ".join(problem.message for problem in problems)
+        raise InvalidDeploymentError(message, problems=problems)
+    check_market(account, instrument=instrument, capital=capital)
+    return Terms(
+        name=shown,
+        definition=definition,
+        params=params,
+        account=account,
+        instrument=instrument,
+        timeframe=Timeframe(timeframe),
+        capital=capital,
+        stop_policy=StopPolicy(stop_policy),
+    )
+
+
+def check_market(account: "ExchangeAccount", *, instrument: "Instrument", capital: Decimal) -> None:
+    """Raise if nothing can be opened on *account* in *instrument* with *capital*, in general."""
+    if not markets.is_connected(account):
+        raise AccountNotReadyError(account.label)
+    if not instrument.is_active:
+        message = f"{instrument.symbol} does not trade at the moment."
+        raise InvalidDeploymentError(
+            message, problems=[FieldProblem("symbol", "market_inactive", message)]
+        )
+    if capital <= instrument.minimum_notional:
+        raise CapitalTooSmallError(
+            capital=capital, minimum=instrument.minimum_notional, currency=instrument.settle
+        )
