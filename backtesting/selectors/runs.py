@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
 from backtesting.models import BacktestRun, BacktestRunQuerySet, BacktestTrade
+from foundation import replica
 from market.errors import NotFoundError
 
 #: Who asks. A stranger owns nothing, so nothing is found.
@@ -26,15 +27,22 @@ def runs_for(owner: Owner) -> BacktestRunQuerySet:
     return runs.select_related("strategy_version__strategy", "instrument__venue").order_by("-pk")
 
 
-def page_of_runs(owner: Owner, *, after: UUID | None, limit: int) -> Sequence[BacktestRun]:
-    """Return up to *limit* runs of *owner*, newest first, older than the run *after*.
-
-    Raises BacktestNotFoundError if *after* is not one of theirs.
-    """
-    runs = runs_for(owner)
-    if after is not None:
-        runs = runs.filter(pk__lt=get_run_for(owner, public_id=after).pk)
-    return list(runs[:limit])
+def page_of_runs(
+    owner: Owner,
+    *,
+    below: int | None,
+    limit: int,
+    status: str | None = None,
+    strategy_slug: str | None = None,
+) -> Sequence[BacktestRun]:
+    """Return up to *limit* runs of *owner*, newest first, below the key of one; may lag by some seconds."""
+    asked = {
+        "pk__lt": below,
+        "status": status,
+        "strategy_version__strategy__slug": strategy_slug,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    return list(runs_for(owner).using(replica.using()).filter(**given)[:limit])
 
 
 def get_run_for(owner: Owner, *, public_id: UUID) -> BacktestRun:
@@ -48,6 +56,10 @@ def get_run_for(owner: Owner, *, public_id: UUID) -> BacktestRun:
 def trades_of(
     run: BacktestRun, *, after: int = 0, limit: int | None = None
 ) -> Sequence[BacktestTrade]:
-    """Return the trades of *run* in their order, those whose number is above *after*."""
-    trades = run.trades.filter(number__gt=after).order_by("number")
+    """Return the trades of *run* in their order, those whose number is above *after*.
+
+    They never change; right after the run they may lag by some seconds.
+    """
+    trades = BacktestTrade.objects.using(replica.using()).filter(run_id=run.pk, number__gt=after)
+    trades = trades.order_by("number")
     return list(trades if limit is None else trades[:limit])

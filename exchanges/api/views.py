@@ -4,15 +4,18 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from exchanges.api import answers
 from exchanges.api.presenters import present_account
 from exchanges.api.serializers import ConnectSerializer, NothingSerializer
 from exchanges.domain.credentials import clean_credential
 from exchanges.selectors import accounts as selectors
 from exchanges.services import account_tests, accounts
+from foundation import pagination, schema
 from foundation.http import actor_of
 from foundation.scopes import PERSON
 
@@ -24,11 +27,24 @@ class Accounts(APIView):
     throttle_buckets = {"POST": ("credential",)}
     problem_statuses = {"POST": (402, 409, 422, 503)}
 
+    @extend_schema(
+        parameters=[*schema.PAGE, schema.filter_by("venue", "At this venue only, by its code.")],
+        responses=schema.page_of(answers.AccountSerializer),
+    )
     def get(self, request: Request) -> Response:
-        """List the accounts by name."""
-        found = selectors.accounts_for(request.user)
-        return Response({"results": [present_account(account) for account in found]})
+        """List the open accounts, newest first."""
+        venue = pagination.text_parameter(request, "venue")
+        return pagination.page_response(
+            request,
+            lambda named, limit: selectors.accounts_below(
+                request.user, venue_code=venue, below=pagination.key_of(named), limit=limit
+            ),
+            name_of=lambda account: str(account.pk),
+            present=present_account,
+            filters=("venue",),
+        )
 
+    @extend_schema(request=ConnectSerializer, responses={201: answers.NewAccountSerializer})
     def post(self, request: Request) -> Response:
         """Answer 201 with the new account, whose key is being tested; ``notes`` tell what was trimmed."""
         serializer = ConnectSerializer(data=request.data)
@@ -59,11 +75,13 @@ class Account(APIView):
     required_scope = {"GET": "read:account", "DELETE": PERSON}
     problem_statuses = {"DELETE": (409,)}
 
+    @extend_schema(responses=answers.AccountSerializer)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return the account and what its last test said."""
         account = selectors.get_account_for(request.user, public_id=public_id)
         return Response(present_account(account))
 
+    @extend_schema(responses={204: None})
     def delete(self, request: Request, public_id: UUID) -> Response:
         """Close the account for good and erase its keys."""
         accounts.close_account(
@@ -82,6 +100,7 @@ class Test(APIView):
     throttle_buckets = {"POST": ("credential",)}
     problem_statuses = {"POST": (409, 503)}
 
+    @extend_schema(request=None, responses={202: answers.AccountSerializer})
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 202: a worker tests the key, and the account tells the result."""
         NothingSerializer(data=request.data).is_valid(raise_exception=True)

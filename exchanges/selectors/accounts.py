@@ -1,5 +1,6 @@
 """People's accounts at venues; every read names the owner, but for what workers do across people."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -32,6 +33,18 @@ def accounts_for(owner: Owner) -> QuerySet[ExchangeAccount]:
     return _complete(ExchangeAccount.objects.filter(owner_id=owner.pk, closed_at=None)).order_by(
         "label", "pk"
     )
+
+
+def accounts_below(
+    owner: Owner, *, venue_code: str | None, below: int | None, limit: int
+) -> Sequence[ExchangeAccount]:
+    """Return at most *limit* open accounts of *owner*, newest first, below the key of one."""
+    found = ExchangeAccount.objects.filter(owner_id=owner.pk, closed_at=None)
+    if venue_code is not None:
+        found = found.filter(venue__code=venue_code)
+    if below is not None:
+        found = found.filter(pk__lt=below)
+    return list(_complete(found).order_by("-pk")[:limit])
 
 
 def get_account_for(owner: Owner, *, public_id: UUID) -> ExchangeAccount:

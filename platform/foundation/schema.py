@@ -1,8 +1,11 @@
 """How the API describes itself: every address with its input, its answers, its problems and its scope."""
 
 from collections.abc import Mapping, Sequence
+from inspect import cleandoc
 from typing import Any, Final, cast
 
+from drf_spectacular.authentication import SessionScheme
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
@@ -95,6 +98,27 @@ def page_of(item: type[serializers.Serializer[Any]]) -> serializers.Serializer[A
     return inline_serializer(f"{name}Page", cast(Any, fields))
 
 
+class PageSessionScheme(SessionScheme):
+    """The session of a page, for its own scripts."""
+
+    target_class = "foundation.http.SessionAuthentication"
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself
+    """Tokens, which the people's app knows how to read."""
+
+    target_class = "accounts.api.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        """Return the scheme."""
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An access token from /auth/tokens, or a personal token (pk_live_…).",
+        }
+
+
 class Schema(AutoSchema):
     """The library's description, with tags by resource, scopes in words and our problems."""
 
@@ -111,15 +135,18 @@ class Schema(AutoSchema):
         ]
         return "_".join([*words, self.method.lower()])
 
-    def get_description(self) -> str:
-        """Say what the method does and what it asks of the caller."""
-        method = getattr(self.view, self.method.lower(), None)
-        text = " ".join((getattr(method, "__doc__", "") or self.view.__doc__ or "").split())
-        return f"{text}\n\n{_sentence_on(self.view, self.method)}".strip()
-
     def get_summary(self) -> str | None:
-        """Say what the address is."""
-        return " ".join((self.view.__doc__ or "").split()).partition(".")[0] or None
+        """Say in a line what the method does."""
+        return self._text_of_method().partition("\n\n")[0] or None
+
+    def get_description(self) -> str:
+        """Say what else there is to know, and what it asks of the caller."""
+        _, _, more = self._text_of_method().partition("\n\n")
+        return f"{more}\n\n{_sentence_on(self.view, self.method)}".strip()
+
+    def _text_of_method(self) -> str:
+        method = getattr(self.view, self.method.lower(), None)
+        return cleandoc(getattr(method, "__doc__", None) or self.view.__doc__ or "")
 
     def get_auth(self) -> list[dict[str, Any]]:
         """Ask for nothing where everybody may come."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NoReturn
+from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?", re.ASCII)
@@ -14,6 +16,8 @@ _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
+#: No number that a person means is larger.
+_MOST: Final = 2**31
 #: What the framework calls its refusals, and what we do.
 _CODES: Final = {"null": "null_not_allowed", "invalid": "wrong_type", "not_a_dict": "wrong_type"}
 
@@ -63,6 +67,7 @@ class TextField(_CodedField, serializers.CharField):
         return super().to_internal_value(data)
 
 
+@extend_schema_field({"type": "string", "pattern": r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"})
 class DecimalField(_CodedField, serializers.Field[Decimal, Any, str, Any]):
     """An exact number: text such as ``"0.015"``, or a whole number; never a float."""
 
@@ -78,6 +83,7 @@ class DecimalField(_CodedField, serializers.Field[Decimal, Any, str, Any]):
         return Decimal(text)
 
 
+@extend_schema_field({"type": "string", "format": "date-time"})
 class InstantField(_CodedField, serializers.Field[datetime, Any, str, Any]):
     """An instant in ISO 8601 with its zone."""
 
@@ -88,6 +94,33 @@ class InstantField(_CodedField, serializers.Field[datetime, Any, str, Any]):
             message = "Use ISO 8601 with a zone, such as 2026-01-31T00:00:00Z."
             raise serializers.ValidationError(message, code="invalid_datetime")
         return instant
+
+
+@extend_schema_field({"type": "string", "format": "uuid"})
+class IdField(_CodedField, serializers.Field[UUID, Any, str, Any]):
+    """The public id of something."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        """Return *data* as an id if it is the text of one."""
+        try:
+            if isinstance(data, str):
+                return UUID(data)
+        except ValueError:
+            pass
+        raise serializers.ValidationError("Send the id as it was given to you.", code="invalid_id")
+
+
+@extend_schema_field({"type": "integer"})
+class WholeNumberField(_CodedField, serializers.Field[int, Any, int, Any]):
+    """A whole number; never text or true."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return *data* if it is a whole number that a column could hold."""
+        if isinstance(data, bool) or not isinstance(data, int):
+            raise serializers.ValidationError("Send a whole number.", code="wrong_type")
+        if abs(data) >= _MOST:
+            raise serializers.ValidationError("The number is too large.", code="out_of_range")
+        return data
 
 
 class ObjectField(_CodedField, serializers.DictField):

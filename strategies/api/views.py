@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation import pagination, schema
+from strategies.api import answers
 from strategies.models import Strategy, StrategyVersion
-from strategies.selectors import catalogue
+from strategies.selectors import catalogue, pages
 
 
 class Strategies(APIView):
@@ -15,9 +18,27 @@ class Strategies(APIView):
 
     required_scope = "read:market"
 
+    @extend_schema(
+        parameters=[
+            *schema.PAGE,
+            schema.filter_by("category", "Of this category only."),
+            schema.filter_by("risk", "Of this risk only."),
+        ],
+        responses=schema.page_of(answers.StrategySerializer),
+    )
     def get(self, request: Request) -> Response:
-        """List the strategies by name."""
-        return Response({"results": [_present(each) for each in catalogue.active_strategies()]})
+        """List the strategies by slug."""
+        category = pagination.text_parameter(request, "category")
+        risk = pagination.text_parameter(request, "risk")
+        return pagination.page_response(
+            request,
+            lambda named, limit: pages.strategies_after(
+                slug=named, limit=limit, category=category, risk=risk
+            ),
+            name_of=lambda strategy: strategy.slug,
+            present=_present,
+            filters=("category", "risk"),
+        )
 
 
 class OneStrategy(APIView):
@@ -25,6 +46,7 @@ class OneStrategy(APIView):
 
     required_scope = "read:market"
 
+    @extend_schema(responses=answers.StrategyDetailSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Return it with the JSON Schema of its parameters."""
         strategy = catalogue.get_strategy(slug)

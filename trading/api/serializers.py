@@ -1,25 +1,7 @@
 """What the API of trading takes."""
 
-from typing import Any
-from uuid import UUID
-
-from rest_framework import serializers
-
-from foundation.serializers import DecimalField, ObjectField, StrictSerializer, TextField
+from foundation.serializers import DecimalField, IdField, ObjectField, StrictSerializer, TextField
 from trading.models import CommandKind, StopPolicy
-
-
-class IdField(serializers.Field[UUID, Any, str, Any]):
-    """The public id of something."""
-
-    def to_internal_value(self, data: Any) -> UUID:
-        """Return *data* as an id if it is the text of one."""
-        try:
-            if isinstance(data, str):
-                return UUID(data)
-        except ValueError:
-            pass
-        raise serializers.ValidationError("Send the id as it was given to you.", code="invalid_id")
 
 
 class DeploymentRequestSerializer(StrictSerializer):

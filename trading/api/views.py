@@ -6,31 +6,30 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backtesting.api.paging import refuse_unknown
+from exchanges.selectors import accounts
+from foundation import idempotency, pagination, schema, scopes
 from foundation.http import actor_of
-from market.errors import InvalidInputError
-from trading.api import paging, presenters
+from market.enums import OrderStatus
+from trading.api import answers, presenters
 from trading.api.serializers import CommandRequestSerializer, DeploymentRequestSerializer
-from trading.selectors import decisions, history
+from trading.models import ActualState, Deployment
+from trading.selectors import decisions, pages
 from trading.selectors import deployments as selectors
 from trading.selectors.decisions import DecisionView
+from trading.selectors.pages import DeploymentFilter, OrderFilter
 from trading.services import commands, deployments
 
 #: A deployment on the shortest bars makes as many in a quarter of an hour.
 _DECISIONS_KEPT: Final = 1_000
+_MODES: Final = ("PAPER", "LIVE")
 
-
-class IdempotencyKeyRequiredError(InvalidInputError):
-    """A command came without the header that makes it happen only once."""
-
-    code = "idempotency_key_required"
-
-    def __init__(self) -> None:
-        super().__init__("Send a header Idempotency-Key, a new UUID for each command.")
+_SYMBOL: Final = schema.filter_by("symbol", "Of one market only, such as BTC/USDT.")
+_SINCE: Final = schema.filter_by("since", "Not before this instant.", form="date-time")
 
 
 class Deployments(APIView):
@@ -40,37 +39,44 @@ class Deployments(APIView):
     throttle_buckets = {"POST": ("write", "trade")}
     problem_statuses = {"POST": (402, 404, 409, 422)}
 
+    @extend_schema(
+        parameters=[
+            *schema.PAGE,
+            schema.filter_by("actual_state", "In this state only.", values=ActualState.values),
+            schema.filter_by("mode", "On accounts of this kind only.", values=_MODES),
+            schema.filter_by("strategy", "Of this strategy only, by its slug."),
+        ],
+        responses=schema.page_of(answers.DeploymentSerializer),
+    )
     def get(self, request: Request) -> Response:
-        """List deployments, those that have not ended first, then the newest."""
-        refuse_unknown(request, allowed=())
-        found = [view.deployment for view in selectors.deployments_for(request.user)]
-        results = [presenters.present_deployment(deployment) for deployment in found]
-        return Response({"results": results, "next": None})
+        """List deployments, the newest first; ended ones too."""
+        wanted = DeploymentFilter(
+            actual_state=pagination.choice_parameter(request, "actual_state", ActualState.values),
+            mode=pagination.choice_parameter(request, "mode", _MODES),
+            strategy=pagination.text_parameter(request, "strategy"),
+        )
+        return pagination.page_response(
+            request,
+            lambda named, limit: pages.deployments_below(
+                request.user, wanted=wanted, below=pagination.key_of(named), limit=limit
+            ),
+            name_of=lambda deployment: str(deployment.pk),
+            present=presenters.present_deployment,
+            filters=("actual_state", "mode", "strategy"),
+        )
 
+    @extend_schema(
+        parameters=[schema.IDEMPOTENCY_KEY],
+        request=DeploymentRequestSerializer,
+        responses={201: answers.DeploymentSerializer},
+    )
     def post(self, request: Request) -> Response:
         """Start a strategy on an account; answer 201 with the deployment.
 
-        With an Idempotency-Key, the same request again answers the deployment that it made.
+        A paper account needs `trade:paper`, any other `trade:live`.
         """
-        serializer = DeploymentRequestSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        wanted: dict[str, Any] = dict(serializer.validated_data)
-        deployment = deployments.deploy(
-            owner=request.user,
-            strategy_slug=wanted.pop("strategy"),
-            account_public_id=wanted.pop("account"),
-            request_key=request.headers.get("Idempotency-Key", ""),
-            by=actor_of(request),
-            now=timezone.now(),
-            **wanted,
-        )
-        deployment = selectors.view_deployment_for(
-            request.user, public_id=deployment.public_id
-        ).deployment
-        return Response(
-            presenters.present_deployment(deployment),
-            status=201,
-            headers={"Location": reverse("trading-api:deployment", args=[deployment.public_id])},
+        return idempotency.answer_once(
+            request, lambda key: _start(request, key=key), now=timezone.now()
         )
 
 
@@ -79,6 +85,7 @@ class OneDeployment(APIView):
 
     required_scope = "read:account"
 
+    @extend_schema(responses=answers.DeploymentDetailSerializer)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return its states, position, results and parameters."""
         deployment = selectors.view_deployment_for(request.user, public_id=public_id).deployment
@@ -91,16 +98,35 @@ class Orders(APIView):
 
     required_scope = "read:account"
 
+    @extend_schema(
+        parameters=[
+            *schema.PAGE,
+            schema.filter_by("status", "In this state only.", values=list(OrderStatus)),
+            _SYMBOL,
+            _SINCE,
+        ],
+        responses=schema.page_of(answers.OrderSerializer),
+    )
     def get(self, request: Request, public_id: UUID) -> Response:
         """List orders with their steps, newest first."""
         deployment = selectors.get_deployment_for(request.user, public_id=public_id)
-        return paging.page_response(
+        wanted = OrderFilter(
+            status=pagination.choice_parameter(request, "status", list(OrderStatus)),
+            symbol=pagination.text_parameter(request, "symbol"),
+            since=pagination.instant_parameter(request, "since"),
+        )
+        return pagination.page_response(
             request,
-            lambda named, limit: history.orders_below(
-                request.user, deployment=deployment, below=paging.key_of(named), limit=limit
+            lambda named, limit: pages.orders_below(
+                request.user,
+                deployment=deployment,
+                wanted=wanted,
+                below=pagination.key_of(named),
+                limit=limit,
             ),
             name_of=lambda order: str(order.pk),
             present=presenters.present_order,
+            filters=("status", "symbol", "since"),
         )
 
 
@@ -109,16 +135,28 @@ class Fills(APIView):
 
     required_scope = "read:account"
 
+    @extend_schema(
+        parameters=[*schema.PAGE, _SYMBOL, _SINCE], responses=schema.page_of(answers.FillSerializer)
+    )
     def get(self, request: Request, public_id: UUID) -> Response:
         """List executions, newest first."""
         deployment = selectors.get_deployment_for(request.user, public_id=public_id)
-        return paging.page_response(
+        wanted = OrderFilter(
+            symbol=pagination.text_parameter(request, "symbol"),
+            since=pagination.instant_parameter(request, "since"),
+        )
+        return pagination.page_response(
             request,
-            lambda named, limit: history.fills_below(
-                request.user, deployment=deployment, below=paging.key_of(named), limit=limit
+            lambda named, limit: pages.fills_below(
+                request.user,
+                deployment=deployment,
+                wanted=wanted,
+                below=pagination.key_of(named),
+                limit=limit,
             ),
             name_of=lambda fill: str(fill.pk),
             present=presenters.present_fill,
+            filters=("symbol", "since"),
         )
 
 
@@ -127,16 +165,39 @@ class Decisions(APIView):
 
     required_scope = "read:account"
 
+    @extend_schema(
+        parameters=[
+            *schema.PAGE,
+            schema.filter_by("reason", "For this reason only, such as NO_SIGNAL."),
+            _SYMBOL,
+            _SINCE,
+        ],
+        responses=schema.page_of(answers.DecisionSerializer),
+    )
     def get(self, request: Request, public_id: UUID) -> Response:
-        """List the last thousand decisions, newest first."""
+        """List the last thousand decisions, or those of them that are asked for, newest first."""
         deployment = selectors.get_deployment_for(request.user, public_id=public_id)
-        found = decisions.decisions_for(request.user, deployment=deployment, limit=_DECISIONS_KEPT)
+        reason = pagination.text_parameter(request, "reason")
+        symbol = pagination.text_parameter(request, "symbol")
+        since = pagination.instant_parameter(request, "since")
+        kept = decisions.decisions_for(request.user, deployment=deployment, limit=_DECISIONS_KEPT)
+        found = [
+            each
+            for each in kept
+            if reason in {None, each.reason.value}
+            and symbol in {None, each.symbol}
+            and (since is None or each.bar_close_at >= since)
+        ]
 
         def below(named: str | None, limit: int) -> Sequence[DecisionView]:
             return [each for each in found if named is None or _name(each) < named][:limit]
 
-        return paging.page_response(
-            request, below, name_of=_name, present=presenters.present_decision
+        return pagination.page_response(
+            request,
+            below,
+            name_of=_name,
+            present=presenters.present_decision,
+            filters=("reason", "symbol", "since"),
         )
 
 
@@ -145,34 +206,77 @@ class Commands(APIView):
 
     required_scope = {"GET": "read:account", "POST": ("trade:paper", "trade:live")}
     throttle_buckets = {"POST": ("trade",)}
-    problem_statuses = {"POST": (409, 422)}
+    problem_statuses = {"POST": (402, 409, 422)}
 
+    @extend_schema(parameters=[*schema.PAGE], responses=schema.page_of(answers.CommandSerializer))
     def get(self, request: Request, public_id: UUID) -> Response:
-        """List the last commands and how far they are, newest first."""
+        """List the commands and how far they are, newest first."""
         deployment = selectors.get_deployment_for(request.user, public_id=public_id)
-        refuse_unknown(request, allowed=())
-        found = selectors.commands_for(request.user, deployment=deployment)
-        return Response(
-            {"results": [presenters.present_command(each) for each in found], "next": None}
+        return pagination.page_response(
+            request,
+            lambda named, limit: pages.commands_below(
+                request.user, deployment=deployment, below=pagination.key_of(named), limit=limit
+            ),
+            name_of=lambda command: str(command.pk),
+            present=presenters.present_command,
         )
 
+    @extend_schema(
+        parameters=[schema.IDEMPOTENCY_KEY],
+        request=CommandRequestSerializer,
+        responses={202: answers.CommandSerializer},
+    )
     def post(self, request: Request, public_id: UUID) -> Response:
-        """Record a command and answer 202; the same Idempotency-Key again answers the same command."""
-        selectors.get_deployment_for(request.user, public_id=public_id)
-        key = request.headers.get("Idempotency-Key", "")
-        if not key:
-            raise IdempotencyKeyRequiredError
-        serializer = CommandRequestSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        command = commands.request_command(
-            owner=request.user,
-            deployment_public_id=public_id,
-            kind=serializer.validated_data["kind"],
-            idempotency_key=key,
-            by=actor_of(request),
-            now=timezone.now(),
+        """Record a command and answer 202; the same Idempotency-Key again answers the same command.
+
+        A deployment on a paper account needs `trade:paper`, any other `trade:live`.
+        """
+        deployment = selectors.get_deployment_for(request.user, public_id=public_id)
+        _require_scope(request, kind=deployment.account.kind)
+        return idempotency.answer_once(
+            request, lambda key: _tell(request, deployment, key=key), now=timezone.now()
         )
-        return Response(presenters.present_command(command), status=202)
+
+
+def _start(request: Request, *, key: str) -> Response:
+    serializer = DeploymentRequestSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    wanted: dict[str, Any] = dict(serializer.validated_data)
+    account = accounts.get_account_for(request.user, public_id=wanted["account"])
+    _require_scope(request, kind=account.kind)
+    made = deployments.deploy(
+        owner=request.user,
+        strategy_slug=wanted.pop("strategy"),
+        account_public_id=wanted.pop("account"),
+        request_key=key,
+        by=actor_of(request),
+        now=timezone.now(),
+        **wanted,
+    )
+    deployment = selectors.view_deployment_for(request.user, public_id=made.public_id).deployment
+    return Response(
+        presenters.present_deployment(deployment),
+        status=201,
+        headers={"Location": reverse("trading-api:deployment", args=[deployment.public_id])},
+    )
+
+
+def _tell(request: Request, deployment: Deployment, *, key: str) -> Response:
+    serializer = CommandRequestSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    command = commands.request_command(
+        owner=request.user,
+        deployment_public_id=deployment.public_id,
+        kind=serializer.validated_data["kind"],
+        idempotency_key=key,
+        by=actor_of(request),
+        now=timezone.now(),
+    )
+    return Response(presenters.present_command(command), status=202)
+
+
+def _require_scope(request: Request, *, kind: str) -> None:
+    scopes.require(request, "trade:paper" if kind == "PAPER" else "trade:live")
 
 
 def _name(decision: DecisionView) -> str:

@@ -1,0 +1,139 @@
+"""What the API of backtesting answers, described field by field for the schema."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from backtesting.models import RunStatus
+
+
+class ExactField(serializers.CharField):
+    """A decimal as text, never rounded."""
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why a run has no result."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class RunInListSerializer(serializers.Serializer[Any]):
+    """A run as a line of a list."""
+
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField(RunStatus.values)
+    progress = serializers.IntegerField(help_text="Percent.")
+    strategy = serializers.CharField()
+    market = serializers.CharField()
+    timeframe = serializers.CharField()
+    effective_from = serializers.DateTimeField(
+        allow_null=True, help_text="Where trading began: after the warm-up."
+    )
+    requested_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    error = FailureSerializer(allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields with ``from`` and ``to``, of which the first is no name in Python."""
+        window = {"from": serializers.DateTimeField(), "to": serializers.DateTimeField()}
+        return {**super().get_fields(), **window}
+
+
+class RunSerializer(RunInListSerializer):
+    """Everything about a run but its trades and series, which have addresses of their own."""
+
+    parameters = serializers.DictField()
+    capital = ExactField()
+    maker_fee_bps = ExactField()
+    taker_fee_bps = ExactField()
+    slippage_bps = ExactField()
+    strategy_version = serializers.IntegerField()
+    engine_version = serializers.CharField()
+    spec_hash = serializers.CharField(help_text="Runs with the same hash are the same run.")
+    data_fingerprint = serializers.CharField(allow_null=True)
+    bars = serializers.IntegerField(allow_null=True)
+    metrics = serializers.DictField(allow_null=True)
+    monthly_returns = serializers.JSONField(allow_null=True)
+    by_exit_reason = serializers.JSONField(allow_null=True)
+    decisions = serializers.JSONField(allow_null=True)
+    links = serializers.DictField(child=serializers.CharField())
+
+
+class TradeSerializer(serializers.Serializer[Any]):
+    """A round trip from flat to flat; fractions are numbers, 0.01 is 1 %."""
+
+    number = serializers.IntegerField()
+    direction = serializers.CharField()
+    entry_at = serializers.DateTimeField()
+    exit_at = serializers.DateTimeField()
+    quantity = ExactField()
+    entry_price = ExactField()
+    exit_price = ExactField()
+    fees = ExactField()
+    slippage = ExactField()
+    pnl = ExactField()
+    exit_reason = serializers.CharField()
+    is_open = serializers.BooleanField()
+    bars = serializers.IntegerField()
+    adverse_excursion = serializers.FloatField()
+    favorable_excursion = serializers.FloatField()
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields with ``return``, which is no name in Python."""
+        return {**super().get_fields(), "return": serializers.FloatField()}
+
+
+class PointSerializer(serializers.Serializer[Any]):
+    """One point of a line."""
+
+    time = serializers.IntegerField(help_text="Seconds since 1970 in UTC.")
+    value = serializers.FloatField()
+
+
+class LineSerializer(serializers.Serializer[Any]):
+    """A line of a strategy over its candles."""
+
+    name = serializers.CharField()
+    points = PointSerializer(many=True)
+
+
+class SeriesLineSerializer(LineSerializer):
+    """One line of a result."""
+
+    kind = serializers.ChoiceField(["equity", "benchmark", "drawdown"])
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    """The lines of a result."""
+
+    series = SeriesLineSerializer(many=True)
+
+
+class CandleSerializer(serializers.Serializer[Any]):
+    """One candle; ``time`` is its opening in seconds since 1970 in UTC."""
+
+    time = serializers.IntegerField()
+    open = serializers.FloatField()
+    high = serializers.FloatField()
+    low = serializers.FloatField()
+    close = serializers.FloatField()
+
+
+class MarkerSerializer(serializers.Serializer[Any]):
+    """An entry or an exit on a candle."""
+
+    time = serializers.IntegerField()
+    side = serializers.ChoiceField(["BUY", "SELL"])
+    text = serializers.CharField()
+
+
+class CandleChartSerializer(serializers.Serializer[Any]):
+    """Candles with trades and lines; a candle joins ``bars_per_candle`` bars."""
+
+    candles = CandleSerializer(many=True)
+    markers = MarkerSerializer(many=True)
+    lines = LineSerializer(many=True)
+    bars_per_candle = serializers.IntegerField()
+    trades_marked = serializers.BooleanField()

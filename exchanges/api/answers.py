@@ -1,0 +1,45 @@
+"""What the API of exchange accounts answers, described field by field for the schema."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from exchanges.models import AccountKind, AccountStatus
+
+
+class BalanceSerializer(serializers.Serializer[Any]):
+    """What the venue says there is of a currency, and when it said so."""
+
+    currency = serializers.CharField()
+    free = serializers.CharField(help_text="A decimal as text.")
+    used = serializers.CharField(help_text="A decimal as text.")
+    at = serializers.DateTimeField(allow_null=True)
+
+
+class AccountSerializer(serializers.Serializer[Any]):
+    """An account at a venue; of its key only the last four characters."""
+
+    id = serializers.UUIDField()
+    venue = serializers.CharField()
+    kind = serializers.ChoiceField(AccountKind.values)
+    real_money = serializers.BooleanField()
+    status = serializers.ChoiceField(AccountStatus.values)
+    status_code = serializers.CharField(allow_blank=True)
+    status_message = serializers.CharField(allow_blank=True)
+    api_key_last_four = serializers.CharField(allow_null=True)
+    tested_at = serializers.DateTimeField(allow_null=True)
+    connected_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+    balances = BalanceSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields with ``label``, a word that the framework keeps for itself."""
+        return {**super().get_fields(), "label": serializers.CharField()}
+
+
+class NewAccountSerializer(AccountSerializer):
+    """An account that was just connected."""
+
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What was trimmed from the pasted key."
+    )
