@@ -19,6 +19,7 @@ _TABS: Final = (
     ("Devices", "accounts:sessions", ()),
     ("API tokens", "accounts:tokens", ("/account/tokens/",)),
     ("Notifications", "notifications:list", ()),
+    ("Usage", "billing:usage", ()),
 )  # fmt: skip
 
 

@@ -19,7 +19,12 @@ from backtesting.services import runs
 from backtesting.web import coverage, presenters
 from backtesting.web.forms import RunForm
 from foundation.http import actor_of, is_fragment
-from market.errors import ConflictError, InvalidInputError, UnprocessableError
+from market.errors import (
+    ConflictError,
+    EntitlementError,
+    InvalidInputError,
+    UnprocessableError,
+)
 from strategies.registry import UnknownStrategyError
 from strategies.selectors import catalogue
 
@@ -50,8 +55,12 @@ def new(request: HttpRequest) -> HttpResponse:
         raise Http404 from error
     schema = catalogue.current_version(strategy).parameters_schema
     form = _form(request, schema, series)
+    refusal = None
     if request.method == "POST" and form.is_valid():
-        run = _request(request, strategy.slug, form)
+        try:
+            run = _request(request, strategy.slug, form)
+        except EntitlementError as error:
+            run, refusal = None, error
         if run is not None:
             return redirect("backtesting:detail", public_id=run.public_id)
     context = {
@@ -59,8 +68,10 @@ def new(request: HttpRequest) -> HttpResponse:
         "strategy": strategy,
         "strategies": strategies,
         "series": series,
+        "refusal": refusal,
     }
-    return TemplateResponse(request, "backtesting/new.html", context)
+    status = refusal.status if refusal else 200
+    return TemplateResponse(request, "backtesting/new.html", context, status=status)
 
 
 @require_safe
@@ -156,7 +167,10 @@ def _copied_run_or_404(request: HttpRequest) -> BacktestRun:
 
 
 def _request(request: HttpRequest, slug: str, form: RunForm) -> BacktestRun | None:
-    """Return the requested run, or None after telling the form what is wrong."""
+    """Return the requested run, or None after telling the form what is wrong.
+
+    Raises EntitlementError if the person's plan does not allow it.
+    """
     try:
         return runs.request_run(
             owner=request.user,

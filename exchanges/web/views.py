@@ -17,7 +17,7 @@ from exchanges.services import account_tests, accounts
 from exchanges.web.forms import KEY_FIELDS, ConnectForm, KeyForm, PaperForm
 from exchanges.web.presenters import present_account
 from foundation.http import actor_of, is_fragment
-from market.errors import ConflictError, InvalidInputError
+from market.errors import ConflictError, EntitlementError, InvalidInputError
 
 _HEADERS = {"Vary": "HX-Request"}
 
@@ -35,6 +35,7 @@ def connect(request: HttpRequest) -> HttpResponse:
     """Show the form of a new account, or store it and go to its page, where the test shows."""
     venues = [venue for venue in instruments.active_venues() if venue.takes_live_accounts]
     form = ConnectForm(request.POST or None, venues=venues)
+    refusal = None
     if request.method == "POST" and form.is_valid():
         try:
             account = accounts.connect_account(
@@ -47,12 +48,13 @@ def connect(request: HttpRequest) -> HttpResponse:
             )
         except (ConflictError, InvalidInputError) as error:
             form.add_problems(error)
+        except EntitlementError as error:
+            refusal = error
         else:
             return _to_account(request, account, form)
-    context = {"form": form, "paper_form": _paper_form(request)}
-    return TemplateResponse(
-        request, "exchanges/connect.html", context, status=422 if form.errors else 200
-    )
+    context = {"form": form, "paper_form": _paper_form(request), "refusal": refusal}
+    status = refusal.status if refusal else 422 if form.errors else 200
+    return TemplateResponse(request, "exchanges/connect.html", context, status=status)
 
 
 @require_safe
