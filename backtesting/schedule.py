@@ -8,4 +8,9 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 10.0,
         "options": {"expires": 30},
     },
+    "backtesting-sweep-evidence": {
+        "task": "backtesting.sweep_evidence",
+        "schedule": 300.0,
+        "options": {"expires": 600},
+    },
 }

@@ -2,8 +2,9 @@
 
 from django.utils import timezone
 
-from backtesting.services import execution, runs
+from backtesting.services import evidence, execution, runs
 from foundation.queue import queued_task
+from strategies.services import evidence as wishes
 
 
 @queued_task("backtesting.execute_run", queue="compute", soft_time_limit=240, time_limit=300)
@@ -16,3 +17,15 @@ def execute_run(*, run_id: int) -> None:
 def sweep() -> None:
     """Send again for runs whose message or worker was lost."""
     runs.sweep(now=timezone.now())
+
+
+@queued_task("backtesting.record_evidence", queue="compute", soft_time_limit=240, time_limit=300)
+def record_evidence(*, strategy_id: int) -> None:
+    """Compute a backtest for the catalogue."""
+    evidence.answer_wish(strategy_id=strategy_id, now=timezone.now())
+
+
+@queued_task("backtesting.sweep_evidence", queue="default")
+def sweep_evidence() -> None:
+    """Ask again for backtests of the catalogue whose message or worker was lost."""
+    wishes.sweep_wishes(now=timezone.now())

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from django.db.models import OuterRef, Subquery
+
 from market.errors import ConflictError
 from strategies import registry
-from strategies.models import Strategy, StrategyVersion
+from strategies.models import Evidence, Strategy, StrategyVersion
 from strategies.registry import Definition, UnknownStrategyError
 
 
@@ -22,14 +24,14 @@ class CatalogueOutOfDateError(ConflictError):
 
 
 def active_strategies() -> Sequence[Strategy]:
-    """Return what is offered, by name."""
-    return list(Strategy.objects.filter(is_active=True).order_by("name", "pk"))
+    """Return what is offered: featured ones first, then as operators have put them, then by name."""
+    return list(Strategy.objects.offered().order_by("-is_featured", "position", "name", "pk"))
 
 
 def get_strategy(slug: str) -> Strategy:
     """Return the offered strategy called *slug*; raise UnknownStrategyError for any other."""
     try:
-        return Strategy.objects.get(slug=slug, is_active=True)
+        return Strategy.objects.offered().get(slug=slug)
     except Strategy.DoesNotExist:
         raise UnknownStrategyError(slug) from None
 
@@ -52,6 +54,36 @@ def version_of_code(definition: Definition) -> StrategyVersion:
     if version.code_fingerprint != registry.code_fingerprint(definition):
         raise CatalogueOutOfDateError(definition.slug)
     return version
+
+
+def find_wish(*, strategy_id: int) -> Strategy | None:
+    """Return the strategy if an operator waits for a backtest of it to show, or None."""
+    return Strategy.objects.filter(pk=strategy_id, evidence_requested_at__isnull=False).first()
+
+
+def evidence_of(strategies: Sequence[Strategy]) -> dict[int, list[Evidence]]:
+    """Return what backtests of the newest versions showed, by strategy, by one query.
+
+    First that of the suggested timeframe, then the newest. A version that was not backtested shows
+    nothing: what its forerunner did is no evidence for it.
+    """
+    newest = (
+        StrategyVersion.objects.filter(strategy=OuterRef("version__strategy"))
+        .order_by("-number")
+        .values("pk")[:1]
+    )
+    rows = (
+        Evidence.objects.filter(version__strategy__in=strategies, version=Subquery(newest))
+        .select_related("version", "instrument__venue")
+        .order_by("-recorded_at", "-pk")
+    )
+    wanted = {strategy.pk: strategy.suggested_timeframe for strategy in strategies}
+    found: dict[int, list[Evidence]] = {pk: [] for pk in wanted}
+    for row in rows:
+        found[row.version.strategy_id].append(row)
+    for pk, each in found.items():
+        each.sort(key=lambda row: row.timeframe != wanted[pk])
+    return found
 
 
 def nearest_slugs(slug: str) -> Sequence[str]:
