@@ -6,7 +6,10 @@ from django.db.models.functions import Now
 
 
 class ReferralCode(models.Model):
-    """The random code by which a person brings others."""
+    """The random code by which a person brings others.
+
+    There is one row for each person; its lock puts everything that moves their commissions in order.
+    """
 
     owner = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
