@@ -70,6 +70,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
             password=form.cleaned_data["password1"],
             now=timezone.now(),
             person=user,
+            hint=request.COOKIES.get(settings.SIGN_UP_HINT_COOKIE, ""),
         )
 
     def clean_email(self, email: str) -> str:

@@ -4,7 +4,7 @@ from typing import Final
 
 from foundation.events import declare
 
-#: A person signed up; payload: none beyond the owner.
+#: A person signed up; payload: hint, what their browser carried about where they came from (unread, may be "").
 PERSON_REGISTERED: Final = declare("accounts.person-registered")
 
 #: A person may not come in any more, and nothing may trade for them; payload: none.

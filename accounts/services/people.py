@@ -1,6 +1,7 @@
 """People: how they come into being, change, are kept out, and are forgotten."""
 
 from datetime import datetime
+from typing import Final
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
@@ -15,6 +16,9 @@ from foundation import audit
 from foundation.events import publish
 from foundation.transactions import transactional
 from market.errors import ConflictError, NotFoundError
+
+#: What is longer is no hint of ours.
+_LONGEST_HINT: Final = 300
 
 
 class AddressTakenError(ConflictError):
@@ -56,12 +60,14 @@ def register_person(
     now: datetime,
     person: User | None = None,
     is_verified: bool = False,
+    hint: str = "",
 ) -> User:
     """Create a person and say so; raise AddressTakenError if the address is taken, in any case.
 
     *person* is the unsaved row that the accounts library may have made. Without a *password* nobody can
     sign in. A person who is not *is_verified* is mailed a link that proves the address, and cannot sign in
     before that. A taken address takes as long as a free one: the password is hashed before the row is tried.
+    *hint* is what the browser carried about where the person came from; it is handed on unread.
     """
     user = person or User()
     user.email = email.strip().lower()
@@ -77,10 +83,16 @@ def register_person(
     audit.record(
         actor=audit.Actor.person(user.pk), verb="person.registered", target=user, owner_id=user.pk
     )
-    publish(events.PERSON_REGISTERED, occurred_at=now, owner_id=user.pk)
+    publish(events.PERSON_REGISTERED, occurred_at=now, owner_id=user.pk, hint=_fit(hint))
     if not is_verified:
         request_mail(kind=MailKind.VERIFY_ADDRESS, recipient=user.email, owner_id=user.pk)
     return user
+
+
+def _fit(hint: str) -> str:
+    """Return *hint* if an event can hold it; what strangers send may be anything."""
+    is_plain = hint.isascii() and hint.isprintable() and len(hint) <= _LONGEST_HINT
+    return hint if is_plain else ""
 
 
 @transactional

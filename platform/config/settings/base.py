@@ -263,6 +263,8 @@ MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_RECOVERY_CODE_COUNT = 10
 MFA_TOTP_ISSUER = SITE_NAME
+#: A cookie that the event of a sign-up hands on unread; the app that sets it signs it (see referrals.hints).
+SIGN_UP_HINT_COOKIE = "referral"
 #: A link that resets a password, in seconds.
 PASSWORD_RESET_TIMEOUT = 3_600
 #: A session ends so long after its sign-in, however busy it is.
