@@ -1,6 +1,15 @@
-"""The tables of billing: what is offered, and who has a right to it until when."""
+"""The tables of billing: what is offered, who has a right to it until when, payments and books."""
 
+from billing.models.development import (
+    DevelopmentCharge,
+    DevelopmentChargeState,
+    DevelopmentNotice,
+    DevelopmentRefund,
+)
+from billing.models.ledger import LedgerAccount, LedgerEntry, LedgerPosting
+from billing.models.payments import Payment, PaymentTransition, Refund
 from billing.models.products import Interval, Plan, Price, Product
+from billing.models.provider_events import ProviderEvent, ProviderEventState
 from billing.models.subscriptions import (
     BillingAccount,
     Grant,
@@ -11,12 +20,24 @@ from billing.models.subscriptions import (
 
 __all__ = (
     "BillingAccount",
+    "DevelopmentCharge",
+    "DevelopmentChargeState",
+    "DevelopmentNotice",
+    "DevelopmentRefund",
     "Grant",
     "GrantSource",
     "Interval",
+    "LedgerAccount",
+    "LedgerEntry",
+    "LedgerPosting",
+    "Payment",
+    "PaymentTransition",
     "Plan",
     "Price",
     "Product",
+    "ProviderEvent",
+    "ProviderEventState",
+    "Refund",
     "Subscription",
     "SubscriptionStatus",
 )

@@ -17,3 +17,9 @@ WHITENOISE_USE_FINDERS = True
 API_RATES = {name: Rate(1_000_000, 60) for name in API_RATES}  # noqa: F405  from the base
 # A whole suite comes from one address; the tests of the limits switch them on.
 ACCOUNT_RATE_LIMITS = False
+
+# The suite empties all tables between its tests, which the books refuse; a test of that refusal resets the setting.
+DATABASES["default"]["OPTIONS"]["options"] += (  # noqa: F405  from the base
+    " -c pgtrigger.ignore={pgtrigger_not_truncated_4ae95,"
+    "pgtrigger_not_truncated_ced55,pgtrigger_not_truncated_e398c}"
+)

@@ -1,0 +1,84 @@
+"""The tables of the provider for development: a small bank inside the installation.
+
+They are the outside world of the payments: nothing but the provider and its page touches them, and
+what they say reaches the payments only through notices and through being asked.
+"""
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+
+from foundation.fields import money_field
+
+
+class DevelopmentChargeState(models.TextChoices):
+    """Where a charge stands at the bank."""
+
+    OPEN = "OPEN", "Waiting to be paid"
+    DELAYED = "DELAYED", "Paid, waiting for the bank"
+    PAID = "PAID", "Paid"
+    FAILED = "FAILED", "Failed"
+    EXPIRED = "EXPIRED", "Expired"
+
+
+class DevelopmentCharge(models.Model):
+    """Money that somebody was asked for; the same idempotency key asks once."""
+
+    reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    idempotency_key = models.CharField(max_length=100, unique=True)
+    amount = money_field()
+    currency = models.CharField(max_length=3)
+    fee = money_field(default=0)
+    description = models.CharField(max_length=200)
+    customer = models.CharField(max_length=100)
+    metadata = models.JSONField(default=dict)
+    return_url = models.CharField(max_length=2_000)
+    cancel_url = models.CharField(max_length=2_000)
+    state = models.CharField(
+        max_length=10, choices=DevelopmentChargeState, default=DevelopmentChargeState.OPEN
+    )
+    delayed_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.description} {self.amount.normalize():f} {self.currency}"
+
+
+class DevelopmentRefund(models.Model):
+    """Money that the bank has given back."""
+
+    reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    charge = models.ForeignKey(DevelopmentCharge, on_delete=models.PROTECT, related_name="refunds")
+    idempotency_key = models.CharField(max_length=100, unique=True)
+    amount = money_field()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():f} of {self.charge_id}"
+
+
+class DevelopmentNotice(models.Model):
+    """A notice that the bank owes us until it was answered."""
+
+    external_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    charge = models.ForeignKey(DevelopmentCharge, on_delete=models.PROTECT, related_name="notices")
+    kind = models.CharField(max_length=100)
+    occurred_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["not_before"],
+                name="development_notices_due",
+                condition=models.Q(delivered_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.external_id}"

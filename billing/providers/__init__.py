@@ -1,0 +1,1 @@
+"""Payment providers: the outside world that takes the money."""
