@@ -29,6 +29,18 @@ def notifications_for(
     return list(told.order_by("-pk")[:limit])
 
 
+def notifications_below(
+    owner: Owner, *, below: int | None, limit: int, unread: bool | None = None
+) -> list[Notification]:
+    """Return what *owner* was told, newest first, below the key of one; only unread ones, or read ones, if asked."""
+    told = Notification.objects.filter(owner_id=owner.pk)
+    if below is not None:
+        told = told.filter(pk__lt=below)
+    if unread is not None:
+        told = told.filter(read_at__isnull=unread)
+    return list(told.order_by("-pk")[:limit])
+
+
 def get_notification_for(owner: Owner, *, public_id: UUID) -> Notification:
     """Return a notification of *owner*; raise NotificationNotFoundError for any other."""
     try:

@@ -178,7 +178,7 @@ def _rotate(token: RefreshToken, *, now: datetime) -> TokenPair | PlatformError:
             "Somebody used a token of this program that had been replaced, so a copy of it may be in other hands. "
             "Sign the program in again, and change your password if you do not know why."
         ),
-        path="/accounts/security/",
+        path="/account/security/",
     )
     return InvalidTokenError()
 

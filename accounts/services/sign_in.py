@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.services import refresh_families
 from accounts.services.refresh_families import TokenPair
 from foundation.http import address_of
-from foundation.transactions import transactional
+from foundation.transactions import part_of_transaction, transactional
 from market.errors import PlatformError
 
 _TOO_MANY = "too_many_login_attempts"
@@ -90,7 +90,7 @@ def _open(request: HttpRequest, person: User, *, code: str, now: datetime) -> To
     if not locked.is_active:
         raise WrongCredentialsError
     if is_mfa_enabled(locked):
-        _prove_second_factor(locked, code)
+        prove_second_factor(locked, code=code)
     return refresh_families.open_family(
         person=locked,
         user_agent=request.headers.get("User-Agent", ""),
@@ -103,7 +103,7 @@ def _person_of(request: HttpRequest, *, email: str, password: str) -> User:
     try:
         person = get_adapter().authenticate(request, email=email, password=password)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise refusal_of(error) from None
     if not isinstance(person, User) or not person.is_active:
         raise WrongCredentialsError
     must_be_verified = (
@@ -114,13 +114,16 @@ def _person_of(request: HttpRequest, *, email: str, password: str) -> User:
     return person
 
 
-def _prove_second_factor(person: User, code: str) -> None:
+@part_of_transaction
+def prove_second_factor(person: User, *, code: str) -> None:
+    """Use up a code of a locked *person*; raise WrongCredentialsError or TooManyAttemptsError."""
     form = AuthenticateForm(data={"code": code}, user=person)
     if not form.is_valid():
-        raise _refusal(ValidationError(form.errors.as_data()["code"]))
+        raise refusal_of(ValidationError(form.errors.as_data()["code"]))
     form.authenticator.record_usage()
 
 
-def _refusal(error: ValidationError) -> PlatformError:
+def refusal_of(error: ValidationError) -> PlatformError:
+    """Return what the library's refusal of a password or a code is called on our wire."""
     codes = {each.code for each in error.error_list}
     return TooManyAttemptsError() if _TOO_MANY in codes else WrongCredentialsError()

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from accounts.web.entrance import ConfirmEmailView
+from web.views import api_docs
 
 urlpatterns = [
     path("", include("web.urls")),
@@ -22,6 +23,9 @@ urlpatterns = [
     path("backtests/", include("backtesting.web.urls")),
     path("deployments/", include("trading.web.urls")),
     path("billing/", include("billing.web.urls")),
+    path("api/docs/", api_docs.page, name="api-docs"),
+    path("api/v1/openapi.yaml", api_docs.openapi, name="api-schema"),
+    path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("strategies.api.urls")),
     path("api/v1/", include("exchanges.api.urls")),
