@@ -5,6 +5,7 @@ They are rows, read anew for each page (one query), so that a change holds for e
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any, Final, Self
 
 from constance.codecs import dumps
@@ -24,6 +25,13 @@ from market.errors import ConflictError, FieldProblem, InvalidInputError
 _NAME_LENGTH: Final = 60
 _ANNOUNCEMENT_LENGTH: Final = 300
 _PEOPLE_AT_MOST: Final = 100_000_000
+#: A referrer never earns more than half of a payment.
+_RATE_AT_MOST: Final = Decimal("0.5")
+_RATE_PLACES: Final = 6
+_DAYS_AT_MOST: Final = 365
+_PAYOUT_AT_MOST: Final = 1_000_000
+#: For which payments of a referred person a commission is earned.
+REFERRAL_PAYMENTS: Final = {"FIRST": "The first one", "ALL": "All of them"}
 _ON_REQUEST: Final = "_site_settings"
 
 
@@ -38,6 +46,11 @@ class SiteSettings:
     maximum_people: int
     announcement: str
     announcement_is_warning: bool
+    referral_rate: Decimal
+    referral_payments: str
+    referral_window_days: int
+    referral_hold_days: int
+    referral_minimum_payout: Decimal
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -122,7 +135,7 @@ def change_settings(
             actor=by,
             verb="site_setting.changed",
             target=row,
-            detail={"setting": name, "old": old[name], "new": new[name]},
+            detail={"setting": name, "old": _plain(old[name]), "new": _plain(new[name])},
         )
     return changed
 
@@ -143,9 +156,42 @@ def _refuse_invalid(wanted: SiteSettings) -> None:
     if not 0 <= wanted.maximum_people <= _PEOPLE_AT_MOST:
         message = f"Use a number from 0 to {_PEOPLE_AT_MOST:,}."
         problems.append(FieldProblem("maximum_people", "out_of_range", message))
+    problems += _problems_of_referrals(wanted)
     if problems:
         message = " ".join(problem.message for problem in problems)
         raise InvalidSettingsError(message, problems=problems)
+
+
+def _problems_of_referrals(wanted: SiteSettings) -> list[FieldProblem]:
+    problems = [
+        *_problems_of_amount("referral_rate", wanted.referral_rate, _RATE_AT_MOST, _RATE_PLACES),
+        *_problems_of_amount(
+            "referral_minimum_payout", wanted.referral_minimum_payout, Decimal(_PAYOUT_AT_MOST), 2
+        ),
+    ]
+    for name in ("referral_window_days", "referral_hold_days"):
+        if not 1 <= getattr(wanted, name) <= _DAYS_AT_MOST:
+            message = f"Use a number of days from 1 to {_DAYS_AT_MOST}."
+            problems.append(FieldProblem(name, "out_of_range", message))
+    if wanted.referral_payments not in REFERRAL_PAYMENTS:
+        message = f"Use one of {', '.join(REFERRAL_PAYMENTS)}."
+        problems.append(FieldProblem("referral_payments", "invalid", message))
+    return problems
+
+
+def _problems_of_amount(
+    name: str, amount: Decimal, most: Decimal, places: int
+) -> list[FieldProblem]:
+    is_within = amount.is_finite() and 0 <= amount <= most
+    if is_within and amount == amount.quantize(Decimal(1).scaleb(-places)):
+        return []
+    message = f"Use a number from 0 to {most:,} with at most {places} decimals."
+    return [FieldProblem(name, "out_of_range", message)]
+
+
+def _plain(value: object) -> object:
+    """Return *value* as the audit trail can hold it."""
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def _problems_of_text(

@@ -1,5 +1,6 @@
 """The operators' pages: their theme and menu, and the settings of the site that are changed there."""
 
+from decimal import Decimal
 from typing import Any, Final
 
 from django.templatetags.static import static
@@ -20,6 +21,26 @@ CONSTANCE_CONFIG: dict[str, tuple[Any, str]] = {
     ),
     "ANNOUNCEMENT": ("", "Shown above every page; empty to show none."),
     "ANNOUNCEMENT_IS_WARNING": (False, "Whether the announcement is shown as a warning."),
+    "REFERRAL_RATE": (
+        Decimal("0.10"),
+        "What a referrer earns of a payment after the provider's fee, as a fraction: 0.10 is 10 %.",
+    ),
+    "REFERRAL_PAYMENTS": (
+        "FIRST",
+        "FIRST: only the first payment of a referred person earns. ALL: every one does.",
+    ),
+    "REFERRAL_WINDOW_DAYS": (
+        30,
+        "How many days after following a link somebody may sign up and still be referred by it.",
+    ),
+    "REFERRAL_HOLD_DAYS": (
+        30,
+        "After how many days without a refund a commission can be paid out.",
+    ),
+    "REFERRAL_MINIMUM_PAYOUT": (
+        Decimal(20),
+        "Nobody can ask for less than this to be paid out; in the currency of the payout.",
+    ),
 }
 
 # --- theme and menu -----------------------------------------------------------------------------------------------
@@ -49,7 +70,6 @@ _PEOPLE: Final = [
     _entry("Personal tokens", "key", "personaltoken", app="accounts"),
     _entry("Notifications", "notifications", "notification", app="accounts"),
     _entry("Mails", "mail", "mail", app="accounts"),
-    _entry("Referral codes", "share", "referralcode", app="referrals"),
 ]
 _STRATEGIES: Final = [
     _entry("Catalogue", "lightbulb", "strategy", app="strategies"),
@@ -74,6 +94,13 @@ _BILLING: Final = [
     _entry("Plans", "workspace_premium", "plan", app="billing"),
     _entry("Products", "inventory_2", "product", app="billing"),
     _entry("Prices", "sell", "price", app="billing"),
+]
+_REFERRALS: Final = [
+    _entry("Payouts", "payments", "payout", app="referrals"),
+    _entry("Commissions", "percent", "commission", app="referrals"),
+    _entry("Refunds", "undo", "clawback", app="referrals"),
+    _entry("Attributions", "handshake", "attribution", app="referrals"),
+    _entry("Referrers", "share", "referralcode", app="referrals"),
 ]
 _SYSTEM: Final = [
     {
@@ -136,6 +163,7 @@ UNFOLD: dict[str, Any] = {
             {"title": "Strategies", "collapsible": True, "items": _STRATEGIES},
             {"title": "Trading", "collapsible": True, "items": _TRADING},
             {"title": "Billing", "collapsible": True, "items": _BILLING},
+            {"title": "Referrals", "collapsible": True, "items": _REFERRALS},
             {"title": "System", "collapsible": True, "items": _SYSTEM},
         ],
     },

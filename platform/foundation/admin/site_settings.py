@@ -13,8 +13,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminEmailInputWidget,
     UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -67,6 +69,32 @@ class SiteSettingsForm(forms.Form):
         required=False,
         help_text=_help("announcement_is_warning"),
         widget=UnfoldBooleanSwitchWidget(),
+    )
+    referral_rate = forms.DecimalField(
+        label="Referrals: rate",
+        help_text=_help("referral_rate"),
+        widget=UnfoldAdminDecimalFieldWidget(),
+    )
+    referral_payments = forms.ChoiceField(
+        label="Referrals: payments that earn",
+        choices=list(site_settings.REFERRAL_PAYMENTS.items()),
+        help_text=_help("referral_payments"),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    referral_window_days = forms.IntegerField(
+        label="Referrals: days from link to sign-up",
+        help_text=_help("referral_window_days"),
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    referral_hold_days = forms.IntegerField(
+        label="Referrals: days until payable",
+        help_text=_help("referral_hold_days"),
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    referral_minimum_payout = forms.DecimalField(
+        label="Referrals: smallest payout",
+        help_text=_help("referral_minimum_payout"),
+        widget=UnfoldAdminDecimalFieldWidget(),
     )
     seen_stamp = forms.CharField(widget=forms.HiddenInput(), strip=False)
 
