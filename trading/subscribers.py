@@ -1,12 +1,17 @@
 """What trading does when the apps below tell of something."""
 
+from datetime import datetime
+
 from django.utils import timezone
 
 from accounts.events import PERSON_DEACTIVATED, PERSON_ERASURE_REQUESTED
+from billing.domain.limits import Limit
 from billing.events import SUBSCRIPTION_ENDED
+from billing.selectors import usage as billing_usage
 from exchanges.events import ACCOUNT_INVALIDATED, CANDLES_CLOSED
 from exchanges.services import accounts as exchange_accounts
 from foundation.events import Event, subscribe
+from trading.selectors import usage
 from trading.services import accounts, stops, sweeps
 
 
@@ -17,6 +22,8 @@ def connect() -> None:
     subscribe(SUBSCRIPTION_ENDED, on_subscription_ended)
     subscribe(PERSON_DEACTIVATED, on_person_shut_out)
     subscribe(PERSON_ERASURE_REQUESTED, on_person_shut_out)
+    billing_usage.count_with(Limit.LIVE_DEPLOYMENTS, _count_live)
+    billing_usage.count_with(Limit.PAPER_DEPLOYMENTS, _count_paper)
     exchange_accounts.ask_before_closing(accounts.refuse_closing)
 
 
@@ -53,3 +60,11 @@ def on_person_shut_out(event: Event) -> None:
     """Stop everything of a person who was deactivated or wants to be deleted."""
     if event.owner_id is not None:
         stops.stop_for_person(owner_id=event.owner_id, key=f"event-{event.id}", now=timezone.now())
+
+
+def _count_live(owner_id: int, _: datetime) -> int:
+    return usage.used_by(owner_id)[Limit.LIVE_DEPLOYMENTS]
+
+
+def _count_paper(owner_id: int, _: datetime) -> int:
+    return usage.used_by(owner_id)[Limit.PAPER_DEPLOYMENTS]

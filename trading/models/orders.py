@@ -217,7 +217,11 @@ class Fill(models.Model):
     price = money_field()
     fee = money_field(default=0, help_text="In the fee's own currency.")
     fee_currency = models.CharField(max_length=20, blank=True)
-    fee_in_quote = money_field(default=0, help_text="The fee valued at the fill's price.")
+    fee_in_quote = money_field(
+        null=True,
+        blank=True,
+        help_text="The fee in the settle currency; empty if nobody knows what it was worth.",
+    )
     realized_pnl = money_field(default=0, help_text="What this fill settled, before fees.")
     liquidity = models.CharField(max_length=5, choices=choices_of(Liquidity))
     is_manual = models.BooleanField(default=False)

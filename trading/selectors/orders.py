@@ -100,7 +100,7 @@ def pnl_series_for(
     points: list[PnlPoint] = []
     total = Decimal(0)
     for at, realized, fee in rows.iterator(chunk_size=2_000):
-        total += realized - fee
+        total += realized - (fee or Decimal(0))
         points.append(PnlPoint(at, money.quantize_money(total)))
     return points[-limit:]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Final
 
-from django.db.models import F, Window
+from django.db.models import F, Sum, Window
 from django.db.models.functions import RowNumber
 
 from market import money, positions
@@ -69,8 +69,17 @@ def earned_by_fill(
     with localcontext(money.WIDE):
         for deployment_id, realized, fee in fills:
             sums = series.setdefault(deployment_id, [_ZERO])
-            sums.append(sums[-1] + realized - fee)
+            sums.append(sums[-1] + realized - (fee or _ZERO))
     return {deployment_id: tuple(sums) for deployment_id, sums in series.items()}
+
+
+def unvalued_fees(owner: Owner, *, deployment_id: int) -> Mapping[str, Decimal]:
+    """Return the fees of a deployment that nobody could value, by currency: they are in no result."""
+    fills = Fill.objects.filter(
+        owner_id=owner.pk, deployment_id=deployment_id, fee_in_quote=None, fee__gt=0
+    )
+    totals = fills.values_list("fee_currency").annotate(total=Sum("fee")).order_by("fee_currency")
+    return dict(totals)
 
 
 def _result_of_one(row: DeploymentPosition) -> Result:

@@ -7,7 +7,6 @@ from django.db.models import Count, Q, QuerySet
 from billing.domain.limits import Limit
 from trading.models import Deployment
 from trading.selectors.deployments import ENDED_STATES
-from trading.selectors.owners import Owner
 
 if TYPE_CHECKING:
     from exchanges.models import ExchangeAccount
@@ -36,9 +35,9 @@ def limit_of(account: "ExchangeAccount") -> Limit:
     return Limit.LIVE_DEPLOYMENTS if is_real else Limit.PAPER_DEPLOYMENTS
 
 
-def used_by(owner: Owner) -> dict[Limit, int]:
-    """Return how many deployments of *owner* have not ended, by the limit that they count for."""
-    counts = unfinished_of(owner.pk or 0).aggregate(
+def used_by(owner_id: int) -> dict[Limit, int]:
+    """Return how many deployments of a person have not ended, by the limit that they count for."""
+    counts = unfinished_of(owner_id).aggregate(
         total=Count("pk"), live=Count("pk", filter=_REAL_MONEY)
     )
     return {
@@ -50,9 +49,3 @@ def used_by(owner: Owner) -> dict[Limit, int]:
 def unfinished_of(owner_id: int) -> QuerySet[Deployment, Deployment]:
     """Return the deployments of a person that have not ended."""
     return Deployment.objects.filter(owner_id=owner_id).exclude(actual_state__in=ENDED_STATES)
-
-
-def counting_for(owner_id: int, limit: Limit) -> QuerySet[Deployment, Deployment]:
-    """Return those of a person's unfinished deployments that count for *limit*."""
-    condition = _REAL_MONEY if limit is Limit.LIVE_DEPLOYMENTS else ~_REAL_MONEY
-    return unfinished_of(owner_id).filter(condition)

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from billing.services import entitlements
 from exchanges.services import leases
 from foundation.audit import Actor
 from foundation.crashpoints import crashpoint
@@ -74,11 +73,12 @@ def request_command(
     """
     wanted = _checked_kind(kind, idempotency_key)
     found = selectors.get_deployment_for(owner, public_id=deployment_public_id)
-    if wanted is CommandKind.START:
-        # Billing before everything else: a start counts against the plan.
-        entitlements.lock_billing(owner)
+    if wanted in {CommandKind.START, CommandKind.RESUME}:
+        deployment = locks.lock_to_start(found.pk, now=now)
+    else:
+        deployment = locks.lock_deployment(found.pk)
     return wishes.record(
-        locks.lock_deployment(found.pk),
+        deployment,
         kind=wanted,
         idempotency_key=idempotency_key,
         by=by,

@@ -12,12 +12,12 @@ from foundation.transactions import transactional
 from market.matching import Bar
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 from strategies import registry
-from strategies.registry import Definition
+from strategies.registry import Definition, InvalidParametersError, UnknownStrategyError
 from strategies.shapes import MarketView, StrategyParams
 from trading.domain import kernel
 from trading.models import Deployment, GroupDecision, SignalGroup
 from trading.selectors import usage
-from trading.services import bars, books, groups, stepping
+from trading.services import bars, books, groups, stepping, stops
 from trading.services.groups import GroupLease, LeaseLostError
 from trading.services.stepping import Frame, GroupBar
 
@@ -60,6 +60,10 @@ def evaluate_signal_group(*, group_id: int, now: datetime) -> int:
             seen += turn.count
             if turn.is_last:
                 break
+    except (UnknownStrategyError, InvalidParametersError) as error:
+        # The code has gone from under the rows: positions are seen to, the deployments end.
+        logger.exception("evaluation.strategy_failed", extra={"group_id": group_id})
+        stops.stop_for_failure(group_id=group_id, message=error.message, now=now)
     except LeaseLostError:
         logger.warning("evaluation.lease_lost", extra={"group_id": group_id})
     finally:

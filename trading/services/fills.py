@@ -18,6 +18,7 @@ from market.positions import Position
 from trading import events
 from trading.domain import reports
 from trading.models import DeploymentPosition, Fill, Order, Reservation
+from trading.selectors import prices
 from trading.services import orders
 
 
@@ -30,10 +31,8 @@ def record_fill(
     The order ends up with the sum of its fills, their average price and the status that follows.
     """
     with localcontext(money.WIDE):
-        fee, fee_in_base = _split_fee(
-            report, base=order.instrument.base, quote=order.instrument.quote
-        )
-        fee_in_quote = money.quantize_money(fee + fee_in_base * report.price)
+        fee, fee_in_base = _split_fee(order, report)
+        value = None if fee is None else money.quantize_money(fee + fee_in_base * report.price)
     position = _lock_position(order)
     before = position_of(position)
     after = positions.apply_fill(
@@ -41,7 +40,8 @@ def record_fill(
         side=report.side,
         quantity=report.quantity,
         price=report.price,
-        fee=fee,
+        # What nobody can value is shown beside the result, not in it.
+        fee=fee or Decimal(0),
         fee_in_base=fee_in_base,
     )
     fill = Fill(
@@ -56,7 +56,7 @@ def record_fill(
         price=report.price,
         fee=money.quantize_money(report.fee),
         fee_currency=report.fee_currency,
-        fee_in_quote=fee_in_quote,
+        fee_in_quote=value,
         realized_pnl=money.quantize_money(after.realized_pnl - before.realized_pnl),
         liquidity=report.liquidity.value,
         is_manual=is_manual,
@@ -93,11 +93,15 @@ def position_of(row: DeploymentPosition) -> Position:
     return Position(row.quantity, row.average_price, row.realized_pnl, row.fees)
 
 
-def _split_fee(report: FillReport, *, base: str, quote: str) -> tuple[Decimal, Decimal]:
-    """Return the fee in quote and the fee in base; one in a third currency is kept as it is."""
-    if report.fee_currency == base:
+def _split_fee(order: Order, report: FillReport) -> tuple[Decimal | None, Decimal]:
+    """Return the fee in quote, None if it cannot be valued, and the fee in base."""
+    instrument = order.instrument
+    if report.fee_currency == instrument.base:
         return Decimal(0), report.fee
-    return (report.fee if report.fee_currency == quote else Decimal(0)), Decimal(0)
+    if report.fee == 0 or report.fee_currency == instrument.quote:
+        return report.fee, Decimal(0)
+    price = prices.price_near(instrument, currency=report.fee_currency, at=report.venue_at)
+    return (None if price is None else report.fee * price), Decimal(0)
 
 
 def _lock_position(order: Order) -> DeploymentPosition:

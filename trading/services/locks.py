@@ -1,7 +1,11 @@
 """Deployments taken for a change, one or many, always in the same order."""
 
+from datetime import datetime
+
 from django.db.models import QuerySet
 
+from billing.services.entitlements import lock_billing_of
+from exchanges.services import leases
 from foundation.transactions import part_of_transaction
 from trading.models import Deployment
 from trading.selectors.deployments import DeploymentNotFoundError
@@ -16,6 +20,20 @@ def lock_deployment(deployment_id: int) -> Deployment:
     for deployment in lock_deployments(Deployment.objects.filter(pk=deployment_id)):
         return deployment
     raise DeploymentNotFoundError
+
+
+@part_of_transaction
+def lock_to_start(deployment_id: int, *, now: datetime) -> Deployment:
+    """Return a deployment that is to trade (again), locked, its account to be compared at once.
+
+    The order is that of everybody: the owner's billing row, the account, the deployment.
+    """
+    found = Deployment.objects.filter(pk=deployment_id).first()
+    if found is None:
+        raise DeploymentNotFoundError
+    lock_billing_of(found.owner_id)
+    leases.reconcile_soon(account_id=found.account_id, at=now)
+    return lock_deployment(deployment_id)
 
 
 @part_of_transaction

@@ -58,6 +58,10 @@ def apply_lookup(*, order_id: int, answers: Answers, now: datetime) -> None:
         return
     report = answers.orders[order.client_order_id]
     symbol = order.instrument.symbol
+    if order.status == OrderStatus.MANUAL_REVIEW:
+        _hear_again(order, report, answers, now)
+        protection.follow(order.deployment, instrument_id=order.instrument_id, now=now)
+        return
     if report is None:
         _note_absence(order, answers, now)
     elif report.symbol != symbol or report.side != order.side:
@@ -131,6 +135,32 @@ def _apply(order: Order, report: OrderReport, ours: Sequence[FillReport], now: d
         orders.check_again(order, at=now)
     elif order.next_check_at is not None and order.next_check_at <= now:
         orders.check_again(order, at=now + timedelta(seconds=_pause_s(order)))
+
+
+def _hear_again(order: Order, report: OrderReport | None, answers: Answers, now: datetime) -> None:
+    """Take an order under review as far as a new answer bears out, and keep the answer in any case."""
+    order.next_check_at = None
+    order.save(update_fields=["next_check_at"])
+    if report is None:
+        orders.note_evidence(order, actor=_ACTOR, evidence={"asked_again": "not known there"})
+        return
+    evidence = {
+        "asked_again": report.status.value,
+        "venue_order_id": report.venue_order_id,
+        "symbol": report.symbol,
+        "side": report.side.value,
+        "filled": str(report.filled_quantity),
+    }
+    same = report.symbol == order.instrument.symbol and report.side == order.side
+    known_as = order.venue_order_id or report.venue_order_id
+    if same and known_as == report.venue_order_id:
+        for fill in answers.fills.get(report.symbol, ()):
+            if fill.venue_order_id == known_as:
+                fills.record_fill(order, report=fill, actor=_ACTOR, now=now)
+        if order.status == OrderStatus.MANUAL_REVIEW:
+            orders.apply_report(order, report=report, actor=_ACTOR, now=now, evidence=evidence)
+    if order.status == OrderStatus.MANUAL_REVIEW:
+        orders.note_evidence(order, actor=_ACTOR, evidence=evidence)
 
 
 def _pause_s(order: Order) -> float:

@@ -48,14 +48,14 @@ def tell_stopped(deployment: Deployment, *, command: DeploymentCommand, now: dat
 
 
 @part_of_transaction
-def tell_failed(deployment: Deployment, *, now: datetime) -> None:
+def tell_failed(deployment: Deployment, *, command: DeploymentCommand, now: datetime) -> None:
     """Tell the owner that *deployment* could not go on and has ended."""
     notify(
         owner_id=deployment.owner_id,
         kind=NotificationKind.DEPLOYMENT_FAILED,
         key=_hourly("deployment-failed", deployment, now),
         title=f"“{deployment.name}” has failed",
-        body=f"{deployment.health_message} {_what_is_left(deployment)}".strip(),
+        body=f"{command.note} {_what_is_left(deployment)}".strip(),
         path=_path(deployment),
         level=NotificationLevel.PROBLEM,
         mail=MailKind.DEPLOYMENT_FAILED,

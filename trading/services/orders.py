@@ -28,6 +28,9 @@ from trading.services import health, notices
 #: A cancellation whose answer was lost is asked for again after this many seconds.
 _CANCEL_AGAIN_S: Final = 2.0
 
+#: The reason of an order that an operator has closed by hand.
+CLOSED_BY_OPERATOR: Final = "closed_by_operator"
+
 _PROBLEMS: Final = frozenset(
     {
         OrderStatus.REJECTED,
@@ -124,6 +127,8 @@ def move(
         actor=actor,
         evidence=dict(evidence),
     )
+    if before is OrderStatus.MANUAL_REVIEW:
+        _review_is_over(order, now=now)
     if to in _PROBLEMS:
         _tell_problem(order, now=now)
 
@@ -190,6 +195,19 @@ def check_again(order: Order, *, at: datetime) -> None:
 
 
 @part_of_transaction
+def note_evidence(order: Order, *, actor: str, evidence: Mapping[str, Any]) -> None:
+    """Keep what was heard of a locked *order* that stays where it is."""
+    OrderTransition.objects.create(
+        owner_id=order.owner_id,
+        order=order,
+        from_status=order.status,
+        to_status=order.status,
+        actor=actor,
+        evidence=dict(evidence),
+    )
+
+
+@part_of_transaction
 def cancel_was_sent(order: Order, *, now: datetime) -> None:
     """Note that a cancellation is on its way, so that it is not sent twice at once."""
     check_again(order, at=now + timedelta(seconds=_CANCEL_AGAIN_S))
@@ -210,6 +228,15 @@ def _next_check(status: OrderStatus, now: datetime) -> datetime | None:
             return None
 
 
+def _review_is_over(order: Order, *, now: datetime) -> None:
+    """Let the deployment go on, if no other order of it waits for an operator."""
+    others = Order.objects.filter(
+        deployment_id=order.deployment_id, status=OrderStatus.MANUAL_REVIEW.value
+    )
+    if not others.exists():
+        health.recover(order.deployment, codes={health.ORDER_UNDER_REVIEW}, now=now)
+
+
 def _tell_problem(order: Order, *, now: datetime) -> None:
     publish(
         events.ORDER_PROBLEM,
@@ -220,7 +247,7 @@ def _tell_problem(order: Order, *, now: datetime) -> None:
         status=order.status,
         code=order.reason_code,
     )
-    if order.status == OrderStatus.REJECTED:
+    if order.status == OrderStatus.REJECTED and order.reason_code != CLOSED_BY_OPERATOR:
         said = order.reason_message or order.reason_code or "it gave no reason"
         notices.tell_order_problem(order, what=f"the exchange refused it: {said}", now=now)
     if order.status == OrderStatus.MANUAL_REVIEW:

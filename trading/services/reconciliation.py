@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Q
 
 from exchanges.services import accounts, leases
 from exchanges.services.leases import AccountLease, AccountLeaseLostError
@@ -22,6 +22,7 @@ from market.enums import OrderStatus
 from market.errors import CredentialRejectedError
 from market.orders import WORKING
 from trading.models import (
+    AccountPosition,
     ActualState,
     Deployment,
     DeploymentInstrument,
@@ -29,7 +30,7 @@ from trading.models import (
     Order,
 )
 from trading.selectors import markets
-from trading.services import drift, health, lookups, submission, venues
+from trading.services import drift, health, lookups, protection, submission, venues
 from trading.services.venues import Answers, Lookups, VenueSession
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def _plan(lease: AccountLease, *, now: datetime) -> _Plan:
         .filter(
             Q(status__in=[status.value for status in WORKING if status != OrderStatus.SUBMITTING])
             | Q(status=OrderStatus.ABANDONED.value, submitted_at__gt=now - _WATCH)
+            # An operator wants to hear once more what the venue says of it.
+            | Q(status=OrderStatus.MANUAL_REVIEW.value)
         )
         .filter(next_check_at__lte=now)
         .select_related("instrument")
@@ -148,18 +151,44 @@ def _symbols(account: "ExchangeAccount") -> dict[str, int]:
     """Return the instruments of an account that our orders or positions are in, by symbol."""
     traded = DeploymentInstrument.objects.filter(account=account, is_active=True)
     held = DeploymentPosition.objects.filter(deployment__account=account).exclude(quantity=0)
-    open_orders = Order.objects.filter(
-        account=account, status__in=[status.value for status in WORKING]
-    )
+    unsettled = [status.value for status in (*WORKING, OrderStatus.MANUAL_REVIEW)]
+    open_orders = Order.objects.filter(account=account, status__in=unsettled)
     found: dict[str, int] = {}
     for rows in (traded, held, open_orders):
         found |= dict(rows.values_list("instrument__symbol", "instrument_id").distinct())
     return found
 
 
+def _let_run(account_id: int, now: datetime) -> None:
+    """Let what waited for this comparison run, and protect what it holds from before.
+
+    One that began again with a position which the account does not hold any more goes on waiting.
+    """
+    starting = Deployment.objects.select_for_update(of=("self",)).filter(
+        account_id=account_id, actual_state=ActualState.STARTING
+    )
+    for deployment in starting.select_related("account__venue").order_by("pk"):
+        held = DeploymentPosition.objects.filter(deployment=deployment).exclude(quantity=0)
+        instrument_ids = list(held.order_by("pk").values_list("instrument_id", flat=True))
+        is_short = AccountPosition.objects.filter(
+            account_id=account_id, instrument_id__in=instrument_ids, drift_seen__gt=0
+        )
+        if is_short.exists():
+            continue
+        deployment.actual_state = ActualState.RUNNING
+        deployment.version += 1
+        deployment.save(update_fields=["actual_state", "version"])
+        for instrument_id in instrument_ids:
+            protection.follow(deployment, instrument_id=instrument_id, now=now)
+
+
 def _fills_since(account: "ExchangeAccount", now: datetime) -> datetime:
     oldest = (
-        Order.objects.filter(account=account, status__in=[status.value for status in WORKING])
+        Order.objects.filter(account=account)
+        .filter(
+            Q(status__in=[status.value for status in WORKING])
+            | Q(status=OrderStatus.MANUAL_REVIEW.value, next_check_at__lte=now)
+        )
         .order_by("submitted_at")
         .values_list("submitted_at", flat=True)
         .first()
@@ -223,9 +252,7 @@ def _conclude(plan: _Plan, answers: Answers, now: datetime) -> None:
             balances=answers.balances,
             now=now,
         )
-    Deployment.objects.filter(account_id=account_id, actual_state=ActualState.STARTING).update(
-        actual_state=ActualState.RUNNING, version=F("version") + 1
-    )
+    _let_run(account_id, now)
     pause_s = horizons.reconcile_s if plan.is_busy else horizons.reconcile_idle_s
     leases.note_reconciled(
         plan.lease, next_at=now + timedelta(seconds=pause_s), fills_cursor_at=now

@@ -1,7 +1,7 @@
 """Whether a person may have a strategy at work: by subscription and by plan."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from billing.services import entitlements
 from foundation.transactions import part_of_transaction
@@ -34,7 +34,7 @@ def require_start(
     the person stays locked until the transaction ends, so that of two starts one counts the other.
     """
     entitlements.require_product(owner, usage.product_code(strategy_slug), now=now)
-    limit = usage.limit_of(account)
-    entitlements.require(owner, limit, used=lambda: usage.used_by(owner)[limit], now=now)
-    if sum(usage.used_by(owner).values()) >= usage.MAXIMUM_DEPLOYMENTS:
+    limit, owner_id = usage.limit_of(account), cast(int, owner.pk)
+    entitlements.require(owner, limit, used=lambda: usage.used_by(owner_id)[limit], now=now)
+    if sum(usage.used_by(owner_id).values()) >= usage.MAXIMUM_DEPLOYMENTS:
         raise TooManyDeploymentsError

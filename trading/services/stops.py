@@ -28,6 +28,8 @@ _STOPPED_AT_ONCE: Final = 200
 _BY_BILLING: Final = Actor.system("billing")
 _BY_ACCOUNTS: Final = Actor.system("accounts")
 
+_BY_EVALUATION: Final = Actor.system("evaluation")
+
 _DEACTIVATED: Final = "The person's account was deactivated."
 
 
@@ -87,6 +89,23 @@ def stop_for_person(*, owner_id: int, key: str, now: datetime) -> int:
     return _stop_all(still_out, key=key, by=_BY_ACCOUNTS, now=now, note=_DEACTIVATED)
 
 
+@transactional
+def stop_for_failure(*, group_id: int, message: str, now: datetime) -> int:
+    """Stop what follows signals that cannot be computed any more; it ends as failed."""
+    running = Deployment.objects.filter(revisions__group_id=group_id, revisions__to_bar_at=None)
+    stopped = 0
+    for deployment in locks.lock_deployments(running.exclude(actual_state__in=ENDED_STATES)):
+        health.degrade(deployment, code=health.STRATEGY_FAILED, message=message, now=now)
+        stopped += _stop_all(
+            [deployment],
+            key=f"failure-{deployment.epoch}",
+            by=_BY_EVALUATION,
+            now=now,
+            note=message,
+        )
+    return stopped
+
+
 def sweep_rights(*, now: datetime) -> int:
     """Stop what runs without a right, whoever forgot to say so; return how many that were.
 
@@ -121,7 +140,7 @@ def conclude(deployment: Deployment, *, command: DeploymentCommand, now: datetim
 
     One that was stopped because its strategy could not be computed has failed.
     """
-    has_failed = deployment.health_code == health.STRATEGY_FAILED
+    has_failed = command.actor_identifier == _BY_EVALUATION.identifier
     deployment.actual_state = ActualState.FAILED if has_failed else ActualState.STOPPED
     deployment.stopped_at = now
     deployment.version += 1
@@ -135,7 +154,7 @@ def conclude(deployment: Deployment, *, command: DeploymentCommand, now: datetim
         deployment_id=deployment.pk,
     )
     if has_failed:
-        notices.tell_failed(deployment, now=now)
+        notices.tell_failed(deployment, command=command, now=now)
     else:
         notices.tell_stopped(deployment, command=command, now=now)
 

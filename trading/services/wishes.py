@@ -9,7 +9,6 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from exchanges.services import leases
 from foundation import audit
 from foundation.audit import Actor
 from foundation.crashpoints import crashpoint
@@ -72,6 +71,8 @@ def record(
     note: str = "",
 ) -> DeploymentCommand:
     """Write down what is wanted of a locked *deployment*, and let the workers see to it.
+
+    For RESUME and START it was locked by ``locks.lock_to_start``.
 
     The same key again returns the command that is there. *note* says why, in words for the owner.
     Raises DeploymentEndedError or DeploymentNotEndedError where it comes too late or too early,
@@ -137,7 +138,6 @@ def _note_wish(deployment: Deployment, command: DeploymentCommand, now: datetime
             deployment.desired_state = DesiredState.RUNNING
             # It runs again once its account has been compared with the venue.
             deployment.actual_state = ActualState.STARTING
-            leases.reconcile_soon(account_id=deployment.account_id, at=now)
         case _:
             pass
     deployment.epoch += 1
