@@ -23,6 +23,9 @@ class MailKind(models.TextChoices):
     ORDER_PROBLEM = "order_problem", "Problem with an order"
     SUBSCRIPTION_EXPIRING = "subscription_expiring", "A subscription ends soon"
     SUBSCRIPTION_ENDED = "subscription_ended", "A subscription ended"
+    COMMISSION_EARNED = "commission_earned", "A commission was earned"
+    PAYOUT_SENT = "payout_sent", "A payout was sent"
+    PAYOUT_REJECTED = "payout_rejected", "A payout was rejected"
 
 
 class Mail(models.Model):

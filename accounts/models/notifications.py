@@ -16,6 +16,9 @@ class NotificationKind(models.TextChoices):
     ORDER_PROBLEM = "ORDER_PROBLEM", "Problem with an order"
     SUBSCRIPTION_EXPIRING = "SUBSCRIPTION_EXPIRING", "Subscription ends soon"
     SUBSCRIPTION_ENDED = "SUBSCRIPTION_ENDED", "Subscription ended"
+    COMMISSION_EARNED = "COMMISSION_EARNED", "Commission earned"
+    PAYOUT_SENT = "PAYOUT_SENT", "Payout sent"
+    PAYOUT_REJECTED = "PAYOUT_REJECTED", "Payout rejected"
     SECURITY = "SECURITY", "Security of your account"
 
 
