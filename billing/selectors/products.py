@@ -20,6 +20,9 @@ class ProductNotFoundError(NotFoundError):
 
 def find_product(code: str) -> Product | None:
     """Return the product of a code, offered or not, or None."""
+    if not code.isprintable():
+        # The database refuses to be asked for some of these.
+        return None
     return Product.objects.filter(code=code).first()
 
 

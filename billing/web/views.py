@@ -31,7 +31,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     try:
         subscription = subscriptions.subscribe(
             owner=request.user,
-            product_code=request.POST.get("product", "").replace("\0", ""),
+            product_code=request.POST.get("product", ""),
             by=actor_of(request),
             now=timezone.now(),
         )
