@@ -1,9 +1,13 @@
 """What the tests of the people share."""
 
 import pytest
+from django.core.cache import cache
+
+from config.settings import base
 
 
-@pytest.fixture(autouse=True)
-def _as_many_attempts_as_a_suite_needs(settings):
-    """All tests come from one address, and the limits of the accounts library count by address."""
-    settings.ACCOUNT_RATE_LIMITS = False
+@pytest.fixture
+def limits(settings):
+    """Count tries as in production, from nothing."""
+    settings.ACCOUNT_RATE_LIMITS = base.ACCOUNT_RATE_LIMITS
+    cache.clear()

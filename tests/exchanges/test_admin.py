@@ -13,7 +13,7 @@ from exchanges.services import candles as candle_store
 from exchanges.services import feeds
 from exchanges.services.candles import SeriesBars
 from market.timeframes import Timeframe
-from tests.factories.accounts import make_operator
+from tests.factories.accounts import sign_in_operator
 from tests.factories.exchanges import make_candles, make_instrument, store_candles
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +76,7 @@ def rows():
 
 @pytest.mark.parametrize("model", LISTS, ids=lambda model: model.__name__)
 def test_list_and_row_open_and_offer_no_change(client, rows, model):
-    client.force_login(make_operator())
+    sign_in_operator(client)
     name = model._meta.model_name
     row = model.objects.first()
 

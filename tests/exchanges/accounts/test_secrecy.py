@@ -81,7 +81,7 @@ class TestCanaries:
         self, client, memory_venue, capsys
     ):
         account = connect(people.make_person())
-        client.force_login(people.make_operator())
+        people.sign_in_operator(client)
         lists = [
             reverse(f"admin:exchanges_{model}_changelist")
             for model in ("exchangeaccount", "credential", "balance")
@@ -98,7 +98,7 @@ class TestCanaries:
 
     def test_an_operators_page_does_not_even_show_the_sealed_value(self, client, memory_venue):
         credential = connect(people.make_person()).credentials.get()
-        client.force_login(people.make_operator())
+        people.sign_in_operator(client)
 
         page = client.get(reverse("admin:exchanges_credential_change", args=[credential.pk]))
 
