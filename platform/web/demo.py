@@ -17,12 +17,13 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.services import operators
-from backtesting.services import runs
+from backtesting.services import evidence, runs
 from billing.services import products, subscriptions
 from exchanges.selectors import accounts as account_selectors
 from exchanges.services import accounts, imports
 from foundation.audit import Actor
 from market.errors import VenueUnavailableError
+from strategies.selectors import catalogue as strategy_selectors
 from strategies.services import catalogue as strategy_catalogue
 from trading.selectors import deployments as deployment_selectors
 from trading.services import deployments
@@ -65,6 +66,7 @@ def seed_demo(*, email: str, password: str, clock: Clock, say: Say) -> None:
     strategy_catalogue.sync_catalogue(now=clock())
     products.sync_plans(now=clock())
     imports.import_sample_data(now=clock())
+    record_evidence(now=clock())
     person = operators.ensure_operator(
         email=email, password=password, display_name="Demo operator", now=clock()
     )
@@ -79,6 +81,15 @@ def seed_demo(*, email: str, password: str, clock: Clock, say: Say) -> None:
     if not deployment_selectors.deployments_for(person):
         deploy(person, account.public_id, now=clock())
         say("The EMA crossover is deployed on one-second bars of BTC/USDT.")
+
+
+def record_evidence(*, now: datetime) -> None:
+    """Backtest each strategy over the shipped candles for the catalogue; what it has is not done again."""
+    offered = strategy_selectors.active_strategies()
+    known = strategy_selectors.evidence_of(offered)
+    for strategy in offered:
+        if not known[strategy.pk]:
+            evidence.record_evidence(strategy_slug=strategy.slug, by=_ACTOR, now=now)
 
 
 def request_backtest(person: "User", *, now: datetime) -> None:

@@ -1,13 +1,40 @@
 """The pages of the catalogue that are looked at in a browser."""
 
 from accounts.models import User
+from strategies.models import Strategy
+from tests.factories import billing
+from tests.factories.evidence import make_evidence
 from tests.factories.strategies import make_catalogue
 from tests.web.pages import PageCase, at
 
+_LONG_NAME = "Momentum of the strongest among very many markets, rebalanced each Monday morning UTC"
+
 
 def _list(person: User) -> str:
-    make_catalogue()
+    make_evidence()
+    billing.set_price()
     return "/strategies/"
+
+
+def _many(person: User) -> str:
+    make_evidence()
+    Strategy.objects.bulk_create(
+        Strategy(
+            slug=f"idea-{number}",
+            name=_LONG_NAME if number == 1 else f"Idea {number}",
+            category="MOMENTUM",
+            risk=("LOW", "MEDIUM", "HIGH")[number % 3],
+            summary="Buys what has risen most and sells it when others have risen more. " * 3,
+            is_featured=number == 2,
+        )
+        for number in range(60)
+    )
+    return "/strategies/?sort=name"
+
+
+def _nothing_fits(person: User) -> str:
+    make_catalogue()
+    return "/strategies/?risk=LOW&q=no+such+idea"
 
 
 def _detail(person: User) -> str:
@@ -15,8 +42,17 @@ def _detail(person: User) -> str:
     return "/strategies/ema-crossover/"
 
 
+def _proven(person: User) -> str:
+    make_evidence()
+    billing.set_price()
+    return "/strategies/ema-crossover/"
+
+
 PAGES = [
     PageCase("strategies", _list),
+    PageCase("strategies-many", _many),
+    PageCase("strategies-nothing-fits", _nothing_fits),
     PageCase("strategies-empty", at("/strategies/")),
     PageCase("strategy", _detail),
+    PageCase("strategy-proven", _proven),
 ]

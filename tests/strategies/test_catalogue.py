@@ -180,10 +180,3 @@ class TestPages:
 
     def test_an_unknown_one_is_not_found(self, page):
         assert page.get("/strategies/gone/").status_code == 404
-
-    def test_the_list_takes_three_queries(self, page, django_assert_num_queries):
-        make_catalogue()
-
-        # The session, the person, the strategies.
-        with django_assert_num_queries(3):
-            page.get("/strategies/")
