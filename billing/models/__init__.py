@@ -6,7 +6,7 @@ from billing.models.development import (
     DevelopmentNotice,
     DevelopmentRefund,
 )
-from billing.models.ledger import LedgerAccount, LedgerEntry, LedgerPosting
+from billing.models.ledger import LedgerAccount, LedgerCheck, LedgerEntry, LedgerPosting
 from billing.models.payments import Payment, PaymentTransition, Refund
 from billing.models.products import Interval, Plan, Price, Product
 from billing.models.provider_events import ProviderEvent, ProviderEventState
@@ -28,6 +28,7 @@ __all__ = (
     "GrantSource",
     "Interval",
     "LedgerAccount",
+    "LedgerCheck",
     "LedgerEntry",
     "LedgerPosting",
     "Payment",

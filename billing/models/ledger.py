@@ -141,3 +141,13 @@ class LedgerPosting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} {self.amount.normalize():f}"
+
+
+class LedgerCheck(models.Model):
+    """One comparison of the books with themselves and with the payments, and what it found."""
+
+    checked_at = models.DateTimeField(unique=True)
+    violations = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"{self.checked_at:%Y-%m-%d} {len(self.violations)} violations"

@@ -139,7 +139,7 @@ class ProviderState:
 class ProviderEvent:
     """A proven notice. ``is_known`` False for kinds that concern no payment: they are kept and ignored.
 
-    ``reference`` is something that ``fetch`` takes; ``secret_slot`` tells which secret proved it.
+    ``reference`` is something that ``fetch`` takes; ``proven_with`` tells which of the two secrets proved it.
     """
 
     external_id: str
@@ -148,7 +148,7 @@ class ProviderEvent:
     occurred_at: datetime
     is_live: bool
     is_known: bool = True
-    secret_slot: str = "current"
+    proven_with: str = "current"
 
 
 class PaymentProvider(Protocol):

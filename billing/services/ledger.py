@@ -76,7 +76,7 @@ def post(
 
 
 def _refuse_bad(lines: Sequence[Line]) -> None:
-    if len(lines) < 2:  # noqa: PLR2004  double entry
+    if len(lines) < 2:
         raise UnbalancedEntryError("An entry has at least two lines.")
     if any(line.amount == 0 or line.amount != line.amount.quantize(_FINEST) for line in lines):
         raise UnbalancedEntryError("Each line moves an amount, of at most 18 decimals.")

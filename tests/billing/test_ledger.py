@@ -202,10 +202,13 @@ class TestDatabase:
 
     @pytest.mark.parametrize("table", ["ledgerposting", "ledgerentry", "ledgeraccount"])
     def test_nothing_is_truncated(self, table):
-        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL pgtrigger.ignore = '{}'")
-                cursor.execute(f"TRUNCATE billing_{table} CASCADE")
+        with (
+            pytest.raises(DatabaseError, match="append-only"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SET LOCAL pgtrigger.ignore = '{}'")
+            cursor.execute(f"TRUNCATE billing_{table} CASCADE")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -264,6 +267,7 @@ class TestVerify:
         post("1")
         post("2", amount="50")
         with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             # What an operator with the keys of the database could do behind its back.
             cursor.execute("SET LOCAL session_replication_role = replica")
             cursor.execute("UPDATE billing_ledgerposting SET amount = 99 WHERE amount = 100")
