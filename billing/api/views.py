@@ -99,6 +99,7 @@ class Plans(APIView):
 
     def get(self, request: Request) -> Response:
         """List the plans, the smallest first, with their limits and prices."""
+        pagination.refuse_unknown(request)
         plans = products.plans_on_offer()
         codes = [plan.product.code for plan in plans]
         prices = products.prices_in_force(codes, now=timezone.now())
@@ -115,4 +116,5 @@ class Usage(APIView):
 
     def get(self, request: Request) -> Response:
         """Return the plan, and each limit with what is used."""
+        pagination.refuse_unknown(request)
         return Response(presenters.present_usage(usage_of(request.user, now=timezone.now())))
