@@ -5,6 +5,7 @@ from email.utils import formataddr, parseaddr
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from allauth.account import app_settings as account_settings
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
@@ -57,6 +58,7 @@ def _context(mail: Mail, person: User | None, site: SiteSettings) -> dict[str, A
         "body": mail.facts.get("body", ""),
         "details": _details(mail.facts),
         "link": mail_links.link_of(mail, person),
+        "confirm_days": account_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS,
         "reset_link": mail_links.absolute(reverse("account_reset_password")),
     }
 

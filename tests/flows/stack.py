@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -82,6 +83,20 @@ class Stack:
         return "\n".join(
             path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log"))
         )
+
+    def link_mailed_to(self, address: str, path: str) -> str:
+        """Return the link below *path* in the newest mail to *address* that has one, once it has arrived."""
+
+        def find() -> str | None:
+            for mail in sorted((self.folder / "mail").glob("*.eml"), reverse=True):
+                message = message_from_bytes(mail.read_bytes(), policy=policy.default)
+                text = message.get_body(("plain",)).get_content()
+                link = re.search(re.escape(self.url + path) + r"\S*", text)
+                if message["To"] == address and link:
+                    return link.group().removeprefix(self.url)
+            return None
+
+        return eventually(find, what=f"a mail to {address} with a link to {path}")
 
     # --- the simulator's own side, which knows the truth ---------------------------------------------------------
 
@@ -170,10 +185,11 @@ class Visitor:
 
 
 def register(stack: Stack) -> Visitor:
-    """Sign up a new person through the form and sign in."""
+    """Sign up a new person through the form, follow the link in the mail, and sign in."""
     visitor = Visitor(stack, f"{secrets.token_hex(6)}@example.com")
     password = secrets.token_urlsafe(16)
     visitor.submit("/accounts/signup/", email=visitor.email, password1=password, password2=password)
+    visitor.submit(stack.link_mailed_to(visitor.email, "/accounts/confirm-email/"))
     response = visitor.submit("/accounts/login/", login=visitor.email, password=password)
     assert response.url.endswith("/dashboard/"), re.sub(r"\s+", " ", response.text)[:2_000]
     return visitor
@@ -213,6 +229,7 @@ def _running(folder: Path, database_url: str) -> Iterator[Stack]:
             "SITE_URL": f"http://{LOOPBACK}:{port}",
             "SIMULATOR_URL": f"http://{LOOPBACK}:{simulator_port}",
             "APP_HORIZON_SCALE": "0.3",
+            "EMAIL_URL": (folder / "mail").as_uri().replace("file:", "filemail:", 1),
         },
     )
     with Watchdog() as watchdog:
