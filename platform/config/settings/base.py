@@ -78,7 +78,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.web.middleware.OperatorMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "accounts.web.entries.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -263,7 +263,7 @@ MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_RECOVERY_CODE_COUNT = 10
 MFA_TOTP_ISSUER = SITE_NAME
-#: A cookie that the event of a sign-up hands on unread; the app that sets it signs it (see referrals.hints).
+#: A cookie that the event of a sign-up hands on unread; the app that sets it signs it (see referrals.services.hints).
 SIGN_UP_HINT_COOKIE = "referral"
 #: A link that resets a password, in seconds.
 PASSWORD_RESET_TIMEOUT = 3_600
