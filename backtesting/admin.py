@@ -1,15 +1,42 @@
 """Lists of backtests for operators."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from backtesting.models import BacktestRun, BacktestTrade
-from foundation.admin import ReadOnlyAdmin
+from backtesting.services import runs
+from foundation.admin import Deed, DeedAdmin, ReadOnlyAdmin
+from foundation.admin.deeds import now
+from foundation.audit import Actor
+
+
+def _cancel(run: BacktestRun, by: Actor, _: Mapping[str, Any]) -> None:
+    runs.cancel_run(run_id=run.pk, by=by, now=now())
+
+
+DEEDS: Final = (
+    Deed(
+        name="cancel",
+        label="Cancel",
+        done="canceled",
+        text="A waiting run ends at once, the worker of a running one stops soon. Its owner sees it as canceled.",
+        permission="backtesting.change_backtestrun",
+        perform=_cancel,
+        applies_to=lambda run: not run.is_finished and not run.cancel_requested,
+        is_dangerous=True,
+    ),
+)
 
 
 @admin.register(BacktestRun)
-class BacktestRunAdmin(ReadOnlyAdmin):
+class BacktestRunAdmin(DeedAdmin):
     """Runs and where they stand."""
 
+    deeds = DEEDS
     list_display = (
         "public_id",
         "owner",
@@ -28,6 +55,24 @@ class BacktestRunAdmin(ReadOnlyAdmin):
     date_hierarchy = "requested_at"
     ordering = ("-id",)
     exclude = ("equity",)
+    export_fields = (
+        "public_id",
+        "owner__email",
+        "strategy_version",
+        "instrument",
+        "timeframe",
+        "from_at",
+        "to_at",
+        "status",
+        "error_code",
+        "requested_at",
+        "finished_at",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BacktestRun]:
+        """Leave the curves where they are."""
+        rows: QuerySet[BacktestRun] = super().get_queryset(request)
+        return rows.defer("equity")
 
 
 @admin.register(BacktestTrade)

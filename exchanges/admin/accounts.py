@@ -1,18 +1,68 @@
 """Lists of exchange accounts for operators; keys are in none of them."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from exchanges.models import Balance, Credential, ExchangeAccount
-from foundation.admin import ReadOnlyAdmin
+from exchanges.services import disabling
+from foundation.admin import Deed, DeedAdmin, ReadOnlyAdmin
+from foundation.admin.deeds import now
+from foundation.audit import Actor
+
+_PERMISSION: Final = "exchanges.change_exchangeaccount"
+
+
+class NoteForm(forms.Form):
+    """Why it is done; kept with the audit row."""
+
+    note = forms.CharField(max_length=300, required=False, widget=UnfoldAdminTextInputWidget())
+
+
+def _disable(account: ExchangeAccount, by: Actor, values: Mapping[str, Any]) -> None:
+    disabling.disable_account(account_id=account.pk, note=values["note"], by=by, now=now())
+
+
+def _enable(account: ExchangeAccount, by: Actor, _: Mapping[str, Any]) -> None:
+    disabling.enable_account(account_id=account.pk, by=by, now=now())
+
+
+DEEDS: Final = (
+    Deed(
+        name="disable",
+        label="Disable",
+        done="disabled",
+        text=(
+            "Nothing is sent to the exchange in its name any more, protective exits included. The owner "
+            "is told. Stop its deployments first if they should close their positions."
+        ),
+        permission=_PERMISSION,
+        perform=_disable,
+        form=NoteForm,
+        applies_to=lambda account: account.disabled_at is None and account.closed_at is None,
+        is_dangerous=True,
+    ),
+    Deed(
+        name="enable",
+        label="Enable",
+        done="enabled",
+        text="A worker tests the key; if it works, the account can trade again.",
+        permission=_PERMISSION,
+        perform=_enable,
+        applies_to=lambda account: account.disabled_at is not None and account.closed_at is None,
+    ),
+)
 
 
 @admin.register(ExchangeAccount)
-class ExchangeAccountAdmin(ReadOnlyAdmin):
+class ExchangeAccountAdmin(DeedAdmin):
     """Accounts and what the last test of their key said."""
 
+    deeds = DEEDS
     list_display = (
         "label",
         "owner",
@@ -21,9 +71,29 @@ class ExchangeAccountAdmin(ReadOnlyAdmin):
         "status",
         "status_code",
         "tested_at",
+        "disabled_at",
         "closed_at",
     )
-    list_filter = ("status", "kind", "venue", ("closed_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        "status",
+        "kind",
+        "venue",
+        ("disabled_at", admin.EmptyFieldListFilter),
+        ("closed_at", admin.EmptyFieldListFilter),
+    )
+    export_fields = (
+        "public_id",
+        "owner__email",
+        "venue",
+        "kind",
+        "label",
+        "status",
+        "status_code",
+        "connected_at",
+        "disabled_at",
+        "closed_at",
+        "created_at",
+    )
     search_fields = ("label", "owner__email", "public_id")
     list_select_related = ("owner", "venue")
     date_hierarchy = "created_at"

@@ -48,6 +48,9 @@ class ExchangeAccount(models.Model):
         help_text="Since when the key is known to work; empty once it was refused.",
     )
     closed_at = models.DateTimeField(null=True, blank=True)
+    disabled_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when an operator lets nothing trade here."
+    )
     next_reconcile_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     epoch = models.BigIntegerField(default=0)

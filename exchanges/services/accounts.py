@@ -85,6 +85,15 @@ class AccountClosedAlreadyError(ConflictError):
         super().__init__("This exchange account is closed.")
 
 
+class AccountDisabledError(ConflictError):
+    """An operator has disabled the account."""
+
+    code = "account_disabled"
+
+    def __init__(self) -> None:
+        super().__init__("An operator has disabled this exchange account; ask them about it.")
+
+
 #: Asked before an account is closed; an app above raises ConflictError while it still trades there.
 ClosingCheck = Callable[[ExchangeAccount], None]
 _closing_checks: list[ClosingCheck] = []
@@ -243,7 +252,12 @@ def invalidate_account(*, account_id: int, code: str, message: str, now: datetim
 
 @part_of_transaction
 def begin_test(account: ExchangeAccount, *, now: datetime) -> None:
-    """Have a worker test the key of an account; one that worked so far keeps working meanwhile."""
+    """Have a worker test the key of an account; one that worked so far keeps working meanwhile.
+
+    Raises AccountDisabledError, for a key that is found to work would put the account back to use.
+    """
+    if account.disabled_at is not None:
+        raise AccountDisabledError
     account.status = AccountStatus.TESTING
     account.status_code, account.status_message = "", ""
     account.test_requested_at = now
