@@ -22,7 +22,15 @@ class NotificationAdmin(ReadOnlyAdmin):
 class MailAdmin(ReadOnlyAdmin):
     """Which mails went out, wait, or were given up; what the last try failed of."""
 
-    list_display = ("created_at", "recipient", "kind", "attempts", "sent_at", "failed_at", "last_error")
+    list_display = (
+        "created_at",
+        "recipient",
+        "kind",
+        "attempts",
+        "sent_at",
+        "failed_at",
+        "last_error",
+    )
     list_filter = (
         "kind",
         ("sent_at", admin.EmptyFieldListFilter),

@@ -91,9 +91,9 @@ def mark_all_read(*, owner: Owner, newest: UUID, now: datetime) -> int:
     What came after that stays unread. Return how many became read.
     """
     shown = get_notification_for(owner, public_id=newest)
-    return Notification.objects.filter(
-        owner_id=owner.pk, pk__lte=shown.pk, read_at=None
-    ).update(read_at=now)
+    return Notification.objects.filter(owner_id=owner.pk, pk__lte=shown.pk, read_at=None).update(
+        read_at=now
+    )
 
 
 @transactional

@@ -62,6 +62,7 @@ class Environment:
     sentry_dsn: str
     email_url: str
     mail_from: str
+    payment_provider: str
 
 
 #: Every name that may be set; a near miss such as ``APP_EVN`` is named instead of being ignored.
@@ -94,6 +95,7 @@ KNOWN_NAMES: Final = frozenset(
         "SENTRY_DSN",
         "EMAIL_URL",
         "MAIL_FROM",
+        "PAYMENT_PROVIDER",
         # Read by gunicorn.conf.py, not by the settings.
         "PORT",
         "WEB_CONCURRENCY",
@@ -285,6 +287,12 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
         metrics_folder=reader.text("PROMETHEUS_MULTIPROC_DIR", ""),
         email_url=reader.url("EMAIL_URL", _MAIL_SCHEMES, ""),
         mail_from=reader.text("MAIL_FROM", "Trading Platform <no-reply@localhost>"),
+        # In production nothing is sold until somebody chooses who takes the money.
+        payment_provider=reader.choice(
+            "PAYMENT_PROVIDER",
+            "none" if app_env == "production" else "development",
+            ("none", "development"),
+        ),
         sentry_dsn=reader.url("SENTRY_DSN", ("http", "https"), ""),
     )
     # Read elsewhere, by what starts the processes, and judged here with the rest.
@@ -311,6 +319,10 @@ def _cross_problems(environment: Environment) -> tuple[str, ...]:
         problems.append(
             "SECRET_KEY, JWT_SECRET_KEY, INSTALLATION_SALT: must differ from one another"
         )
+    if environment.email_url.startswith("filemail:") and not re.match(
+        r"filemail:///[^/]", environment.email_url
+    ):
+        problems.append("EMAIL_URL: filemail:// names an absolute folder: filemail:///srv/mail")
     if environment.worker_metrics_port and not environment.metrics_folder:
         problems.append(
             "WORKER_METRICS_PORT: needs PROMETHEUS_MULTIPROC_DIR, an empty folder through which the processes "
@@ -333,7 +345,7 @@ def _misspelt(source: Mapping[str, str]) -> tuple[str, ...]:
     problems = []
     for name in source:
         if not re.match(
-            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|WORKER_|WEB_CONC|SENTRY_DS)",
+            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|PAYMENT_|WORKER_|WEB_CONC|SENTRY_DS)",
             name,
         ):
             continue

@@ -95,6 +95,8 @@ def test_a_complete_environment_has_no_problems():
         ),
         ({"SENTRY_DSN": "key@host"}, "SENTRY_DSN: expected an address"),
         ({"EMAIL_URL": "mail:1025"}, "EMAIL_URL: expected an address that starts with smtp"),
+        ({"EMAIL_URL": "consolemail://"}, "EMAIL_URL: expected an address that starts with smtp"),
+        ({"EMAIL_URL": "filemail://mail"}, "EMAIL_URL: filemail:// names an absolute folder"),
         ({"SECRET_KEY_FILE": "/nonexistent/key"}, "SECRET_KEY_FILE: cannot read /nonexistent/key"),
     ],
 )
@@ -110,6 +112,7 @@ def test_each_problem_is_named(change, expected):
         ({"DEBUG": "true"}, "DEBUG: must be off when APP_ENV=production"),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS: '*' is refused"),
         ({"SITE_URL": "http://example.org"}, "SITE_URL: must start with https://"),
+        ({"EMAIL_URL": "filemail:///srv/mail"}, "EMAIL_URL: filemail:// is refused"),
     ],
 )
 def test_production_refuses_what_a_laptop_may_have(change, expected):

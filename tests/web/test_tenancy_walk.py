@@ -24,6 +24,7 @@ PUBLIC = {
     "web:healthz",
     "web:metrics",
     "web:readyz",
+    "kept-mails:list",
     "api-docs",
     "api-schema",
     "accounts-api:forgot-password",

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.db import transaction
 
+from accounts.models import Mail, MailKind, Notification
 from exchanges.adapters import factory as adapters
 from exchanges.adapters.protocol import KeyPermissions
 from exchanges.domain.credentials import CredentialFormatError
@@ -241,6 +242,24 @@ class TestTheTestOfAKey:
 
         assert account.connected_at is None
         assert invalidations() == ["credential_rejected"]
+
+    def test_the_owner_is_told_each_time_that_a_key_stops_working(self, ada, memory_venue):
+        memory_venue.next_question(raises=CredentialRejectedError())
+        account = run_test(connect(ada, label="Main"))
+        assert not Notification.objects.exists()
+
+        for times in (1, 2):
+            run_test(replace(account))
+            for _ in range(2):
+                accounts.invalidate_account(
+                    account_id=account.pk, code="credential_rejected", message="Refused.", now=NOW
+                )
+            assert Notification.objects.count() == Mail.objects.count() == times
+
+        told = Notification.objects.latest("pk")
+        assert told.title == "The key of “Main” was refused"
+        assert told.path == f"/exchange-accounts/{account.public_id}/"
+        assert Mail.objects.latest("pk").kind == MailKind.KEY_INVALID
 
     def test_a_venue_that_is_away_does_not_disconnect_an_account(self, ada, memory_venue):
         account = run_test(connect(ada))
