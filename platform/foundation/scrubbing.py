@@ -50,6 +50,10 @@ _PATTERNS: Final = (
         ),
         rf"\g<name>\g<sign>{REDACTED}",
     ),
+    # the part of an address that proves who follows it
+    (re.compile(r"(/confirm-email/|/password/reset/key/)[^\s/\"'?&]+"), rf"\1{REDACTED}"),
+    # a personal token
+    (re.compile(r"\bpk_live_[A-Za-z0-9]{4,16}_[\w-]{16,}"), REDACTED),
     # a JSON web token
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), REDACTED),
 )

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
+from uuid import uuid4
 
 import psycopg
 import requests
@@ -84,19 +86,19 @@ class Stack:
             path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log"))
         )
 
-    def link_mailed_to(self, address: str, path: str) -> str:
-        """Return the link below *path* in the newest mail to *address* that has one, once it has arrived."""
+    def link_mailed_to(self, recipient: str, path: str) -> str:
+        """Return the newest link mailed to *recipient* whose address goes on with *path*; wait for it."""
+        pattern = re.compile(re.escape(f"{self.url}{path}") + r"[^\s\"<>]+")
 
         def find() -> str | None:
-            for mail in sorted((self.folder / "mail").glob("*.eml"), reverse=True):
-                message = message_from_bytes(mail.read_bytes(), policy=policy.default)
-                text = message.get_body(("plain",)).get_content()
-                link = re.search(re.escape(self.url + path) + r"\S*", text)
-                if message["To"] == address and link:
-                    return link.group().removeprefix(self.url)
-            return None
+            found = [
+                match.group()
+                for mail in mails_in(self.folder / "mail")
+                if mail["To"] == recipient and (match := pattern.search(text_of(mail)))
+            ]
+            return found[0] if found else None
 
-        return eventually(find, what=f"a mail to {address} with a link to {path}")
+        return eventually(find, what=f"a mail to {recipient} with a link to {path}")
 
     # --- the simulator's own side, which knows the truth ---------------------------------------------------------
 
@@ -143,7 +145,13 @@ class Visitor:
 
     stack: Stack
     email: str
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     session: requests.Session = field(default_factory=requests.Session)
+    #: Where this person's requests go; another copy of the web server may answer them.
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        self.url = self.url or self.stack.url
 
     @property
     def token(self) -> str:
@@ -152,7 +160,7 @@ class Visitor:
 
     def page(self, path: str) -> str:
         """Return a page as text."""
-        response = self.session.get(self.stack.url + path, timeout=20)
+        response = self.session.get(self.url + path, timeout=20)
         assert response.status_code == 200, f"{path}: {response.status_code} {response.text[:500]}"
         return response.text
 
@@ -160,15 +168,15 @@ class Visitor:
         """Fill in the form of a page and send it."""
         self.page(path)
         return self.session.post(
-            self.stack.url + path,
+            self.url + path,
             data={"csrfmiddlewaretoken": self.token, **fields},
-            headers={"Referer": self.stack.url + path},
+            headers={"Referer": self.url + path},
             timeout=20,
         )
 
     def get(self, path: str) -> Any:
         """Return what the API answers."""
-        response = self.session.get(f"{self.stack.url}/api/v1{path}", timeout=20)
+        response = self.session.get(f"{self.url}/api/v1{path}", timeout=20)
         assert response.ok, f"{path}: {response.status_code} {response.text[:500]}"
         return response.json()
 
@@ -177,22 +185,50 @@ class Visitor:
     ) -> requests.Response:
         """Send JSON to the API."""
         return self.session.post(
-            f"{self.stack.url}/api/v1{path}",
+            f"{self.url}/api/v1{path}",
             json=body or {},
-            headers={"X-CSRFToken": self.token, "Referer": self.stack.url, **headers},
+            headers={"X-CSRFToken": self.token, "Referer": self.url, **headers},
             timeout=20,
         )
 
 
 def register(stack: Stack) -> Visitor:
-    """Sign up a new person through the form, follow the link in the mail, and sign in."""
+    """Sign up a new person through the form, follow the mailed link and sign in."""
     visitor = Visitor(stack, f"{secrets.token_hex(6)}@example.com")
-    password = secrets.token_urlsafe(16)
-    visitor.submit("/accounts/signup/", email=visitor.email, password1=password, password2=password)
-    visitor.submit(stack.link_mailed_to(visitor.email, "/accounts/confirm-email/"))
-    response = visitor.submit("/accounts/login/", login=visitor.email, password=password)
+    visitor.submit(
+        "/accounts/signup/",
+        email=visitor.email,
+        password1=visitor.password,
+        password2=visitor.password,
+    )
+    link = stack.link_mailed_to(visitor.email, "/accounts/confirm-email/")
+    visitor.submit(link.removeprefix(stack.url))
+    response = visitor.submit("/accounts/login/", login=visitor.email, password=visitor.password)
     assert response.url.endswith("/dashboard/"), re.sub(r"\s+", " ", response.text)[:2_000]
     return visitor
+
+
+def subscribe(visitor: Visitor, product: str = "strategy:ema-crossover") -> None:
+    """Take the right to use a strategy that costs nothing."""
+    response = visitor.post(
+        "/subscriptions", {"product": product}, **{"Idempotency-Key": str(uuid4())}
+    )
+    assert response.status_code in {200, 201}, response.text
+
+
+def mails_in(folder: Path) -> list[EmailMessage]:
+    """Return the mails that were sent, newest first."""
+    return [
+        message_from_bytes(path.read_bytes(), policy=policy.default)
+        for path in sorted(folder.glob("*.eml"), reverse=True)
+    ]
+
+
+def text_of(mail: EmailMessage) -> str:
+    """Return the text of *mail* for a reader without HTML."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
 
 
 def eventually(find: Callable[[], T | None], *, what: str, within_s: float = PATIENCE_S) -> T:
@@ -228,8 +264,8 @@ def _running(folder: Path, database_url: str) -> Iterator[Stack]:
             ),
             "SITE_URL": f"http://{LOOPBACK}:{port}",
             "SIMULATOR_URL": f"http://{LOOPBACK}:{simulator_port}",
+            "EMAIL_URL": f"filemail://{folder / 'mail'}",
             "APP_HORIZON_SCALE": "0.3",
-            "EMAIL_URL": (folder / "mail").as_uri().replace("file:", "filemail:", 1),
         },
     )
     with Watchdog() as watchdog:
@@ -247,16 +283,16 @@ def _running(folder: Path, database_url: str) -> Iterator[Stack]:
             stack.manage("load_sample_data")
             stack.start(application.simulator(simulator_port))
             for spec in (application.web(port), *application.workers(), application.beat()):
-                stack.start(_quiet(spec))
+                stack.start(_verbose(spec))
             eventually(lambda: _answers(f"{stack.url}/readyz"), what="the platform is ready")
             yield stack
         finally:
             stack.stop()
 
 
-def _quiet(spec: ProcessSpec) -> ProcessSpec:
+def _verbose(spec: ProcessSpec) -> ProcessSpec:
     environment = dict(spec.environment or {})
-    return replace(spec, environment=environment | {"LOG_LEVEL": "INFO"})
+    return replace(spec, environment=environment | {"LOG_LEVEL": "DEBUG"})
 
 
 def _answers(url: str) -> bool:

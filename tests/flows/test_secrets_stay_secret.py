@@ -1,0 +1,102 @@
+"""Secrets that go through the whole platform are found nowhere afterwards, but in the hands of their owner."""
+
+import base64
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+from redis import Redis
+
+from tests.flows.live import connected_account, deployed, fills, script, stop
+from tests.flows.stack import Stack, eventually, mails_in, register, subscribe, text_of
+
+# All journeys on one worker, where they share one running platform.
+pytestmark = [
+    pytest.mark.flow,
+    pytest.mark.xdist_group("journeys"),
+    pytest.mark.timeout(400),
+]
+
+
+def test_secrets_appear_nowhere(stack: Stack):
+    visitor = register(stack)
+    answers: list[str] = []
+    visitor.session.hooks["response"].append(lambda answer, **_: answers.append(answer.text))
+    script(stack, "BTC/USDT", *[(8 * n, 60_000 * (1.01 if n % 2 else 0.995)) for n in range(40)])
+    subscribe(visitor)
+    account_id = connected_account(visitor)
+    deployment_id = deployed(visitor, account_id, symbol="BTC/USDT")
+    eventually(lambda: fills(visitor, deployment_id), what="it trades")
+    stop(visitor, deployment_id)
+    for path in ("/dashboard/", "/exchange-accounts/", f"/exchange-accounts/{account_id}/"):
+        visitor.page(path)
+
+    visitor.submit("/accounts/password/reset/", email=visitor.email)
+    reset_link = stack.link_mailed_to(visitor.email, "/accounts/password/reset/key/")
+    confirmation_link = stack.link_mailed_to(visitor.email, "/accounts/confirm-email/")
+    api_key, secret = stack.keys[account_id]
+    never_again = {
+        "the password": visitor.password,
+        "the exchange's secret": secret,
+        "the exchange's key": api_key,
+        "the reset link": reset_link.rstrip("/").rsplit("/", 1)[-1],
+        "the confirmation link": confirmation_link.rstrip("/").rsplit("/", 1)[-1],
+    }
+    everything = {
+        "answers": "\n".join(answers),
+        "mails to others": "\n".join(
+            text_of(mail) for mail in mails_in(stack.folder / "mail") if mail["To"] != visitor.email
+        ),
+        "logs": stack.logs(),
+        "database": "\n".join(_database_as_text(stack)),
+        "broker": "\n".join(_broker_as_text(stack)),
+    }
+
+    leaks = [
+        f"{what} is in the {where}"
+        for what, value in never_again.items()
+        for where, text in everything.items()
+        if any(form in text for form in _forms(value))
+    ]
+    assert leaks == []
+    assert visitor.email in everything["database"]
+    assert len(everything["logs"]) > 1_000
+
+
+def _forms(value: str) -> list[str]:
+    """Return a secret as it is, and as it looks in a column of bytes or in base64."""
+    raw = value.encode()
+    return [value, raw.hex(), base64.b64encode(raw).decode().rstrip("=")]
+
+
+def _database_as_text(stack: Stack) -> Iterator[str]:
+    with psycopg.connect(stack.application.environment["DATABASE_URL"]) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables "
+            "WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name !~ 'chunk$'"
+        ).fetchall()
+        for (table,) in tables:
+            query = sql.SQL("SELECT t::text FROM {} t").format(sql.Identifier(table))
+            for (row,) in connection.execute(query):
+                yield row
+
+
+def _broker_as_text(stack: Stack) -> Iterator[str]:
+    readers = {
+        "string": lambda redis, key: [redis.get(key)],
+        "list": lambda redis, key: redis.lrange(key, 0, -1),
+        "set": lambda redis, key: redis.smembers(key),
+        "zset": lambda redis, key: redis.zrange(key, 0, -1),
+        "hash": lambda redis, key: [part for pair in redis.hgetall(key).items() for part in pair],
+    }
+    with Redis.from_url(stack.application.environment["REDIS_URL"]) as redis:
+        for key in redis.scan_iter():
+            kind = redis.type(key).decode()
+            for value in readers[kind](redis, key):
+                text = value.decode(errors="replace")
+                yield text
+                # The body of a message is JSON in base64.
+                for body in re.findall(r'"body": ?"([A-Za-z0-9+/=]+)"', text):
+                    yield base64.b64decode(body).decode(errors="replace")
