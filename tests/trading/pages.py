@@ -5,7 +5,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from exchanges.models import AccountKind
+from strategies.selectors import catalogue as catalogue_questions
 from strategies.services import catalogue
+from tests.factories import billing
 from tests.factories import trading as factory
 from tests.trading.rows import make_traded_deployment
 from tests.web.pages import PageCase
@@ -30,6 +32,12 @@ def _detail(person: User, kind: AccountKind) -> str:
 
 
 def _new(person: User) -> str:
+    url = _new_without_subscription(person)
+    billing.subscribe(person, catalogue_questions.active_strategies()[0].slug)
+    return url
+
+
+def _new_without_subscription(person: User) -> str:
     now = timezone.now()
     catalogue.sync_catalogue(now=now)
     instrument = factory.make_memory_instrument()
@@ -49,6 +57,7 @@ PAGES = [
     PageCase("deployment-live", _live),
     PageCase("deployment-paper", _paper),
     PageCase("deployment-new", _new),
+    PageCase("deployment-new-unsubscribed", _new_without_subscription),
     PageCase("deployment-new-empty", lambda person: reverse("trading:new")),
     PageCase("dashboard-trading", _dashboard),
 ]

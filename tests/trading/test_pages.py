@@ -6,12 +6,15 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from exchanges.models import AccountKind
 from strategies.services import catalogue
 from tests.factories import accounts as people
+from tests.factories import billing
 from tests.factories import trading as factory
 from tests.trading.rows import Traded, make_traded_deployment
 from trading.models import CommandKind, Deployment, DeploymentCommand, DesiredState
@@ -70,23 +73,26 @@ class TestTheList:
         assert "No deployments yet" in text_of(response)
         assert reverse("trading:new") in response.content.decode()
 
-    def test_its_queries_do_not_grow_with_the_rows(self, person, traded, django_assert_num_queries):
-        def count_queries() -> None:
-            with django_assert_num_queries(5):
-                assert person.get(reverse("trading:list")).status_code == 200
+    def test_its_queries_do_not_grow_with_the_rows(
+        self, owner, person, traded, django_assert_num_queries
+    ):
+        billing.with_plan(owner)
 
-        count_queries()
+        with CaptureQueriesContext(connection) as few:
+            assert person.get(reverse("trading:list")).status_code == 200
         for number in range(12):
             factory.make_deployment(
                 traded.deployment.account, now=traded.now, name=f"Another {number}"
             )
-        count_queries()
+        with django_assert_num_queries(len(few)):
+            assert person.get(reverse("trading:list")).status_code == 200
 
 
 class TestTheForm:
     @pytest.fixture
     def account(self, owner, now):
         catalogue.sync_catalogue(now=now)
+        billing.subscribe(owner)
         return factory.make_account(
             owner, factory.make_memory_instrument(), kind=AccountKind.PAPER, now=now
         )
@@ -147,7 +153,38 @@ class TestTheForm:
 
         assert "not connected" in " ".join(response.context["form"].errors["account"])
 
-    def test_real_money_needs_a_tick(self, person, account):
+    def test_without_a_subscription_the_step_to_one_comes_first(self, person, owner, now):
+        catalogue.sync_catalogue(now=now)
+        account = factory.make_account(
+            owner, factory.make_memory_instrument(), kind=AccountKind.PAPER, now=now
+        )
+
+        shown = person.get(reverse("trading:new") + "?strategy=ema-crossover")
+        refused = self.send(person, account)
+
+        assert "Subscribe to EMA crossover first" in text_of(shown)
+        assert f'action="{reverse("billing:subscribe")}"' in shown.content.decode()
+        assert refused.status_code == 402
+        assert "You need a subscription" in text_of(refused)
+        assert reverse("billing:usage") in refused.content.decode()
+        assert not Deployment.objects.exists()
+
+        person.post(reverse("billing:subscribe"), {"product": "strategy:ema-crossover"})
+        assert self.send(person, account).status_code == 302
+
+    def test_the_limit_of_the_plan_is_named_with_a_way_to_see_it(self, person, account):
+        for _ in range(3):
+            assert self.send(person, account).status_code == 302
+
+        refused = self.send(person, account)
+
+        assert refused.status_code == 402
+        assert "3 paper deployments" in text_of(refused)
+        assert reverse("billing:usage") in refused.content.decode()
+        assert refused.context["form"]["name"].value() == "My crossover"
+
+    def test_real_money_needs_a_tick(self, owner, person, account):
+        billing.with_plan(owner)
         account.kind = AccountKind.LIVE
         account.save()
         account.venue.real_money = True
@@ -186,7 +223,7 @@ class TestThePage:
     def test_it_shows_state_position_orders_fills_and_decisions(self, person, traded):
         text = text_of(person.get(page_of(traded)))
 
-        assert "Running Simulator" in text
+        assert "State Running Asked for Running Health Healthy Subscription Active" in text
         assert "Quantity 0.0999 BTC" in text
         assert "Stop 39,200.00 Target 41,600.00" in text
         assert "submitting" in text
@@ -310,15 +347,15 @@ class TestTheDashboard:
         assert "Crossover" not in text_of(stranger.get(reverse("web:dashboard")))
 
     def test_its_queries_do_not_grow_with_the_deployments(
-        self, person, traded, django_assert_num_queries
+        self, owner, person, traded, django_assert_num_queries
     ):
-        def count_queries() -> None:
-            with django_assert_num_queries(9):
-                assert person.get(reverse("web:dashboard")).status_code == 200
+        billing.with_plan(owner)
 
-        count_queries()
+        with CaptureQueriesContext(connection) as few:
+            assert person.get(reverse("web:dashboard")).status_code == 200
         for number in range(8):
             factory.make_deployment(
                 traded.deployment.account, now=traded.now, name=f"Another {number}"
             )
-        count_queries()
+        with django_assert_num_queries(len(few)):
+            assert person.get(reverse("web:dashboard")).status_code == 200

@@ -2,7 +2,8 @@
 
 from django.contrib import admin
 
-from foundation.admin import ReadOnlyAdmin
+from foundation.admin import DeedAdmin, ReadOnlyAdmin
+from trading.admin.deeds import ORDER_DEEDS
 from trading.admin.inlines import ReadOnlyInline
 from trading.models import Fill, Order, OrderIntent, OrderTransition
 
@@ -47,9 +48,10 @@ class OrderIntentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnlyAdmin):
-    """Orders with their steps and executions."""
+class OrderAdmin(DeedAdmin):
+    """Orders with their steps and executions; those under review wait for an operator."""
 
+    deeds = ORDER_DEEDS
     list_display = (
         "client_order_id",
         "deployment",
@@ -63,11 +65,37 @@ class OrderAdmin(ReadOnlyAdmin):
         "submitted_at",
     )
     list_filter = ("status", "leg", "side", "order_type", "account__venue")
-    search_fields = ("client_order_id", "venue_order_id", "public_id", "owner__email")
+    search_fields = (
+        "client_order_id",
+        "venue_order_id",
+        "public_id",
+        "owner__email",
+        "deployment__name",
+        "instrument__symbol",
+    )
+    search_help_text = "Our id or the exchange's, a person's address, a deployment or a symbol."
     list_select_related = ("deployment", "instrument")
     date_hierarchy = "submitted_at"
     ordering = ("-id",)
     inlines = (TransitionInline, FillInline)
+    export_fields = (
+        "public_id",
+        "client_order_id",
+        "venue_order_id",
+        "owner",
+        "deployment",
+        "instrument",
+        "leg",
+        "side",
+        "order_type",
+        "quantity",
+        "filled_quantity",
+        "average_price",
+        "status",
+        "reason_code",
+        "submitted_at",
+        "finished_at",
+    )
 
 
 @admin.register(OrderTransition)
@@ -98,8 +126,35 @@ class FillAdmin(ReadOnlyAdmin):
         "realized_pnl",
         "venue_at",
     )
-    list_filter = ("side", "liquidity", "is_manual", "account__venue")
-    search_fields = ("venue_trade_id", "order__client_order_id", "owner__email")
+    list_filter = (
+        "side",
+        "liquidity",
+        "is_manual",
+        ("fee_in_quote", admin.EmptyFieldListFilter),
+        "account__venue",
+    )
+    search_fields = (
+        "venue_trade_id",
+        "order__client_order_id",
+        "owner__email",
+        "deployment__name",
+        "instrument__symbol",
+    )
+    export_fields = (
+        "venue_trade_id",
+        "order",
+        "owner",
+        "deployment",
+        "instrument",
+        "side",
+        "quantity",
+        "price",
+        "fee",
+        "fee_currency",
+        "fee_in_quote",
+        "realized_pnl",
+        "venue_at",
+    )
     list_select_related = ("deployment", "instrument")
     date_hierarchy = "venue_at"
     ordering = ("-id",)

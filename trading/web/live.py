@@ -1,27 +1,25 @@
 """The moving parts of a deployment's page: each with a tag that changes when what it shows does."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2s
 from typing import Any, Final
-from uuid import uuid4
 
 from django.urls import reverse
 
 from trading.models import (
-    CommandKind,
     Deployment,
     DeploymentCommand,
-    DesiredState,
     Fill,
     Order,
 )
 from trading.selectors import holdings, results
 from trading.selectors.decisions import DecisionView
+from trading.selectors.entitled import Entitlement
 from trading.selectors.results import Result
-from trading.web import presenters
+from trading.web import actions, presenters
 from trading.web.presenters import State
 
 _TAG_BYTES: Final = 5
@@ -69,31 +67,12 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """A command that makes sense now; ``key`` makes it happen once, however often it is sent."""
-
-    kind: str
-    label: str
-    question: str
-    text: str
-    tone: str
-    icon: str
-    key: str = field(default_factory=lambda: uuid4().hex, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Actions:
-    """The buttons."""
-
-    url: str
-    actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class CommandView:
-    """The last command and how far it is."""
+    """The last command, who gave it unless it was the owner, and how far it is."""
 
     label: str
+    by: str
+    note: str
     requested_at: datetime
     done_at: datetime | None
     outcome: str
@@ -101,9 +80,14 @@ class CommandView:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The state, what keeps it from working, and the key figures."""
+    """The right to it, what was asked, what is true, what keeps it from working, and the figures.
+
+    ``unvalued_fees`` are in no figure: currencies and amounts that nobody could value.
+    """
 
     badge: State
+    entitlement: State
+    entitled_until: datetime | None
     desired: State
     actual: State
     is_changing: bool
@@ -114,6 +98,7 @@ class Summary:
     result: Result
     net_fraction: Decimal
     currency: str
+    unvalued_fees: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +185,15 @@ def present_live(
     orders: Iterable[Order],
     fills: Iterable[Fill],
     decisions: Iterable[DecisionView],
+    entitlement: Entitlement,
+    unvalued_fees: Mapping[str, Decimal],
 ) -> Live:
     """Return the moving parts of the page; what it did is newest first."""
     ended = deployment.actual_state in presenters.ENDED
     return Live(
         parts=(
-            Part("actions", present_actions(deployment)),
-            Part("summary", _summary(deployment, commands)),
+            Part("actions", actions.present_actions(deployment)),
+            Part("summary", _summary(deployment, commands, entitlement, unvalued_fees)),
             Part("position", _position(deployment)),
             Part("orders", tuple(_order(order) for order in orders)),
             Part("fills", tuple(_fill(fill) for fill in fills)),
@@ -217,66 +204,17 @@ def present_live(
     )
 
 
-def present_actions(deployment: Deployment) -> Actions:
-    """Return the commands that make sense in the state of *deployment*."""
-    kinds = []
-    if deployment.actual_state not in presenters.ENDED:
-        if deployment.desired_state == DesiredState.RUNNING:
-            kinds.append(CommandKind.PAUSE)
-        elif deployment.desired_state == DesiredState.PAUSED:
-            kinds.append(CommandKind.RESUME)
-        if holdings.open_quantity(deployment):
-            kinds.append(CommandKind.FLATTEN)
-        if deployment.desired_state != DesiredState.STOPPED:
-            kinds.append(CommandKind.STOP)
-    return Actions(
-        url=reverse("trading:command", args=[deployment.public_id]),
-        actions=tuple(_action(kind, deployment) for kind in kinds),
-    )
-
-
-def _action(kind: CommandKind, deployment: Deployment) -> Action:
-    leaves = deployment.stop_policy == "LEAVE"
-    words = {
-        CommandKind.PAUSE: (
-            "Pause",
-            "Pause entries?",
-            "It opens no new position. What is open stays open, with its stop and target.",
-            "",
-            "pause",
-        ),
-        CommandKind.RESUME: (
-            "Resume",
-            "Resume trading?",
-            "It may open positions again from the next closed bar on.",
-            "primary",
-            "play",
-        ),
-        CommandKind.FLATTEN: (
-            "Close the position",
-            "Close the position now?",
-            "The position is closed at the market. The deployment goes on and may enter again.",
-            "",
-            "arrow-down-to-line",
-        ),
-        CommandKind.STOP: (
-            "Stop",
-            "Stop this deployment?",
-            "Working orders are canceled and the position stays open: it is yours to manage then."
-            if leaves
-            else "Working orders are canceled and an open position is closed at the market.",
-            "danger",
-            "square",
-        ),
-    }
-    label, question, text, tone, icon = words[kind]
-    return Action(kind.value, label, question, text, tone, icon)
-
-
-def _summary(deployment: Deployment, commands: Iterable[DeploymentCommand]) -> Summary:
+def _summary(
+    deployment: Deployment,
+    commands: Iterable[DeploymentCommand],
+    entitlement: Entitlement,
+    unvalued_fees: Mapping[str, Decimal],
+) -> Summary:
     result = results.result_of(deployment.positions.all())
     return Summary(
         badge=presenters.account_badge(deployment.account),
+        entitlement=State("ACTIVE" if entitlement.holds else "ENDED", entitlement.label),
+        entitled_until=entitlement.ends_at if entitlement.holds else None,
         desired=presenters.desired_state(deployment),
         actual=presenters.actual_state(deployment),
         is_changing=presenters.is_changing(deployment),
@@ -287,16 +225,27 @@ def _summary(deployment: Deployment, commands: Iterable[DeploymentCommand]) -> S
         result=result,
         net_fraction=result.net / deployment.capital,
         currency=holdings.instrument_of(deployment).settle,
+        unvalued_fees=", ".join(
+            f"{amount.normalize():f} {currency}" for currency, amount in unvalued_fees.items()
+        ),
     )
 
 
 def _command(command: DeploymentCommand) -> CommandView:
     return CommandView(
         label=command.get_kind_display(),
+        by=_by(command),
+        note=command.note,
         requested_at=command.requested_at,
         done_at=command.done_at,
         outcome=command.outcome,
     )
+
+
+def _by(command: DeploymentCommand) -> str:
+    if command.actor_kind == "system":
+        return "the platform"
+    return "" if command.actor_identifier == str(command.owner_id) else "an operator"
 
 
 def _position(deployment: Deployment) -> PositionPart:

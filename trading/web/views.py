@@ -11,16 +11,18 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from billing.web.presenters import present_offer
 from exchanges.selectors import accounts, instruments
 from foundation.http import actor_of
-from market.errors import NotFoundError, PlatformError
+from market.errors import EntitlementError, NotFoundError, PlatformError
 from strategies.models import StrategyVersion
 from strategies.registry import UnknownStrategyError
 from strategies.selectors import catalogue
 from trading.models import Deployment
-from trading.selectors import decisions, orders
+from trading.selectors import decisions, orders, results, usage
 from trading.selectors import deployments as selectors
 from trading.selectors.charts import price_chart_for
+from trading.selectors.entitled import entitlement_of
 from trading.services import commands
 from trading.services import deployments as services
 from trading.web import charts, live, pages, presenters
@@ -58,15 +60,31 @@ def new(request: HttpRequest) -> HttpResponse:
         instruments=instruments.active_instruments(),
         initial=_initial(request, version),
     )
+    refusal = None
     if request.method == "POST" and form.is_valid():
-        deployment = _deploy(request, version, form)
-        if deployment is not None:
+        try:
+            deployment = _deploy(request, version, form)
+        except EntitlementError as error:
+            refusal = error
+        except PlatformError as error:
+            form.add_problems(error)
+        else:
             messages.success(request, f"“{deployment.name}” starts at the next bar.")
             return redirect("trading:detail", public_id=deployment.public_id)
-    context = {"form": form, "strategy": version.strategy, "strategies": strategies}
-    return TemplateResponse(
-        request, "trading/new.html", context, status=422 if form.errors else 200
-    )
+    context = {
+        "form": form,
+        "strategy": version.strategy,
+        "strategies": strategies,
+        "offer": present_offer(
+            request.user,
+            product_code=usage.product_code(version.strategy.slug),
+            now=timezone.now(),
+        ),
+        "refusal": refusal,
+        "here": request.get_full_path(),
+    }
+    status = refusal.status if refusal else 422 if form.errors else 200
+    return TemplateResponse(request, "trading/new.html", context, status=status)
 
 
 @require_safe
@@ -134,6 +152,8 @@ def _live(request: HttpRequest, deployment: Deployment) -> Live:
         orders=orders.orders_for(owner, deployment=deployment, limit=_ORDERS_SHOWN),
         fills=orders.fills_for(owner, deployment=deployment, limit=_FILLS_SHOWN),
         decisions=decisions.decisions_for(owner, deployment=deployment, limit=_DECISIONS_READ),
+        entitlement=entitlement_of(owner, deployment=deployment, now=timezone.now()),
+        unvalued_fees=results.unvalued_fees(owner, deployment_id=deployment.pk),
     )
 
 
@@ -154,17 +174,11 @@ def _initial(request: HttpRequest, version: StrategyVersion) -> dict[str, Any]:
     }
 
 
-def _deploy(
-    request: HttpRequest, version: StrategyVersion, form: DeploymentForm
-) -> Deployment | None:
-    try:
-        return services.deploy(
-            owner=request.user,
-            strategy_slug=version.strategy.slug,
-            by=actor_of(request),
-            now=timezone.now(),
-            **form.wish(),
-        )
-    except PlatformError as error:
-        form.add_problems(error)
-        return None
+def _deploy(request: HttpRequest, version: StrategyVersion, form: DeploymentForm) -> Deployment:
+    return services.deploy(
+        owner=request.user,
+        strategy_slug=version.strategy.slug,
+        by=actor_of(request),
+        now=timezone.now(),
+        **form.wish(),
+    )
