@@ -234,7 +234,7 @@ class TestLists:
         assert seen == list(range(1, run.trades.count() + 1))
 
     @pytest.mark.parametrize(
-        "query", ["limit=0", "limit=-1", "limit=100000", "limit=x", "page=2", "after=7"]
+        "query", ["limit=0", "limit=-1", "limit=100000", "limit=x", "page=2", "after=7", "status=GONE"]
     )
     def test_an_unknown_or_impossible_parameter_is_refused(self, api, query):
         answer = api.get(f"{RUNS}?{query}")
@@ -242,10 +242,21 @@ class TestLists:
         assert answer.status_code == 400
         assert answer.json()["code"] == "invalid_parameter"
 
-    def test_a_cursor_of_somebody_else_is_not_found(self, api):
-        other = make_run(make_person("bea@example.com"))
+    @pytest.mark.parametrize(
+        ("query", "count"),
+        [
+            ("status=DONE", 1),
+            ("status=QUEUED", 2),
+            ("strategy=ema-crossover", 3),
+            ("strategy=other", 0),
+        ],
+    )
+    def test_runs_are_filtered(self, api, person, query, count):
+        make_done_run(person)
+        for period in (3, 4):
+            make_run(person, parameters={"short_ema_period": period})
 
-        assert api.get(f"{RUNS}?after={other.public_id}").status_code == 404
+        assert len(api.get(f"{RUNS}?{query}").json()["results"]) == count
 
     @pytest.mark.parametrize("rows", [1, 8])
     def test_the_list_takes_the_same_queries_however_long(

@@ -1,15 +1,19 @@
 """The JSON API of trading: its shapes, its pages and its refusals."""
 
 import json
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from exchanges.models import AccountKind, Instrument
+from foundation.models import IdempotentRequest
 from strategies.services import catalogue
 from tests.factories import accounts as people
+from tests.factories import billing
 from tests.factories import trading as factory
 from tests.trading.rows import Traded, make_traded_deployment
 from trading.models import Deployment, DeploymentCommand, DesiredState
@@ -42,6 +46,7 @@ class TestStartingADeployment:
     @pytest.fixture
     def wish(self, owner, now):
         catalogue.sync_catalogue(now=now)
+        billing.subscribe(owner)
         account = factory.make_account(
             owner, factory.make_memory_instrument(), kind=AccountKind.PAPER, now=now
         )
@@ -56,9 +61,12 @@ class TestStartingADeployment:
             "stop_policy": "LEAVE",
         }
 
-    def send(self, person: Client, wish: dict[str, object]):
+    def send(self, person: Client, wish: dict[str, object], key: str = ""):
         return person.post(
-            reverse("trading-api:deployments"), json.dumps(wish), content_type="application/json"
+            reverse("trading-api:deployments"),
+            json.dumps(wish),
+            content_type="application/json",
+            headers={"Idempotency-Key": key or str(uuid4())},
         )
 
     def test_it_answers_the_new_deployment_and_where_it_is(self, person, wish):
@@ -80,20 +88,49 @@ class TestStartingADeployment:
         assert parameters["stop_loss_percent"] == 2.0
 
     def test_the_same_key_again_answers_the_deployment_that_it_made(self, person, wish):
-        def send(key: str):
-            return person.post(
-                reverse("trading-api:deployments"),
-                json.dumps(wish),
-                content_type="application/json",
-                headers={"Idempotency-Key": key},
-            )
+        key = str(uuid4())
 
-        first, again, other = send("one"), send("one"), send("two")
+        first, again = self.send(person, wish, key), self.send(person, wish, key)
+        other = self.send(person, wish)
 
-        assert first.json()["id"] == again.json()["id"]
+        assert first.json() == again.json()
+        assert again["Location"] == first["Location"]
+        assert (again["Idempotency-Replayed"], again.status_code) == ("true", 201)
         assert other.json()["id"] != first.json()["id"]
         assert Deployment.objects.count() == 2
-        assert send("x" * 101).status_code == 400
+
+    def test_the_same_key_for_something_else_is_refused(self, person, wish):
+        key = str(uuid4())
+        self.send(person, wish, key)
+
+        response = self.send(person, {**wish, "capital": "2000"}, key)
+
+        assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
+        assert Deployment.objects.count() == 1
+
+    def test_a_process_that_died_before_its_answer_neither_loses_nor_doubles(self, person, wish):
+        key = str(uuid4())
+        made = self.send(person, wish, key).json()["id"]
+        # The answer was not written: the row is that of a process that was killed two minutes ago.
+        IdempotentRequest.objects.update(
+            answered_at=None,
+            answer=None,
+            status_code=None,
+            requested_at=timezone.now() - timedelta(minutes=2),
+        )
+
+        response = self.send(person, wish, key)
+
+        assert (response.status_code, response.json()["id"]) == (201, made)
+        assert Deployment.objects.count() == 1
+
+    def test_without_a_key_nothing_starts(self, person, wish):
+        response = person.post(
+            reverse("trading-api:deployments"), json.dumps(wish), content_type="application/json"
+        )
+
+        assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_required")
+        assert not Deployment.objects.exists()
 
     @pytest.mark.parametrize(
         ("change", "status", "code", "field"),
@@ -202,7 +239,19 @@ class TestReading:
         assert first["results"][0]["reason"] in {"NO_SIGNAL", "SHORT_NOT_ALLOWED", "DATA_STALE"}
 
     @pytest.mark.parametrize(
-        "query", ["limit=0", "limit=201", "limit=x", "cursor=made-up", "page=2"]
+        "query",
+        [
+            "limit=0",
+            "limit=201",
+            "limit=x",
+            "limit=1&limit=2",
+            "cursor=made-up",
+            "page=2",
+            "status=GONE",
+            "since=yesterday",
+            "since=2026-01-01T00:00:00",
+            "symbol=",
+        ],
     )
     def test_a_parameter_that_makes_no_sense_is_refused(self, person, traded, query):
         response = person.get(f"{at(traded, 'orders')}?{query}")
@@ -215,6 +264,45 @@ class TestReading:
         response = person.get(more.replace("/orders?", "/fills?"))
 
         assert response.json()["code"] == "invalid_parameter"
+
+    @pytest.mark.parametrize(
+        ("query", "count"),
+        [
+            ("status=FILLED", 3),
+            ("status=ACCEPTED", 1),
+            ("symbol=BTC/USDT", 5),
+            ("symbol=ETH/USDT", 0),
+            ("since=2000-01-01T00:00:00Z", 5),
+            ("since=2200-01-01T00:00:00Z", 0),
+        ],
+    )
+    def test_orders_are_filtered(self, person, traded, query, count):
+        assert len(person.get(f"{at(traded, 'orders')}?{query}").json()["results"]) == count
+
+    @pytest.mark.parametrize(
+        ("query", "count"),
+        [
+            ("actual_state=RUNNING", 1),
+            ("actual_state=STOPPED", 0),
+            ("mode=LIVE", 1),
+            ("mode=PAPER", 0),
+            ("strategy=ema-crossover", 1),
+            ("strategy=other", 0),
+        ],
+    )
+    def test_deployments_are_filtered(self, person, traded, query, count):
+        url = f"{reverse('trading-api:deployments')}?{query}"
+
+        assert len(person.get(url).json()["results"]) == count
+
+    def test_the_next_page_keeps_the_filter(self, person, traded):
+        first = person.get(f"{at(traded, 'orders')}?status=FILLED&limit=2").json()
+        second = person.get(first["next"]).json()
+
+        assert [len(page["results"]) for page in (first, second)] == [2, 1]
+        assert {each["status"] for page in (first, second) for each in page["results"]} == {
+            "FILLED"
+        }
 
     def test_the_list_holds_a_persons_own_only(self, person, traded):
         stranger = Client()

@@ -103,7 +103,7 @@ class TestReading:
         assert results[0]["balances"][0]["free"] == "100000.000000000000000000"
 
     def test_a_list_costs_the_same_queries_for_many(self, api, ada, django_assert_max_num_queries):
-        for number in range(10):
+        for number in range(3):
             connect(ada, label=f"Account {number}")
 
         with django_assert_max_num_queries(6):
