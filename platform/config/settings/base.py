@@ -12,11 +12,7 @@ from kombu import Queue
 
 from config.env import load_environment
 from config.schedule import collect_schedule
-from config.settings.operators import (  # noqa: F401  settings like those below
-    CONSTANCE_BACKEND,
-    CONSTANCE_CONFIG,
-    UNFOLD,
-)
+from config.settings import operators
 from foundation.horizons import Horizons
 from foundation.rates import Rate
 
@@ -343,6 +339,12 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "web.views.errors.csrf_failure"
+
+# --- operators' pages -----------------------------------------------------------------------------------------------
+
+CONSTANCE_BACKEND = operators.CONSTANCE_BACKEND
+CONSTANCE_CONFIG = operators.CONSTANCE_CONFIG
+UNFOLD = operators.UNFOLD
 
 # --- API ------------------------------------------------------------------------------------------------------------
 
