@@ -18,10 +18,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import MailKind, User
+from accounts.selectors.people import active_count
 from accounts.services import addresses, passwords, people, second_factors
 from accounts.services.mails import request_mail
 from accounts.services.second_factors import Change
-from foundation import crypto
+from foundation import crypto, site_settings
 from foundation.audit import Actor
 from foundation.crypto import SecretContext
 from market.errors import PlatformError
@@ -62,6 +63,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         "too_many_login_attempts": "Too many wrong tries. Wait five minutes, then try again.",
         "rate_limited": "Too many tries. Wait five minutes, then try again.",
     }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Tell whether the operators let one more person in."""
+        return site_settings.for_page(request).allows_sign_up(people=active_count())
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         """Create the person that *form* describes; raise AddressTakenError if there is one already."""

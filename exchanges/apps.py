@@ -9,7 +9,9 @@ class ExchangesConfig(AppConfig):
     name = "exchanges"
 
     def ready(self) -> None:
-        """Tell billing what counts against its limits."""
+        """Tell billing what counts against its limits, and listen to the apps below."""
+        from exchanges import subscribers  # noqa: PLC0415  models are not there any earlier
         from exchanges.selectors import usage  # noqa: PLC0415  models are not there any earlier
 
         usage.connect()
+        subscribers.connect()

@@ -19,6 +19,7 @@ from django.utils.http import urlencode
 from redis.exceptions import RedisError
 
 from accounts.services import sessions
+from foundation import site_settings
 from foundation.http import address_of
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -49,6 +50,7 @@ class PersonMiddleware:
         if not isinstance(error, RedisError) or request.path.startswith(_API_PREFIX):
             return None
         context = {
+            "site_name": site_settings.defaults().site_name,
             "status": 503,
             "message": "Signing in and changes of your account are closed for a moment.",
             "request_id": request.META.get("REQUEST_ID", ""),

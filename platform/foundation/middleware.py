@@ -89,7 +89,7 @@ class OwnerScopeMiddleware:
         with tenancy.scope(person_id), logs.bound(person_id=person_id):
             response = self._get_response(request)
         # A token may have named the person only after this middleware.
-        is_private = request.META["PERSON_ID"] is not None
+        is_private = request.META.get("PERSON_ID", person_id) is not None
         if is_private and not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store, private"
         return response

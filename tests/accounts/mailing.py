@@ -13,7 +13,15 @@ from django.db import connection
 from accounts.models import Mail, MailKind, User
 from accounts.services import mail_delivery
 
-#: What each kind of mail is told in real life, and more.
+#: Kinds that are asked for without facts: an address and a link are all that they need.
+_WITHOUT_FACTS = {
+    MailKind.VERIFY_ADDRESS,
+    MailKind.RESET_PASSWORD,
+    MailKind.ALREADY_REGISTERED,
+    MailKind.UNKNOWN_ADDRESS,
+    MailKind.ADDRESS_CHANGED,
+}
+#: What the other kinds are told in real life.
 FACTS: dict[MailKind, dict[str, str | int]] = {
     kind: {
         "title": f"Title of {kind}",
@@ -21,8 +29,7 @@ FACTS: dict[MailKind, dict[str, str | int]] = {
         "path": "/exchange-accounts/",
         "exchange": "Simulator",
     }
-    for kind in MailKind
-    if kind.name.startswith(("KEY", "DEPLOYMENT", "ORDER", "SUBSCRIPTION", "PASSWORD", "SECOND"))
+    for kind in set(MailKind) - _WITHOUT_FACTS
 }
 
 

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from accounts.models import User
-from exchanges.models import AccountKind, AccountStatus, ExchangeAccount
+from exchanges.models import AccountKind, AccountStatus, ExchangeAccount, Venue
 from tests.factories.exchanges import make_venue
 
 
-def make_connected_account(owner: User) -> ExchangeAccount:
-    """Return a live account whose key was accepted."""
+def make_connected_account(owner: User, *, venue: Venue | None = None) -> ExchangeAccount:
+    """Return a live account whose key was accepted, at a new venue unless one is given."""
     return ExchangeAccount.objects.create(
         owner=owner,
-        venue=make_venue("simulator", takes_live_accounts=True),
+        venue=venue or make_venue("simulator", takes_live_accounts=True),
         kind=AccountKind.LIVE,
         label="Simulator",
         status=AccountStatus.CONNECTED,

@@ -1,5 +1,6 @@
 """Settings that hold in every environment; what differs is in ``local``, ``test`` and ``production``."""
 
+import hmac
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -389,6 +390,8 @@ API_RATES: dict[str, Rate] = {
     "backtest": Rate(10, 60),
     "credential": Rate(6, 3_600, is_closed_without_counters=True),
     "export": Rate(20, 3_600),
+    "checkout": Rate(10, 60),
+    "forged_notice": Rate(60, 60),
 }
 
 SIMPLE_JWT = {
@@ -412,6 +415,25 @@ JWT_SECRET_KEY = ENVIRONMENT.jwt_secret_key
 API_ENCRYPTION_KEY = ENVIRONMENT.api_encryption_key
 API_ENCRYPTION_PUBLIC_KEY = ENVIRONMENT.api_encryption_public_key
 FIELD_ENCRYPTION_KEY = ENVIRONMENT.field_encryption_key
+
+# --- payments -------------------------------------------------------------------------------------------------------
+
+#: Who takes the money for new orders; ``none`` sells nothing.
+PAYMENT_PROVIDER = ENVIRONMENT.payment_provider
+#: Whose notices are taken, and who is asked about orders that are there: the bank for development also in tests of
+#: another provider, but in production only where somebody chose it.
+PAYMENT_PROVIDERS: list[str] = (
+    ["development"]
+    if PAYMENT_PROVIDER == "development" or ENVIRONMENT.app_env != "production"
+    else []
+)
+#: What proves notices of the bank for development: the secret in use, and the one before it.
+DEVELOPMENT_WEBHOOK_SECRETS: tuple[str, str] = (
+    hmac.new(
+        ENVIRONMENT.installation_salt.encode(), b"notices of the development bank", "sha256"
+    ).hexdigest(),
+    "",
+)
 
 # --- metrics --------------------------------------------------------------------------------------------------------
 

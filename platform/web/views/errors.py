@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from accounts.web.entries import session_ended
 from foundation import site_settings
 from foundation.http import PROBLEM_CONTENT_TYPE
 
@@ -23,9 +24,9 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form without its token, usually because the session ended."""
-    return _answer(
-        request, 403, "session_ended", "Your session ended. Go back, reload the page and try again."
-    )
+    if not request.path.startswith(_API_PREFIX):
+        return session_ended(request)
+    return _answer(request, 403, "session_ended", "Your session ended. Sign in again.")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
