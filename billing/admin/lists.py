@@ -3,14 +3,16 @@
 from django.contrib import admin
 from unfold.admin import TabularInline
 
+from billing.admin.deeds import GRANT, PLAN_DEEDS, PRODUCT_DEEDS, SUBSCRIPTION_DEEDS
 from billing.models import BillingAccount, Grant, Plan, Price, Product, Subscription
-from foundation.admin import ReadOnlyAdmin
+from foundation.admin import DeedAdmin, ReadOnlyAdmin
 
 
 @admin.register(Product)
-class ProductAdmin(ReadOnlyAdmin):
+class ProductAdmin(DeedAdmin):
     """What people can have a right to."""
 
+    deeds = PRODUCT_DEEDS
     list_display = ("code", "name", "kind", "is_active", "created_at")
     list_filter = ("kind", "is_active")
     search_fields = ("code", "name", "public_id")
@@ -32,9 +34,10 @@ class PriceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Plan)
-class PlanAdmin(ReadOnlyAdmin):
+class PlanAdmin(DeedAdmin):
     """What each plan allows; an empty limit is no limit."""
 
+    deeds = PLAN_DEEDS
     list_display = (
         "product",
         "rank",
@@ -77,9 +80,11 @@ class GrantInline(TabularInline):  # type: ignore[misc]  # the theme ships no ty
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(ReadOnlyAdmin):
+class SubscriptionAdmin(DeedAdmin):
     """Who has a right to what, and until when."""
 
+    deeds = SUBSCRIPTION_DEEDS
+    deeds_of_list = (GRANT,)
     list_display = ("owner", "product", "status", "started_at", "ends_at", "ended_at")
     list_filter = (
         "status",

@@ -60,7 +60,7 @@ class SiteSettings:
     @property
     def stamp(self) -> str:
         """A text that is another one as soon as any setting is."""
-        return dumps(asdict(self))
+        return str(dumps(asdict(self)))
 
     def allows_sign_up(self, *, people: int) -> bool:
         """Tell whether one more person may sign up while there are *people* active ones."""

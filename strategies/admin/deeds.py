@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from django import forms
 from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -13,7 +12,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from billing.models import Interval
+from billing.admin.deeds import PriceForm
 from billing.services import products
 from foundation.admin import Deed
 from foundation.admin.deeds import now
@@ -63,23 +62,6 @@ class EntryForm(forms.Form):
         help_text="Shown before the others, and marked.",
         widget=UnfoldBooleanSwitchWidget(),
     )
-
-
-class PriceForm(forms.Form):
-    """A price; an empty amount ends the present one and makes the product free."""
-
-    amount = forms.DecimalField(
-        required=False,
-        min_value=0,
-        max_digits=12,
-        decimal_places=2,
-        help_text="Empty ends the price in force: without one, a strategy is free.",
-        widget=UnfoldAdminDecimalFieldWidget(),
-    )
-    currency = forms.CharField(
-        initial="USD", min_length=3, max_length=3, widget=UnfoldAdminTextInputWidget()
-    )
-    interval = forms.ChoiceField(choices=Interval.choices, widget=UnfoldAdminSelectWidget())
 
 
 def _initial(strategy: Strategy) -> Values:

@@ -81,6 +81,6 @@ def _export(
     return exports.csv_response(
         queryset,
         columns=model_admin.export_columns(),
-        by=Actor.person(request.user.pk),
+        by=Actor.person(request.user.pk or 0),
         now=timezone.now(),
     )

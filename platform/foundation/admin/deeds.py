@@ -75,7 +75,10 @@ class DeedAdmin(ReadOnlyAdmin):
     """A list whose rows operators may do something to."""
 
     deeds: Sequence[Deed] = ()
+    #: Deeds that make something new: offered above the list; ``perform`` gets None for a row.
+    deeds_of_list: Sequence[Deed] = ()
     change_form_outer_before_template = "admin/deeds/buttons.html"
+    list_before_template = "admin/deeds/buttons.html"
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page that asks before a deed."""
@@ -110,10 +113,24 @@ class DeedAdmin(ReadOnlyAdmin):
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list with its deeds above."""
+        buttons = [
+            DeedButton(deed.label, self.deed_url(deed.name, []), deed.is_dangerous)
+            for deed in self.deeds_of_list
+            if request.user.has_perm(deed.permission)
+        ]
+        context = {**(extra_context or {}), "deed_buttons": buttons}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
     def deed_url(self, name: str, ids: Sequence[object]) -> str:
-        """Return the address that asks before the deed called *name* is done to these rows."""
+        """Return the address that asks before the deed called *name* is done to these rows, or to none."""
+        address = reverse(f"admin:{self._url_name()}", args=[name])
         query = urlencode({"ids": ",".join(str(each) for each in ids)})
-        return f"{reverse(f'admin:{self._url_name()}', args=[name])}?{query}"
+        return f"{address}?{query}" if ids else address
 
     def _url_name(self) -> str:
         options = self.model._meta  # noqa: SLF001  the documented model API
@@ -127,12 +144,13 @@ class DeedAdmin(ReadOnlyAdmin):
 
     def _ask(self, request: HttpRequest, name: str) -> HttpResponse:
         """Ask for one deed to the rows in the address; a POST does it."""
-        deed = next((each for each in self.deeds if each.name == name), None)
+        known = [*self.deeds, *self.deeds_of_list]
+        deed = next((each for each in known if each.name == name), None)
         if deed is None:
             raise Http404
         if not request.user.has_perm(deed.permission):
             raise PermissionDenied
-        rows = self._rows(request)
+        rows = self._rows(request) if deed in self.deeds else [None]
         form = self._form(deed, rows, request)
         if request.method == "POST" and (form is None or form.is_valid()):
             values = form.cleaned_data if form is not None else {}
@@ -144,11 +162,11 @@ class DeedAdmin(ReadOnlyAdmin):
             "title": deed.label,
             "opts": self.model._meta,  # noqa: SLF001  the documented model API
             "deed": deed,
-            "rows": rows,
+            "rows": [row for row in rows if row is not None],
             "form": form,
             "back_url": self._after(rows),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as the admin's own views do
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/deeds/ask.html", context)
 
     def _rows(self, request: HttpRequest) -> list[Any]:
@@ -177,14 +195,14 @@ class DeedAdmin(ReadOnlyAdmin):
             try:
                 told = deed.perform(row, actor, values)
             except PlatformError as error:
-                messages.error(request, f"{row}: {error.message}")
+                messages.error(request, f"{row}: {error.message}" if row else error.message)
             else:
                 done += 1
                 messages.success(request, told or f"{row}: {deed.done}.")
         return done
 
     def _after(self, rows: Sequence[Any]) -> str:
-        if len(rows) == 1:
+        if len(rows) == 1 and rows[0] is not None:
             return reverse(
                 f"admin:{self._url_name().removesuffix('_deed')}_change", args=[rows[0].pk]
             )

@@ -155,7 +155,7 @@ class SiteSettingsAdmin(ReadOnlyAdmin):
             "title": "Site settings",
             "form": form,
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as the admin's own views do
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/site_settings.html", context)
 
     def _save(self, request: HttpRequest, form: SiteSettingsForm) -> bool:

@@ -1,0 +1,5 @@
+"""The operators' lists of billing, and what operators decide there."""
+
+from billing.admin import deeds, lists
+
+__all__ = ("deeds", "lists")
