@@ -41,6 +41,10 @@ _AFTER_DEACTIVATION: Final = frozenset(
         MailKind.DEPLOYMENT_FAILED,
         MailKind.ORDER_PROBLEM,
         MailKind.SUBSCRIPTION_ENDED,
+        MailKind.RECEIPT,
+        MailKind.REFUND_SENT,
+        MailKind.PAYOUT_SENT,
+        MailKind.PAYOUT_REJECTED,
     }
 )
 
