@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from accounts.web.entrance import ConfirmEmailView
+from referrals.web.links import follow
 from web.views import api_docs
 
 urlpatterns = [
@@ -23,6 +24,8 @@ urlpatterns = [
     path("backtests/", include("backtesting.web.urls")),
     path("deployments/", include("trading.web.urls")),
     path("billing/", include("billing.web.urls")),
+    path("referrals/", include("referrals.web.urls")),
+    path("r/<slug:code>/", follow, name="referral_link"),
     path("api/docs/", api_docs.page, name="api-docs"),
     path("api/v1/openapi.yaml", api_docs.openapi, name="api-schema"),
     path("api/v1/", include("accounts.api.urls")),
@@ -31,6 +34,7 @@ urlpatterns = [
     path("api/v1/", include("exchanges.api.urls")),
     path("api/v1/", include("backtesting.api.urls")),
     path("api/v1/", include("trading.api.urls")),
+    path("api/v1/", include("referrals.api.urls")),
     path("admin/", admin.site.urls),
 ]
 
