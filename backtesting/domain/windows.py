@@ -56,6 +56,11 @@ class Window:
         return cls(timeframe, from_ms - 2 * warm_up_bars * timeframe.milliseconds, from_ms, to_ms)
 
     @property
+    def asked_bars(self) -> int:
+        """How many bars the window itself has, without its warm-up; a little high for calendar months."""
+        return max(self.to_ms - self.from_ms, 0) // self.timeframe.milliseconds
+
+    @property
     def estimated_bars(self) -> int:
         """How many bars there are to read at most; a little high for calendar months."""
         return max(self.to_ms - self.load_from_ms, 0) // self.timeframe.milliseconds

@@ -97,7 +97,7 @@ def request_run(
     except IntegrityError:
         return mine.standing().get(spec_hash=spec_hash)
     # Counted after writing: what is refused here is rolled back with everything else.
-    _require_place(owner, bars=specification.window.estimated_bars, now=now)
+    _require_place(owner, bars=specification.window.asked_bars, now=now)
     if mine.unfinished().count() > MAXIMUM_UNFINISHED:
         raise TooManyRunsError(
             f"{MAXIMUM_UNFINISHED} of your backtests are waiting. Let one finish, or cancel one."

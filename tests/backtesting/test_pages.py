@@ -65,8 +65,8 @@ class TestList:
         for period in range(2, 2 + rows):
             make_run(person, parameters={"short_ema_period": period})
 
-        # The session, the person, the number of runs, the runs.
-        with django_assert_num_queries(4):
+        # The session, the person, the number of runs, the runs; the site's settings, what is unread.
+        with django_assert_num_queries(6):
             page.get("/backtests/")
 
 
@@ -256,8 +256,8 @@ class TestRun:
         make_market()
         run = make_done_run(person)
 
-        # The session, the person, the run, the number of trades, the trades.
-        with django_assert_num_queries(5):
+        # The session, the person, the run, the number of trades, the trades; the site's settings, what is unread.
+        with django_assert_num_queries(7):
             page.get(f"/backtests/{run.public_id}/")
 
 
