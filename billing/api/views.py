@@ -4,17 +4,18 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.api import presenters
+from billing.api import answers, presenters
 from billing.api.serializers import NothingSerializer, SubscribeSerializer
 from billing.selectors import products
 from billing.selectors import subscriptions as selectors
 from billing.selectors.usage import usage_of
 from billing.services import subscriptions
-from foundation import idempotency, pagination
+from foundation import idempotency, pagination, schema
 from foundation.http import actor_of
 from foundation.scopes import PERSON
 
@@ -27,6 +28,9 @@ class Subscriptions(APIView):
     required_scope = {"GET": _READ, "POST": PERSON}
     problem_statuses = {"POST": (402, 403, 404, 409, 422)}
 
+    @extend_schema(
+        parameters=[*schema.PAGE], responses=schema.page_of(answers.SubscriptionSerializer)
+    )
     def get(self, request: Request) -> Response:
         """List the subscriptions."""
         now = timezone.now()
@@ -39,6 +43,11 @@ class Subscriptions(APIView):
             present=lambda row: presenters.present_subscription(row, now=now),
         )
 
+    @extend_schema(
+        parameters=[schema.IDEMPOTENCY_KEY],
+        request=SubscribeSerializer,
+        responses=answers.SubscriptionSerializer,
+    )
     def post(self, request: Request) -> Response:
         """Answer 200 with the subscription to ``product``: new, present, or begun again."""
         serializer = SubscribeSerializer(data=request.data)
@@ -68,6 +77,7 @@ class OneSubscription(APIView):
 
     required_scope = _READ
 
+    @extend_schema(responses=answers.SubscriptionSerializer)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return the subscription as it stands now."""
         subscription = selectors.get_subscription_for(request.user, public_id=public_id)
@@ -80,6 +90,7 @@ class Cancel(APIView):
     required_scope = {"POST": PERSON}
     problem_statuses = {"POST": (403, 409)}
 
+    @extend_schema(request=None, responses=answers.SubscriptionSerializer)
     def post(self, request: Request, public_id: UUID) -> Response:
         """End a free subscription now, and one with an end at its end; a repeat answers the same."""
         # Somebody else's is not found whatever the body is.
@@ -97,8 +108,9 @@ class Plans(APIView):
 
     required_scope = _READ
 
+    @extend_schema(responses=schema.page_of(answers.PlanSerializer))
     def get(self, request: Request) -> Response:
-        """List the plans, the smallest first, with their limits and prices."""
+        """List the plans, the smallest first, with their limits and prices; they fit on a page."""
         pagination.refuse_unknown(request)
         plans = products.plans_on_offer()
         codes = [plan.product.code for plan in plans]
@@ -106,7 +118,7 @@ class Plans(APIView):
         results = [
             presenters.present_plan(plan, prices.get(plan.product.code, [])) for plan in plans
         ]
-        return Response({"results": results})
+        return Response({"results": results, "next": None})
 
 
 class Usage(APIView):
@@ -114,6 +126,7 @@ class Usage(APIView):
 
     required_scope = _READ
 
+    @extend_schema(responses=answers.UsageSerializer)
     def get(self, request: Request) -> Response:
         """Return the plan, and each limit with what is used."""
         pagination.refuse_unknown(request)

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from exchanges.models import AccountKind, AccountStatus
 
 
-class BalanceSerializer(serializers.Serializer[Any]):
+class BalanceAtVenueSerializer(serializers.Serializer[Any]):
     """What the venue says there is of a currency, and when it said so."""
 
     currency = serializers.CharField()
@@ -30,7 +30,7 @@ class AccountSerializer(serializers.Serializer[Any]):
     tested_at = serializers.DateTimeField(allow_null=True)
     connected_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
-    balances = BalanceSerializer(many=True)
+    balances = BalanceAtVenueSerializer(many=True)
 
     def get_fields(self) -> dict[str, Any]:
         """Return the fields with ``label``, a word that the framework keeps for itself."""

@@ -66,14 +66,14 @@ IDEMPOTENCY_KEY: Final = OpenApiParameter(
 OPTIONAL_IDEMPOTENCY_KEY: Final = OpenApiParameter(
     HEADER, OpenApiTypes.UUID, OpenApiParameter.HEADER, description=IDEMPOTENCY_KEY.description
 )
-PAGE: Final = (
+PAGE: Final = [
     OpenApiParameter(
         "limit",
         {"type": "integer", "minimum": 1, "maximum": MAXIMUM_LIMIT, "default": DEFAULT_LIMIT},
         description="How many at most.",
     ),
     OpenApiParameter("cursor", str, description="From “next” of the page before."),
-)
+]
 
 
 def filter_by(
