@@ -46,6 +46,7 @@ PUBLIC = {
     "account_reset_password_done",
     "account_reset_password_from_key",
     "account_reset_password_from_key_done",
+    "accounts:send-link",
 }
 #: The operators' pages have rules of their own, and their own tests.
 OUTSIDE = {"admin"}
