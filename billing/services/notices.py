@@ -21,7 +21,10 @@ def tell_expiring(subscription: Subscription, *, days: int) -> None:
         kind=NotificationKind.SUBSCRIPTION_EXPIRING,
         key=f"subscription-expiring:{subscription.pk}:{ends_at}:{days}",
         title=f"“{name}” ends {'within a day' if days == 1 else f'within {days} days'}",
-        body=f"It ends on {ends_at}. {_consequence(subscription)} Ask an operator for more time.",
+        body=(
+            f"It ends on {ends_at}. {_consequence(subscription, since='From then on')} "
+            "Ask an operator for more time."
+        ),
         path=reverse("billing:usage"),
         level=NotificationLevel.WARNING,
         mail=MailKind.SUBSCRIPTION_EXPIRING,
@@ -38,7 +41,7 @@ def tell_ended(subscription: Subscription, *, now: datetime) -> None:
         kind=NotificationKind.SUBSCRIPTION_ENDED,
         key=f"subscription-ended:{subscription.pk}:{subscription.version}",
         title=f"Your subscription to “{name}” has ended",
-        body=_consequence(subscription),
+        body=_consequence(subscription, since="From now on"),
         path=reverse("billing:usage"),
         level=NotificationLevel.WARNING,
         mail=MailKind.SUBSCRIPTION_ENDED,
@@ -46,11 +49,14 @@ def tell_ended(subscription: Subscription, *, now: datetime) -> None:
     )
 
 
-def _consequence(subscription: Subscription) -> str:
+def _consequence(subscription: Subscription, *, since: str) -> str:
     if subscription.product.kind == Product.Kind.PLAN:
-        return "Afterwards the limits of your next plan hold; what runs keeps running."
+        return (
+            f"{since} the limits of your next plan hold; "
+            "deployments above them stop, the newest first."
+        )
     return (
-        "Afterwards your deployments of it open no positions, and each stops as you chose; "
+        f"{since} your deployments of it open no positions, and each stops as you chose; "
         "stops that protect a position stay until it is closed."
     )
 

@@ -319,13 +319,14 @@ def _give(
 ) -> Subscription:
     """Write a grant, and bring the subscription to its end; one that had ended begins again."""
     was_entitled = subscription is not None and _entitles(subscription, now=now)
+    is_new = subscription is None
     if subscription is None:
         subscription = Subscription(owner_id=owner_id, product=product, started_at=now)
     elif not was_entitled:
         subscription.started_at = now
     subscription.status = SubscriptionStatus.ACTIVE
     subscription.ends_at, subscription.ended_at = grant_row.to_at, None
-    if subscription.pk is None:
+    if is_new:
         subscription.save()
     else:
         changes.save(subscription)

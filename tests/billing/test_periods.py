@@ -1,7 +1,7 @@
 """Months as people count them."""
 
 from calendar import monthrange
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import example, given
@@ -13,6 +13,11 @@ from billing.domain.periods import add_months, extended
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).replace(tzinfo=None) for year in (1990, 2200))
 INSTANTS = st.datetimes(min_value=_FIRST, max_value=_LAST, timezones=st.just(UTC))
 MONTHS = st.integers(1, 240)
+
+
+def half_past_two(day: tuple[int, int, int]) -> datetime:
+    """Return an instant of a day, given as year, month and day."""
+    return datetime.combine(date(*day), time(14, 30), UTC)
 
 
 class TestAddMonths:
@@ -29,9 +34,7 @@ class TestAddMonths:
         ],
     )
     def test_a_month_is_the_same_day_or_the_last_one(self, start, months, end):
-        assert add_months(datetime(*start, 14, 30, tzinfo=UTC), months) == datetime(
-            *end, 14, 30, tzinfo=UTC
-        )
+        assert add_months(half_past_two(start), months) == half_past_two(end)
 
     @given(instant=INSTANTS, months=MONTHS)
     @example(instant=datetime(2028, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC), months=12)

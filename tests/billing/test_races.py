@@ -96,7 +96,7 @@ class TestSweeps:
 
     def test_a_renewal_beside_the_sweep_leaves_a_right(self, person):
         subscription = factory.give(person, now=NOW)
-        later = subscription.ends_at
+        later = factory.end_of(subscription)
 
         together(
             [

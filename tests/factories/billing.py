@@ -53,6 +53,12 @@ def give(
     )
 
 
+def end_of(subscription: Subscription) -> datetime:
+    """Return the end of a subscription that has one."""
+    assert subscription.ends_at is not None
+    return subscription.ends_at
+
+
 def set_price(
     product_code: str = "strategy:ema-crossover",
     amount: str = "20",
