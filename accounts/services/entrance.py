@@ -13,6 +13,7 @@ from allauth.account.forms import AddEmailForm, ResetPasswordForm, UserTokenForm
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.mfa.utils import is_mfa_enabled
 from django.core.exceptions import ValidationError
+from django.forms import EmailField
 from django.http import HttpRequest
 
 from accounts.models import MailKind, User
@@ -25,6 +26,7 @@ from foundation.transactions import transactional
 from market.errors import FieldProblem, ForbiddenError, InvalidInputError, PlatformError
 
 _LONGEST_KEY: Final = 300
+_as_address: Final = EmailField()
 
 
 class InvalidLinkError(InvalidInputError):
@@ -50,7 +52,7 @@ class ProofNeededError(ForbiddenError):
 def sign_up(*, email: str, password: str, now: datetime) -> None:
     """Register a person, or tell the one who has the address; raise InvalidInputError for what is neither."""
     adapter = get_adapter()
-    address = _checked("email", lambda: adapter.clean_email(email.strip().lower()))
+    address = _checked("email", lambda: adapter.clean_email(_as_address.clean(email.lower())))
     _checked("password", lambda: adapter.clean_password(password, user=User(email=address)))
     try:
         people.register_person(email=address, password=password, now=now)
