@@ -9,6 +9,7 @@ from trading.services import (
     erasures,
     evaluation,
     partitions,
+    pruning,
     reconciliation,
     stops,
     submission,
@@ -77,6 +78,13 @@ def sweep_erasures() -> None:
     """Delete people who asked for it and for whom nothing runs any more."""
     with tenancy.bypass("a sweep looks at everything"):
         erasures.sweep_erasures(now=timezone.now())
+
+
+@queued_task("trading.prune_decisions", queue="default")
+def prune_decisions() -> None:
+    """Forget old decisions that say nothing new."""
+    with tenancy.bypass("decisions of everybody grow old"):
+        pruning.prune_decisions(now=timezone.now())
 
 
 @queued_task("trading.ensure_partitions", queue="default")
