@@ -5,8 +5,11 @@ what they say reaches the payments only through notices and through being asked.
 """
 
 import uuid
+from decimal import Decimal
+from typing import Any
 
-from django.db import models
+from django.db import models, transaction
+from django.db.models import Sum
 from django.db.models.functions import Now
 
 from foundation.fields import money_field
@@ -20,6 +23,15 @@ class DevelopmentChargeState(models.TextChoices):
     PAID = "PAID", "Paid"
     FAILED = "FAILED", "Failed"
     EXPIRED = "EXPIRED", "Expired"
+
+
+class DevelopmentChargeQuerySet(models.QuerySet["DevelopmentCharge"]):
+    """What the bank does with charges when it is asked."""
+
+    def opened(self, *, idempotency_key: str, **asked: Any) -> "DevelopmentCharge":
+        """Return the charge of that key, opened the first time."""
+        charge, _ = self.get_or_create(idempotency_key=idempotency_key, defaults=asked)
+        return charge
 
 
 class DevelopmentCharge(models.Model):
@@ -42,8 +54,35 @@ class DevelopmentCharge(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now())
 
+    objects = DevelopmentChargeQuerySet.as_manager()
+
     def __str__(self) -> str:
         return f"{self.description} {self.amount.normalize():f} {self.currency}"
+
+
+class DevelopmentRefundQuerySet(models.QuerySet["DevelopmentRefund"]):
+    """What the bank does with refunds when it is asked."""
+
+    def given(
+        self,
+        *,
+        charge: DevelopmentCharge,
+        amount: Decimal,
+        idempotency_key: str,
+        metadata: dict[str, str],
+    ) -> "DevelopmentRefund | None":
+        """Return the refund of that key, given the first time; None if so much is not left."""
+        with transaction.atomic():
+            locked = DevelopmentCharge.objects.select_for_update().get(pk=charge.pk)
+            known = self.filter(idempotency_key=idempotency_key).first()
+            if known is not None:
+                return known
+            given = self.filter(charge=locked).aggregate(total=Sum("amount"))["total"] or Decimal(0)
+            if locked.state != DevelopmentChargeState.PAID or given + amount > locked.amount:
+                return None
+            return self.create(
+                charge=locked, amount=amount, idempotency_key=idempotency_key, metadata=metadata
+            )
 
 
 class DevelopmentRefund(models.Model):
@@ -53,7 +92,10 @@ class DevelopmentRefund(models.Model):
     charge = models.ForeignKey(DevelopmentCharge, on_delete=models.PROTECT, related_name="refunds")
     idempotency_key = models.CharField(max_length=100, unique=True)
     amount = money_field()
+    metadata = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = DevelopmentRefundQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.amount.normalize():f} of {self.charge_id}"

@@ -128,6 +128,13 @@ class Payment(models.Model):
     def __str__(self) -> str:
         return f"{self.product} {self.amount.normalize():f} {self.currency} {self.state}"
 
+    @property
+    def receipt_number(self) -> str:
+        """What the receipt is called; empty before the payment is settled."""
+        if self.settled_at is None:
+            return ""
+        return f"R-{self.settled_at:%Y%m%d}-{str(self.public_id)[:8].upper()}"
+
 
 class PaymentTransition(models.Model):
     """One change of a payment's state, and on what evidence; never changed and never deleted."""

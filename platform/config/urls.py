@@ -24,6 +24,7 @@ urlpatterns = [
     path("backtests/", include("backtesting.web.urls")),
     path("deployments/", include("trading.web.urls")),
     path("billing/", include("billing.web.urls")),
+    path("webhooks/", include("billing.web.webhook_urls")),
     path("referrals/", include("referrals.web.urls")),
     path("r/<slug:code>/", follow, name="referral_link"),
     path("api/docs/", api_docs.page, name="api-docs"),

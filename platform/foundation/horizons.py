@@ -28,6 +28,12 @@ class Horizons:
     finality_s: float = 0.2
     #: No answer from a venue within this time is no answer.
     venue_timeout_s: float = 8.0
+    #: An order is asked about at its provider this long after it was opened, then ever more rarely.
+    payment_check_s: float = 60.0
+    #: The bank for development confirms a delayed payment after this long.
+    development_delay_s: float = 20.0
+    #: The end of a bought subscription is carried out this long after it; entries stop at the end itself.
+    grace_s: float = 72 * 3_600.0
 
     def scaled(self, factor: float) -> Self:
         """Return all horizons multiplied by *factor*."""
