@@ -3,9 +3,8 @@
 from datetime import timedelta
 from typing import Any, Final
 
+from allauth.account import forms as library
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import LoginForm as BaseLoginForm
-from allauth.account.forms import SignupForm as BaseSignupForm
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -26,10 +25,11 @@ _MISMATCH: Final = "email_password_mismatch"
 #: What has to be typed before an account is deleted.
 DELETE_WORD: Final = "delete my account"
 
+_RULE: Final = "At least 10 characters, and not a common password."
 _UNAVAILABLE: Final = {"invalid_choice": "That choice is not available."}
 
 
-class LoginForm(BaseLoginForm):  # type: ignore[misc]  # the library ships no types
+class LoginForm(library.LoginForm):  # type: ignore[misc]  # the library ships no types
     """E-mail address and password; a session ends at a fixed time after this."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,13 +59,13 @@ class LoginForm(BaseLoginForm):  # type: ignore[misc]  # the library ships no ty
         return response
 
 
-class SignupForm(BaseSignupForm):  # type: ignore[misc]  # the library ships no types
+class SignupForm(library.SignupForm):  # type: ignore[misc]  # the library ships no types
     """E-mail address and password; the answer does not tell whether the address was known already."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = "E-mail address"
-        self.fields["password1"].help_text = "At least 10 characters, and not a common password."
+        self.fields["password1"].help_text = _RULE
         self.fields["password2"].label = "Password, once more"
 
     def validate_unique_email(self, value: str) -> str:
@@ -79,6 +79,45 @@ class SignupForm(BaseSignupForm):  # type: ignore[misc]  # the library ships no 
         except AddressTakenError:
             people.remind_of_account(email=self.cleaned_data["email"])
         return None, redirect("account_email_verification_sent")
+
+
+class ChangeAddressForm(library.AddEmailForm):  # type: ignore[misc]  # the library ships no types
+    """The address to change to."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = "New e-mail address"
+
+
+class ChangePasswordForm(library.ChangePasswordForm):  # type: ignore[misc]  # the library ships no types
+    """The present password and, twice, a new one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = "Current password"
+        _name_new_passwords(self)
+
+
+class ForgottenPasswordForm(library.ResetPasswordForm):  # type: ignore[misc]  # the library ships no types
+    """The address of whoever forgot their password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = "E-mail address"
+
+
+class ResetPasswordForm(library.ResetPasswordKeyForm):  # type: ignore[misc]  # the library ships no types
+    """A new password, twice, for the holder of the link."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_new_passwords(self)
+
+
+def _name_new_passwords(form: forms.Form) -> None:
+    form.fields["password1"].label = "New password"
+    form.fields["password1"].help_text = _RULE
+    form.fields["password2"].label = "New password, once more"
 
 
 class SendLinkForm(forms.Form):

@@ -144,6 +144,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "cache",
+        # A page that needs the counters says so rather than wait for them.
+        "OPTIONS": {"socket_timeout": 3, "socket_connect_timeout": 2},
     }
 }
 
@@ -228,6 +230,10 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "accounts.web.forms.LoginForm",
     "signup": "accounts.web.forms.SignupForm",
+    "add_email": "accounts.web.forms.ChangeAddressForm",
+    "change_password": "accounts.web.forms.ChangePasswordForm",
+    "reset_password": "accounts.web.forms.ForgottenPasswordForm",
+    "reset_password_from_key": "accounts.web.forms.ResetPasswordForm",
 }
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
