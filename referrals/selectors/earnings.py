@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any, Final
 
 from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import TruncMonth
@@ -15,7 +16,7 @@ from referrals.domain.payouts import PayoutStatus
 from referrals.models import Attribution, Commission, Payout
 from referrals.selectors.codes import Owner
 
-_ZERO = Decimal(0)
+_ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,11 @@ def months_of(owner: Owner, *, since: datetime) -> Sequence[Month]:
         month(begins_at).conversions = count
     earned = Commission.objects.filter(owner_id=owner.pk, earned_at__gte=since)
     left = Sum(F("amount") - F("taken_back"))
-    for row in _by_month(earned, "earned_at").annotate(total=left):
-        month(row["month"]).earned[row["currency"]] = row["total"]
+    for begins_at, currency, total in _summed(earned, "earned_at", left):
+        month(begins_at).earned[currency] = total
     paid = Payout.objects.filter(owner_id=owner.pk, status=PayoutStatus.SENT, closed_at__gte=since)
-    for row in _by_month(paid, "closed_at").annotate(total=Sum("amount")):
-        month(row["month"]).paid[row["currency"]] = row["total"]
+    for begins_at, currency, total in _summed(paid, "closed_at", Sum("amount")):
+        month(begins_at).paid[currency] = total
     return sorted(months.values(), key=lambda each: each.begins_on, reverse=True)
 
 
@@ -119,10 +120,16 @@ def _counted(
     return [(row["month"], row["count"]) for row in found]
 
 
-def _by_month(
-    rows: "QuerySet[Commission] | QuerySet[Payout]", column: str
-) -> "QuerySet[Commission, dict[str, object]]":
-    return rows.annotate(month=TruncMonth(column)).values("month", "currency").order_by()  # type: ignore[union-attr,return-value]  # either table
+def _summed(
+    rows: QuerySet[Any], column: str, total: Sum
+) -> Sequence[tuple[datetime, str, Decimal]]:
+    found = (
+        rows.annotate(month=TruncMonth(column))
+        .values("month", "currency")
+        .annotate(total=total)
+        .order_by()
+    )
+    return [(row["month"], row["currency"], row["total"]) for row in found]
 
 
 def _payout_sums(owner: Owner) -> Mapping[tuple[str, str], Decimal]:
