@@ -18,7 +18,7 @@ PRODUCTION := $(OFFLINE) APP_ENV=production DJANGO_SETTINGS_MODULE=config.settin
 	SITE_URL=https://trading.example.com ALLOWED_HOSTS=trading.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format lock clean
+.PHONY: help run test check bench format openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: $(VENV)/.installed-test ## Measure what has a budget
 format: $(VENV)/.installed-dev ## Rewrite the code in the house's format
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+openapi: $(VENV)/.installed-embedded ## Write the description of the API again
+	$(OFFLINE) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/api/openapi.yaml
 
 lock: $(VENV)/.installed-embedded ## Compile requirements/*.in to files with versions and hashes
 	sh requirements/lock.sh $(VENV)
