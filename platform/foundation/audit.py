@@ -1,11 +1,12 @@
 """Who did what to which thing: one append-only row per deed, written in the transaction of the deed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model
 
+from foundation import replica
 from foundation.models import AuditEntry
 from foundation.transactions import part_of_transaction
 
@@ -50,6 +51,12 @@ def record(
         owner_id=owner_id,
         detail=dict(detail or {}),
     )
+
+
+def latest(*, most: int) -> Sequence[AuditEntry]:
+    """Return the last deeds, newest first; for operators only, because they are everybody's."""
+    entries = AuditEntry.objects.using(replica.using()).select_related("owner")
+    return list(entries.order_by("-id")[:most])
 
 
 def _identifier_of(target: Model) -> str:

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
 from foundation import replica
 from market.enums import OrderStatus
-from trading.models import Deployment, Order
+from trading.models import ActualState, Deployment, Order
 
 #: Orders that are not finished, and those that a person has to look at.
 _WATCHED = (
@@ -17,6 +17,9 @@ _WATCHED = (
     OrderStatus.PENDING_CANCEL,
     OrderStatus.MANUAL_REVIEW,
 )
+
+#: Deployments of which nothing runs any more.
+_ENDED = (ActualState.STOPPED, ActualState.FAILED)
 
 
 def orders_by_status() -> dict[OrderStatus, int]:
@@ -45,3 +48,14 @@ def deployments_by_state() -> dict[tuple[str, str, str], int]:
         .order_by()
     )
     return {(desired, actual, health): count for desired, actual, health, count in rows}
+
+
+def deployments_by_strategy() -> dict[int, tuple[int, int]]:
+    """Return how many deployments each strategy has by its id: those that are not stopped, and all."""
+    rows = (
+        Deployment.objects.using(replica.using())
+        .values_list("strategy_version__strategy_id")
+        .annotate(standing=Count("pk", filter=~Q(actual_state__in=_ENDED)), count=Count("pk"))
+        .order_by()
+    )
+    return {strategy_id: (standing, count) for strategy_id, standing, count in rows}

@@ -77,9 +77,9 @@ class QueueFigures(Collector):
         )
         is_up = True
         try:
-            for queue, (length, oldest) in _queues().items():
+            for queue, (length, age_s) in queue_states(now=self._now).items():
                 depth.add_metric([queue], length)
-                age.add_metric([queue], _age_s(oldest, self._now))
+                age.add_metric([queue], age_s)
         except RedisError:
             is_up = False
         yield GaugeMetricFamily(
@@ -88,6 +88,21 @@ class QueueFigures(Collector):
         if is_up:
             yield depth
             yield age
+
+
+def queue_states(*, now: datetime) -> dict[str, tuple[int, float]]:
+    """Return how many messages wait in every queue, and the age of the oldest in seconds; 0 if it is empty.
+
+    Raises RedisError if the broker does not answer.
+    """
+    return {queue: (length, _age_s(oldest, now)) for queue, (length, oldest) in _queues().items()}
+
+
+def outbox_backlog(*, now: datetime) -> tuple[int, float]:
+    """Return how many events some subscriber has not confirmed, and the age of the oldest in seconds."""
+    backlog = _outbox()
+    oldest = backlog["oldest"]
+    return backlog["count"], max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
 
 
 def _family(figure: Figure, now: datetime) -> GaugeMetricFamily:
@@ -136,13 +151,12 @@ def _outbox() -> dict[str, Any]:
     )
 
 
-def _undelivered(_: datetime) -> list[Sample]:
-    return [((), _outbox()["count"])]
+def _undelivered(now: datetime) -> list[Sample]:
+    return [((), outbox_backlog(now=now)[0])]
 
 
 def _oldest_undelivered(now: datetime) -> list[Sample]:
-    oldest = _outbox()["oldest"]
-    return [((), max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)]
+    return [((), outbox_backlog(now=now)[1])]
 
 
 def _heartbeats(now: datetime) -> list[Sample]:

@@ -33,7 +33,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 if database, queue, beat and the workers of every queue are there, else 503 and what is missing."""
     ages = _ages_of_signs_of_life()
     checks = {"database": ages is not None, "queue": _queue_answers()}
-    for process, within_s in _processes().items():
+    for process, within_s in expected_processes().items():
         age_s = (ages or {}).get(process)
         checks[process] = age_s is not None and age_s <= within_s
     ready = all(checks.values())
@@ -46,7 +46,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _processes() -> dict[str, float]:
+def expected_processes() -> dict[str, float]:
     """Return how long each process may be silent, in seconds."""
     workers = {
         heartbeats.worker_of(queue): _COMPUTE_WITHIN_S if queue == "compute" else _WITHIN_S
