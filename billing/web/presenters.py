@@ -92,14 +92,22 @@ class LimitRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanColumn:
-    """One plan in the comparison; limits in the order of the rows, None is no limit."""
+class PlanLimit:
+    """What a plan allows of one thing; None is no limit."""
+
+    title: str
+    allowed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One plan in the comparison."""
 
     name: str
     summary: str
     is_mine: bool
     prices: Sequence[PriceLine]
-    limits: Sequence[int | None]
+    limits: Sequence[PlanLimit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ class UsagePage:
     limits: Sequence[LimitRow]
     subscriptions: Sequence[SubscriptionRow]
     grants: Sequence[GrantRow]
-    plans: Sequence[PlanColumn]
+    plans: Sequence[PlanRow]
 
 
 def present_usage(owner: Owner, *, now: datetime) -> UsagePage:
@@ -179,11 +187,17 @@ def _row(subscription: Subscription, *, is_priced: bool, now: datetime) -> Subsc
         is_entitling=standing.entitles,
         started_at=subscription.started_at,
         ends_at=subscription.ends_at,
-        over_at=None if standing.entitles else subscription.ended_at or subscription.ends_at,
+        over_at=None if standing.entitles else _over_at(subscription),
         can_cancel=standing is Standing.ACTIVE,
         can_begin=standing is Standing.ENDING or (is_over and is_open),
         product_code=product.code,
     )
+
+
+def _over_at(subscription: Subscription) -> datetime | None:
+    """Return when the right ended: at its end, or before if it was taken away; not when a sweep came."""
+    moments = [at for at in (subscription.ends_at, subscription.ended_at) if at is not None]
+    return min(moments, default=None)
 
 
 def _offer(
@@ -216,13 +230,16 @@ def _limit(line: LimitUsage) -> LimitRow:
     return LimitRow(words.title, line.allowed, line.used, tone, words.counts, words.resets)
 
 
-def _plan(plan: Plan, mine: Plan, prices: Sequence[Price]) -> PlanColumn:
-    return PlanColumn(
+def _plan(plan: Plan, mine: Plan, prices: Sequence[Price]) -> PlanRow:
+    return PlanRow(
         name=plan.product.name,
         summary=plan.summary,
         is_mine=plan.product.code == mine.product.code,
         prices=[_price(price) for price in prices],
-        limits=list(limits_in(plan).values()),
+        limits=[
+            PlanLimit(WORDS[limit].many.capitalize(), allowed)
+            for limit, allowed in limits_in(plan).items()
+        ],
     )
 
 

@@ -104,6 +104,7 @@ class TestUsage:
         assert rows[0].ends_at == with_end.ends_at
         assert (rows[0].can_cancel, rows[0].can_begin) == (True, False)
         # The sweep has not come by yet: the page goes by the end.
+        assert rows[1].over_at == rows[1].ends_at
         assert (rows[1].can_cancel, rows[1].can_begin) == (False, True)
 
     def test_each_grant_is_in_the_history(self, browser, person):
