@@ -154,7 +154,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         forwarded = request.headers.get("X-Forwarded-For", "").split(",")
         if 0 < settings.ALLAUTH_TRUSTED_PROXY_COUNT <= len(forwarded):
             address = forwarded[-settings.ALLAUTH_TRUSTED_PROXY_COUNT] or address
-        cleaned = clean_client_ip(address)
+        cleaned: str | None = clean_client_ip(address)
         if cleaned is None:
             raise PermissionDenied("The caller has no network address.")
         return cleaned

@@ -17,6 +17,7 @@ from accounts.selectors.tokens import TokenNotFoundError
 from accounts.services import personal_tokens
 from accounts.web.forms import TokenForm
 from accounts.web.presenters import present_token
+from accounts.web.visitors import person_of
 from foundation.http import actor_of
 from market.errors import ConflictError, InvalidInputError
 
@@ -31,7 +32,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]  # the library ships no types
 def create(request: HttpRequest) -> HttpResponse:
     """Make a token and show its text, this once; the same form again makes no second one."""
     form = TokenForm(request.POST)
@@ -43,7 +44,7 @@ def create(request: HttpRequest) -> HttpResponse:
         return redirect("accounts:tokens")
     try:
         token, text = personal_tokens.create_token(
-            owner=request.user,
+            owner=person_of(request),
             name=form.cleaned_data["name"],
             scopes=form.cleaned_data["scopes"],
             expires_in_days=form.cleaned_data["expires_in_days"],
@@ -62,7 +63,7 @@ def revoke(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """End a token at once."""
     try:
         token = personal_tokens.revoke_token(
-            owner=request.user, public_id=public_id, by=actor_of(request), now=timezone.now()
+            owner=person_of(request), public_id=public_id, by=actor_of(request), now=timezone.now()
         )
     except TokenNotFoundError as error:
         raise Http404 from error
@@ -73,6 +74,6 @@ def revoke(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def _page(request: HttpRequest, form: TokenForm, *, status: int = 200) -> HttpResponse:
     now = timezone.now()
     mark = request.session[_FORM_KEY] = secrets.token_hex(8)
-    rows = [present_token(token, now=now) for token in selectors.tokens_for(request.user)]
+    rows = [present_token(token, now=now) for token in selectors.tokens_for(person_of(request))]
     context = {"form": form, "rows": rows, "mark": mark}
     return TemplateResponse(request, "accounts/tokens.html", context, status=status)

@@ -18,6 +18,7 @@ from accounts.selectors.sessions import SessionNotFoundError
 from accounts.services import people, sessions
 from accounts.web.forms import DeleteForm, ProfileForm
 from accounts.web.presenters import present_security, present_sessions
+from accounts.web.visitors import person_of
 from foundation.http import actor_of
 from market.errors import ConflictError, InvalidInputError
 
@@ -29,7 +30,7 @@ _THEME_COOKIE_AGE_S: Final = 31_536_000
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     """Show how a person is called and how they read, or change it."""
-    person = request.user
+    person = person_of(request)
     form = ProfileForm(
         request.POST or None, initial={name: getattr(person, name) for name in _PROFILE}
     )
@@ -58,7 +59,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.get("theme", "").upper()
     if wanted not in Theme.values:
         return HttpResponseBadRequest()
-    person = request.user
+    person = person_of(request)
     people.change_profile(
         person=person,
         **{name: getattr(person, name) for name in _PROFILE if name != "theme"},
@@ -75,9 +76,9 @@ def theme(request: HttpRequest) -> HttpResponse:
 def security(request: HttpRequest) -> HttpResponse:
     """Show how the account is guarded, with the way to change each part."""
     page = present_security(
-        email=request.user.email,
-        authenticators=factors.authenticators_of(request.user),
-        session_count=len(session_selectors.sessions_for(request.user, now=timezone.now())),
+        email=person_of(request).email,
+        authenticators=factors.authenticators_of(person_of(request)),
+        session_count=len(session_selectors.sessions_for(person_of(request), now=timezone.now())),
     )
     return TemplateResponse(request, "accounts/security.html", {"page": page})
 
@@ -86,7 +87,7 @@ def security(request: HttpRequest) -> HttpResponse:
 def session_list(request: HttpRequest) -> HttpResponse:
     """List the browsers in which the person is signed in."""
     rows = present_sessions(
-        session_selectors.sessions_for(request.user, now=timezone.now()),
+        session_selectors.sessions_for(person_of(request), now=timezone.now()),
         current_key=request.session.session_key,
     )
     return TemplateResponse(request, "accounts/sessions.html", {"rows": rows})
@@ -97,7 +98,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
     """Sign out one browser."""
     try:
         sessions.end_session(
-            owner=request.user,
+            owner=person_of(request),
             reference=request.POST.get("session", ""),
             by=actor_of(request),
             now=timezone.now(),
@@ -112,7 +113,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
 def end_other_sessions(request: HttpRequest) -> HttpResponse:
     """Sign out every browser and program but this one."""
     person = people.end_all_sessions(
-        person_id=request.user.pk,
+        person_id=person_of(request).pk,
         keep_session_key=request.session.session_key,
         by=actor_of(request),
         now=timezone.now(),
@@ -123,14 +124,14 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required(allow_get=True)
+@reauthentication_required(allow_get=True)  # type: ignore[untyped-decorator]  # the library ships no types
 def delete(request: HttpRequest) -> HttpResponse:
     """Say what deleting an account means, or begin it and sign out."""
     form = DeleteForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             people.request_erasure(
-                person_id=request.user.pk, by=actor_of(request), now=timezone.now()
+                person_id=person_of(request).pk, by=actor_of(request), now=timezone.now()
             )
         except ConflictError as error:
             form.add_error(None, error.message)

@@ -203,7 +203,7 @@ class TestDeletion:
         person = make_person()
         browser = signed_in(person)
 
-        assert browser.post(DELETE, {"confirmation": "delete my account"}).url.startswith(
+        assert browser.post(DELETE, {"confirmation": "delete my account"})["Location"].startswith(
             "/accounts/reauthenticate/"
         )
         confirm_it_is_me(browser)

@@ -80,12 +80,13 @@ class TestOtherForms:
 class TestTheAddressOfTheCaller:
     def tries(self, **headers: str) -> int:
         """Return the status of the sixth try, each of which names another address."""
-        return [
+        statuses: list[int] = [
             sign_in(
                 Client(headers={"X-Forwarded-For": f"198.51.100.{n}"}), f"p{n}@example.com"
             ).status_code
             for n in range(6)
-        ][5]
+        ]
+        return statuses[5]
 
     def test_what_a_stranger_writes_into_a_header_counts_for_nothing(self):
         assert self.tries() == 429

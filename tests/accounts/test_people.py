@@ -163,13 +163,11 @@ class TestOperators:
 
         people.set_staff(person_id=person.pk, is_staff=True, by=_people(), now=NOW)
         person.refresh_from_db()
-        assert person.is_staff
-        assert person.is_superuser
+        assert (person.is_staff, person.is_superuser) == (True, True)
 
         people.set_staff(person_id=person.pk, is_staff=False, by=_people(), now=NOW)
         person.refresh_from_db()
-        assert not person.is_staff
-        assert not person.is_superuser
+        assert (person.is_staff, person.is_superuser) == (False, False)
 
     @pytest.mark.parametrize("deed", ["set_staff", "deactivate_person", "request_erasure"])
     def test_the_last_operator_stays(self, deed):

@@ -55,7 +55,7 @@ class TestTheList:
         other = signed_in(person)
         page = signed_in(person).get(LIST).content.decode()
 
-        assert other.session.session_key not in page
+        assert str(other.session.session_key) not in page
 
     def test_the_time_a_device_was_last_seen_is_written_now_and_then(self):
         browser = signed_in(make_person())

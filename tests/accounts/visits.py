@@ -1,6 +1,7 @@
 """What a visitor does on the pages of the entrance."""
 
-from django.http import HttpResponse
+from typing import Any
+
 from django.test import Client
 
 from accounts.models import Mail, User
@@ -19,7 +20,7 @@ OTHER_PASSWORD = "another-harbor-72"
 
 def sign_up(
     client: Client, email: str = "ada@example.com", password: str = PASSWORD, **extra: str
-) -> HttpResponse:
+) -> Any:
     """Send the sign-up form."""
     form = {"email": email, "password1": password, "password2": password}
     return client.post(SIGN_UP, form | extra)
@@ -27,7 +28,7 @@ def sign_up(
 
 def sign_in(
     client: Client, email: str = "ada@example.com", password: str = PASSWORD, **extra: str
-) -> HttpResponse:
+) -> Any:
     """Send the sign-in form."""
     return client.post(SIGN_IN, {"login": email, "password": password} | extra)
 
@@ -51,7 +52,7 @@ def confirm_it_is_me(client: Client, password: str = PASSWORD) -> None:
     assert response.status_code == 302, response.content
 
 
-def enter_code(client: Client, code: str | None = None) -> HttpResponse:
+def enter_code(client: Client, code: str | None = None) -> Any:
     """Send a code of the second factor."""
     return client.post(SECOND_FACTOR, {"code": code or code_now()})
 
@@ -61,11 +62,11 @@ def mails_to(email: str) -> list[str]:
     return list(Mail.objects.filter(recipient=email).order_by("pk").values_list("kind", flat=True))
 
 
-def link_to(email: str, kind: str, mailoutbox: list) -> str:
+def link_to(email: str, kind: str, mailoutbox: list[Any]) -> str:
     """Have the last mail of *kind* sent, and return the path that its link leads to."""
     mail = Mail.objects.filter(recipient=email, kind=kind).order_by("pk").last()
     assert mail is not None, f"no {kind} to {email}"
     mail_delivery.send_mail(mail_id=mail.pk)
     words = mailoutbox[-1].body.split()
     link = next(word for word in words if "/accounts/" in word and word.startswith("http"))
-    return "/" + link.split("/", 3)[3]
+    return f"/{link.split('/', 3)[3]}"

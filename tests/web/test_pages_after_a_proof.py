@@ -6,6 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from accounts.models import User
 from tests.accounts.visits import confirm_it_is_me, sign_in, signed_in
 from tests.factories.accounts import give_second_factor, make_person
 from tests.web.browsing import BrowserThread, Look, check_page
@@ -15,17 +16,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Visit = Callable[[], Client]
 
 
-def proven() -> Client:
+def proven(person: User | None = None) -> Client:
     """A person who has just entered their password once more."""
-    browser = signed_in(make_person())
+    browser = signed_in(person or make_person())
     confirm_it_is_me(browser)
     return browser
 
 
 def proven_with_factor() -> Client:
     """The same, with a second factor."""
-    browser = proven()
-    give_second_factor(browser.get("/account/").wsgi_request.user)
+    person = make_person()
+    browser = proven(person)
+    give_second_factor(person)
     return browser
 
 
