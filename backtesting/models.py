@@ -40,8 +40,12 @@ class BacktestRunQuerySet(models.QuerySet["BacktestRun"]):
         return self.filter(status__in=STANDING_STATUSES)
 
     def claimed_by(self, *, run_id: int, epoch: int) -> Self:
-        """The run, if the claim with this epoch still holds."""
-        return self.filter(pk=run_id, status=RunStatus.RUNNING, epoch=epoch)
+        """The run, if it is unfinished and nobody has claimed it since this epoch.
+
+        A claim that ran out is as good as ever until another worker takes the run: what a slow one
+        has computed by then is a result like any other.
+        """
+        return self.unfinished().filter(pk=run_id, epoch=epoch)
 
 
 class BacktestRun(models.Model):

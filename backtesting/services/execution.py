@@ -108,6 +108,8 @@ class _Watch:
             return
         self._next_report = time.monotonic() + _REPORT_S
         still_wanted = self._claim.filter(cancel_requested=False).update(
+            # The sweeper may have taken a slow worker for a dead one.
+            status=RunStatus.RUNNING,
             progress=int(fraction * 100),
             lease_until=Now() + timedelta(seconds=settings.HORIZONS.lease_s),
             version=F("version") + 1,

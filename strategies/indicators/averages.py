@@ -27,10 +27,15 @@ def ema(values: NDArray[np.float64], period: int) -> NDArray[np.float64]:
         raise ValueError(f"An average needs a period of at least 2 bars, not {period}.")
     if len(values) < period:
         return np.full(len(values), np.nan)
-    # Half a second where pandas happens to be installed; only workers that compute pay for it.
+    # Half a second where pandas happens to be installed; only processes that compute pay for it.
     import talib  # noqa: PLC0415
 
     result: NDArray[np.float64] = talib.EMA(
         np.ascontiguousarray(values, dtype=np.float64), timeperiod=period
     )
     return result
+
+
+def preload() -> None:
+    """Import the library that computes the averages, so that the first of them takes no longer than the others."""
+    import talib  # noqa: F401, PLC0415

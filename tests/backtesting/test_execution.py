@@ -151,6 +151,37 @@ class TestClaims:
         assert not run.trades.exists()
         assert run.metrics == {}
 
+    def test_a_slow_worker_that_was_taken_for_dead_brings_its_result(
+        self, market, person, monkeypatch
+    ):
+        run = make_run(person)
+
+        def sweep():
+            BacktestRun.objects.update(lease_until=timezone.now() - timedelta(minutes=1))
+            runs.sweep(now=NOW)
+            assert BacktestRun.objects.get().status == RunStatus.QUEUED
+
+        self.during(monkeypatch, sweep)
+
+        assert executed(run).status == RunStatus.DONE
+        assert run.trades.exists()
+        assert executed(run).attempts == 1
+
+    def test_another_worker_that_took_the_run_meanwhile_is_the_one_that_counts(
+        self, market, person, monkeypatch
+    ):
+        run = make_run(person)
+
+        def take_over():
+            BacktestRun.objects.update(status=RunStatus.QUEUED)
+            execution.execute_run(run_id=run.pk)
+            BacktestRun.objects.update(finished_at=NOW)
+
+        self.during(monkeypatch, take_over)
+
+        assert executed(run).status == RunStatus.DONE
+        assert (run.attempts, run.finished_at) == (2, NOW)
+
     def test_a_wish_to_cancel_is_noticed(self, market, person, monkeypatch):
         run = make_run(person)
         self.during(
