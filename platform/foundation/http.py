@@ -8,7 +8,7 @@ from typing import Any, NoReturn, cast
 
 from allauth.account.adapter import get_adapter
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest
 from django.utils.http import parse_header_parameters
 from rest_framework import authentication, exceptions, parsers
@@ -135,7 +135,9 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response | 
     """Turn an expected failure into a problem; None lets a bug become a 500."""
     request = context.get("request")
     request_id = request.META.get("REQUEST_ID", "") if request is not None else ""
-    if isinstance(error, Http404):
+    if isinstance(error, RequestDataTooBig):
+        error = BodyTooLargeError(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    elif isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
