@@ -38,11 +38,14 @@ def plans(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def checkout(request: HttpRequest, price_id: UUID) -> HttpResponse:
-    """Show what a price buys; POST orders it, once for each time that the page was opened."""
-    page = presenters.present_checkout(request.user, price_id=price_id, now=timezone.now())
-    if request.method == "POST":
+def checkout(request: HttpRequest) -> HttpResponse:
+    """Show what the ``price`` in the query buys; POST orders it, once for each time the page was opened."""
+    price_id = _uuid(request.GET.get("price", ""))
+    if request.method == "POST" and price_id is not None:
         return _order(request, price_id)
+    page = None
+    if price_id is not None:
+        page = presenters.present_checkout(request.user, price_id=price_id, now=timezone.now())
     if page is None:
         messages.error(request, "This price is not on offer any more. These are.")
         return redirect("billing:plans")
@@ -91,11 +94,10 @@ def receipt(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 def _order(request: HttpRequest, price_id: UUID) -> HttpResponse:
-    try:
-        request_key = UUID(request.POST.get("request_key", ""))
-    except ValueError:
+    request_key = _uuid(request.POST.get("request_key", ""))
+    if request_key is None:
         messages.error(request, "The order could not be read. Try again.")
-        return redirect("billing:checkout", price_id=price_id)
+        return redirect("billing:plans")
     try:
         placed = orders.place_order(
             owner=request.user,
@@ -109,6 +111,13 @@ def _order(request: HttpRequest, price_id: UUID) -> HttpResponse:
         return redirect("billing:plans")
     # Never from here to the provider: forms may lead to pages of this site only.
     return HttpResponseRedirect(f"{reverse('billing:payment', args=[placed.public_id])}?go=1")
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _payment_or_404(request: HttpRequest, public_id: UUID) -> Payment:

@@ -1,6 +1,6 @@
 """A person who buys: the steps of an order as the worker would do them, one after the other."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -38,17 +38,24 @@ def make_price(
     return price
 
 
-def order(
+def place(
     person: User, price: Price, *, now: datetime = NOW, request_key: UUID | None = None
 ) -> Payment:
-    """Return an order whose checkout is open."""
-    payment = checkout.place_order(
+    """Return an order of which the provider has not heard."""
+    return checkout.place_order(
         owner=person,
         price_id=price.public_id,
         request_key=request_key or uuid4(),
         by=Actor.person(person.pk),
         now=now,
     )
+
+
+def order(
+    person: User, price: Price, *, now: datetime = NOW, request_key: UUID | None = None
+) -> Payment:
+    """Return an order whose checkout is open."""
+    payment = place(person, price, now=now, request_key=request_key)
     checkout.open_checkout(payment_id=payment.pk, now=now)
     payment.refresh_from_db()
     return payment
@@ -66,6 +73,13 @@ def deliver_all(*, now: datetime = NOW) -> list[ProviderEvent]:
     for event in ProviderEvent.objects.order_by("pk"):
         provider_events.process(event_id=event.pk, now=now)
     return list(ProviderEvent.objects.order_by("pk"))
+
+
+def expire_all(*, now: datetime = NOW) -> None:
+    """Let everything that waits at the bank expire."""
+    DevelopmentCharge.objects.filter(state="OPEN").update(created_at=now - timedelta(days=2))
+    development.move_on(now=now)
+    deliver_all(now=now)
 
 
 def pay(payment: Payment, *, now: datetime = NOW) -> Payment:

@@ -1,11 +1,14 @@
 """The pages of billing that are looked at in a browser."""
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from billing.services import products, subscriptions
+from billing.models import Price
+from billing.services import development, products, subscriptions
 from foundation.audit import Actor
+from tests.billing import buying
 from tests.exchanges.owned_objects import make_connected_account
 from tests.factories import billing as factory
 from tests.factories.strategies import make_catalogue
@@ -54,9 +57,104 @@ def _ended(person: User) -> str:
     return _ADDRESS
 
 
+def _priced(person: User) -> Price:
+    products.sync_plans(now=factory.LONG_AGO)
+    factory.set_price("plan:desk", "99", now=factory.LONG_AGO)
+    buying.make_price("plan:pro", "290", "YEAR")
+    return buying.make_price("plan:pro", "29")
+
+
+def _plans(person: User) -> str:
+    _priced(person)
+    return "/billing/plans/"
+
+
+def _kept(person: User) -> str:
+    buying.buy(person, _priced(person), now=timezone.now())
+    buying.make_price("plan:pro", "39")
+    return "/billing/plans/"
+
+
+def _checkout(person: User) -> str:
+    return f"/billing/checkout/?price={_priced(person).public_id}"
+
+
+def _renewal(person: User) -> str:
+    price = _priced(person)
+    buying.buy(person, price, now=timezone.now())
+    return f"/billing/checkout/?price={price.public_id}"
+
+
+def _preparing(person: User) -> str:
+    payment = buying.place(person, _priced(person))
+    return reverse("billing:payment", args=[payment.public_id])
+
+
+def _waiting(person: User) -> str:
+    payment = buying.order(person, _priced(person), now=timezone.now())
+    return reverse("billing:payment", args=[payment.public_id])
+
+
+def _canceled(person: User) -> str:
+    return f"{_waiting(person)}?canceled=1"
+
+
+def _paid(person: User) -> str:
+    payment = buying.buy(person, _priced(person), now=timezone.now())
+    return reverse("billing:payment", args=[payment.public_id])
+
+
+def _failed(person: User) -> str:
+    payment = buying.order(person, _priced(person), now=timezone.now())
+    development.decline(reference=buying.charge_of(payment).reference, now=timezone.now())
+    buying.deliver_all(now=timezone.now())
+    return reverse("billing:payment", args=[payment.public_id])
+
+
+def _receipt(person: User) -> str:
+    payment = buying.buy(person, _priced(person), now=timezone.now())
+    buying.give_back(payment, "9", now=timezone.now())
+    return reverse("billing:receipt", args=[payment.public_id])
+
+
+def _history(person: User) -> str:
+    price = _priced(person)
+    for _ in range(24):
+        buying.order(person, price, now=timezone.now())
+        buying.expire_all(now=timezone.now())
+    buying.buy(person, price, now=timezone.now())
+    return "/billing/payments/"
+
+
+def _bank(person: User) -> str:
+    payment = buying.order(person, _priced(person), now=timezone.now())
+    return reverse("billing:development", args=[payment.provider_reference])
+
+
+def _bank_paid(person: User) -> str:
+    payment = buying.buy(person, _priced(person), now=timezone.now())
+    return reverse("billing:development", args=[payment.provider_reference])
+
+
 PAGES = [
     PageCase("usage", _used),
     PageCase("usage-empty", at(_ADDRESS)),
     PageCase("usage-many", _many),
     PageCase("usage-ended", _ended),
+    PageCase("plans", _plans),
+    PageCase("plans-stranger", _plans, signed_in=False),
+    PageCase("plans-kept", _kept),
+    PageCase("plans-none", at("/billing/plans/")),
+    PageCase("checkout", _checkout),
+    PageCase("checkout-renewal", _renewal),
+    PageCase("payment-preparing", _preparing),
+    PageCase("payment-waiting", _waiting),
+    PageCase("payment-canceled", _canceled),
+    PageCase("payment-paid", _paid),
+    PageCase("payment-failed", _failed),
+    PageCase("receipt", _receipt),
+    PageCase("payments-empty", at("/billing/payments/")),
+    PageCase("payments-many", _history),
+    PageCase("development-bank", _bank),
+    PageCase("development-bank-paid", _bank_paid),
 ]

@@ -34,22 +34,13 @@ from tests.billing.buying import (
     make_price,
     order,
     pay,
+    place,
 )
 from tests.billing.races import together
 from tests.factories import billing as factory
 from tests.factories.accounts import make_person
 
 PRO = "plan:pro"
-
-
-def place(person, price, *, request_key=None, now=NOW):
-    return checkout.place_order(
-        owner=person,
-        price_id=price.public_id,
-        request_key=request_key or uuid4(),
-        by=factory.STAFF,
-        now=now,
-    )
 
 
 @pytest.mark.django_db

@@ -47,6 +47,7 @@ PUBLIC = {
     "account_reset_password_from_key",
     "account_reset_password_from_key_done",
     "accounts:send-link",
+    "billing:plans",
 }
 #: The operators' pages have rules of their own, and their own tests.
 OUTSIDE = {"admin"}
