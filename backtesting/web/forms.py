@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from django import forms
+from django.utils import timezone
 
 from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
 from backtesting.web.coverage import CoverageRow
@@ -34,7 +35,8 @@ class UtcInstantField(forms.DateTimeField):
         except ValueError:
             instant = None
         if instant is None:
-            return super().to_python(value)
+            with timezone.override(UTC):
+                return super().to_python(value)
         return instant if _is_aware(instant) else instant.replace(tzinfo=UTC)
 
 
