@@ -162,10 +162,10 @@ def sweep(*, now: datetime) -> int:
 
 def _require_place(owner: Owner, *, bars: int, now: datetime) -> None:
     """Go on if the person's plan allows the run that was just written; raise PlanLimitError if not."""
-    entitlements.require(owner, Limit.BARS_PER_RUN, used=0, asked=bars, now=now)
+    entitlements.require(owner, limit=Limit.BARS_PER_RUN, used=0, asked=bars, now=now)
     entitlements.require(
         owner,
-        Limit.BACKTESTS_PER_DAY,
+        limit=Limit.BACKTESTS_PER_DAY,
         used=lambda: usage.count_runs_today(cast(int, owner.pk), now) - 1,
         now=now,
     )

@@ -21,7 +21,7 @@ def save(subscription: Subscription) -> None:
 
 
 @part_of_transaction
-def record(subscription: Subscription, verb: str, *, by: Actor, **detail: str | None) -> None:
+def record(subscription: Subscription, *, verb: str, by: Actor, **detail: str | None) -> None:
     """Write down who changed the subscription, beside its product."""
     audit.record(
         actor=by,

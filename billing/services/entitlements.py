@@ -57,8 +57,8 @@ class SubscriptionRequiredError(EntitlementError):
 @part_of_transaction
 def require(
     owner: Owner,
-    limit: Limit,
     *,
+    limit: Limit,
     used: int | Callable[[], int],
     asked: int = 1,
     now: datetime,
@@ -87,7 +87,7 @@ def require(
 
 
 @part_of_transaction
-def require_product(owner: Owner, product_code: str, *, now: datetime) -> None:
+def require_product(owner: Owner, *, product_code: str, now: datetime) -> None:
     """Go on if the person has a right to the product at *now*; raise SubscriptionRequiredError if not.
 
     The billing row stays locked as for :func:`require`: no cancellation comes in between.

@@ -62,7 +62,7 @@ def add_time(payment: Payment, *, by: Actor, now: datetime) -> Grant | None:
         actor_identifier=by.identifier,
     )
     changes.record(
-        subscription, "subscription.bought", by=by, payment=str(payment.public_id),
+        subscription, verb="subscription.bought", by=by, payment=str(payment.public_id),
         to_at=to_at.isoformat(),
     )  # fmt: skip
     if not was_entitled and subscription.status == SubscriptionStatus.ACTIVE:
@@ -96,7 +96,7 @@ def take_time_back(payment: Payment, *, by: Actor, now: datetime) -> None:
             changes.publish_end(subscription, now=now)
     changes.save(subscription)
     changes.record(
-        subscription, "subscription.refunded", by=by, payment=str(payment.public_id),
+        subscription, verb="subscription.refunded", by=by, payment=str(payment.public_id),
         to_at=subscription.ends_at.isoformat(),
     )  # fmt: skip
 

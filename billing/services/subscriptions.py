@@ -186,7 +186,7 @@ def cancel(*, owner: Owner, public_id: UUID, by: Actor, now: datetime) -> Subscr
         subscription.ends_at = subscription.ended_at = now
         changes.publish_end(subscription, now=now)
     changes.save(subscription)
-    changes.record(subscription, "subscription.canceled", by=by)
+    changes.record(subscription, verb="subscription.canceled", by=by)
     return subscription
 
 
@@ -204,7 +204,7 @@ def deactivate(*, subscription_id: int, by: Actor, now: datetime, note: str = ""
     subscription.status = SubscriptionStatus.DEACTIVATED
     subscription.ended_at = now
     changes.save(subscription)
-    changes.record(subscription, "subscription.deactivated", by=by, note=note)
+    changes.record(subscription, verb="subscription.deactivated", by=by, note=note)
     changes.publish_end(subscription, now=now)
     notices.tell_ended(subscription, now=now)
     return subscription
@@ -226,7 +226,7 @@ def reactivate(*, subscription_id: int, by: Actor, now: datetime) -> Subscriptio
         subscription.ended_at = None
         changes.publish_start(subscription, now=now)
     changes.save(subscription)
-    changes.record(subscription, "subscription.reactivated", by=by)
+    changes.record(subscription, verb="subscription.reactivated", by=by)
     return subscription
 
 
@@ -239,7 +239,7 @@ def expire_due(*, now: datetime) -> int:
             subscription.status = SubscriptionStatus.EXPIRED
         subscription.ended_at = now
         changes.save(subscription)
-        changes.record(subscription, "subscription.ended", by=_SWEEP)
+        changes.record(subscription, verb="subscription.ended", by=_SWEEP)
         changes.publish_end(subscription, now=now)
         notices.tell_ended(subscription, now=now)
     return len(due)
@@ -303,7 +303,7 @@ def _resume(subscription: Subscription, *, by: Actor) -> Subscription:
     if subscription.status == SubscriptionStatus.CANCELED:
         subscription.status = SubscriptionStatus.ACTIVE
         changes.save(subscription)
-        changes.record(subscription, "subscription.resumed", by=by)
+        changes.record(subscription, verb="subscription.resumed", by=by)
     return subscription
 
 
@@ -335,7 +335,7 @@ def _give(
     grant_row.save()
     changes.record(
         subscription,
-        "subscription.granted",
+        verb="subscription.granted",
         by=by,
         source=grant_row.source,
         to_at=grant_row.to_at.isoformat() if grant_row.to_at else None,

@@ -129,7 +129,7 @@ def connect_account(
     label = _clean_label(label, venue=venue)
     entitlements.require(
         owner,
-        Limit.EXCHANGE_ACCOUNTS,
+        limit=Limit.EXCHANGE_ACCOUNTS,
         used=lambda: usage.count_accounts(cast(int, owner.pk), now),
         now=now,
     )

@@ -29,7 +29,7 @@ def person(db: None) -> User:
 
 def require(person: User, limit: Limit, *, used: int, asked: int = 1, now=NOW) -> None:
     with transaction.atomic():
-        entitlements.require(person, limit, used=used, asked=asked, now=now)
+        entitlements.require(person, limit=limit, used=used, asked=asked, now=now)
 
 
 class TestPlanOf:
@@ -115,7 +115,7 @@ class TestRequire:
 
     def test_it_is_part_of_a_transaction(self, person):
         with pytest.raises(RuntimeError, match="inside a transaction"):
-            entitlements.require(person, Limit.EXCHANGE_ACCOUNTS, used=0, now=NOW)
+            entitlements.require(person, limit=Limit.EXCHANGE_ACCOUNTS, used=0, now=NOW)
 
     def test_each_person_has_one_billing_row(self, person):
         for _ in range(2):
@@ -127,7 +127,7 @@ class TestRequire:
 class TestProducts:
     def require_product(self, person: User, *, now: datetime = NOW) -> None:
         with transaction.atomic():
-            entitlements.require_product(person, CODE, now=now)
+            entitlements.require_product(person, product_code=CODE, now=now)
 
     def test_without_a_subscription_it_is_refused(self, person):
         make_catalogue()

@@ -33,8 +33,8 @@ def require_start(
     Raises SubscriptionRequiredError, PlanLimitError or TooManyDeploymentsError. The billing row of
     the person stays locked until the transaction ends, so that of two starts one counts the other.
     """
-    entitlements.require_product(owner, usage.product_code(strategy_slug), now=now)
+    entitlements.require_product(owner, product_code=usage.product_code(strategy_slug), now=now)
     limit, owner_id = usage.limit_of(account), cast(int, owner.pk)
-    entitlements.require(owner, limit, used=lambda: usage.used_by(owner_id)[limit], now=now)
+    entitlements.require(owner, limit=limit, used=lambda: usage.used_by(owner_id)[limit], now=now)
     if sum(usage.used_by(owner_id).values()) >= usage.MAXIMUM_DEPLOYMENTS:
         raise TooManyDeploymentsError
