@@ -18,4 +18,9 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 3_600.0,
         "options": {"expires": 3_600},
     },
+    "accounts-forget-ended-sign-ins": {
+        "task": "accounts.forget_ended_sign_ins",
+        "schedule": 3_600.0,
+        "options": {"expires": 3_600},
+    },
 }

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from accounts.services import mail_delivery, mails, notifications
+from accounts.services import mail_delivery, mails, notifications, refresh_families
 from foundation.queue import queued_task
 
 
@@ -28,3 +28,9 @@ def prune_mails() -> None:
 def prune_notifications() -> None:
     """Forget notifications that are long read, or were not read for a year."""
     notifications.prune_notifications(now=timezone.now())
+
+
+@queued_task("accounts.forget_ended_sign_ins", queue="default")
+def forget_ended_sign_ins() -> None:
+    """Forget sign-ins of programs that have long been over."""
+    refresh_families.forget_ended(now=timezone.now())

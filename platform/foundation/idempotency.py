@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from rest_framework.renderers import JSONRenderer
@@ -83,7 +83,7 @@ def answer_once(
     if key is None:
         return work("")
     row = _begin(
-        owner_id=request.user.pk,
+        owner_id=cast(int, request.user.pk),
         route=_route_of(request),
         key=key,
         body_hash=_hash_of(request.data),

@@ -98,7 +98,7 @@ def page_of(item: type[serializers.Serializer[Any]]) -> serializers.Serializer[A
     return inline_serializer(f"{name}Page", cast(Any, fields))
 
 
-class PageSessionScheme(SessionScheme):
+class PageSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]  # registers itself
     """The session of a page, for its own scripts."""
 
     target_class = "foundation.http.SessionAuthentication"
@@ -139,7 +139,7 @@ class Schema(AutoSchema):
         """Say in a line what the method does."""
         return self._text_of_method().partition("\n\n")[0] or None
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as the library has it
         """Say what else there is to know, and what it asks of the caller."""
         _, _, more = self._text_of_method().partition("\n\n")
         return f"{more}\n\n{_sentence_on(self.view, self.method)}".strip()

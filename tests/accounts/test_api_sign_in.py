@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Notification, NotificationKind, RefreshFamily
-from accounts.services import people, personal_tokens
+from accounts.services import people, personal_tokens, refresh_families
 from foundation.audit import Actor
 from foundation.models import AuditEntry
 from tests.factories.accounts import PASSWORD, code_now, give_second_factor, make_person
@@ -277,6 +277,13 @@ class TestRefreshTokens:
     def test_it_ends_after_two_weeks(self, tokens):
         with time_machine.travel(timezone.now() + timedelta(days=15), tick=False):
             assert told(post(REFRESH, refresh=tokens["refresh"])) == (401, "token_expired")
+
+    def test_what_is_long_over_is_forgotten(self, tokens):
+        now = timezone.now()
+
+        assert refresh_families.forget_ended(now=now + timedelta(days=27)) == 0
+        assert refresh_families.forget_ended(now=now + timedelta(days=29)) == 1
+        assert not RefreshFamily.objects.exists()
 
     @pytest.mark.parametrize("text", ["x", "a.b.c", "pk_live_00000000_" + "a" * 43])
     def test_what_is_no_token_is_refused(self, db, text):

@@ -3,9 +3,10 @@
 They may lag by some seconds (see ``foundation.replica``): nothing that decides reads here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Prefetch
 
@@ -110,5 +111,5 @@ def commands_below(
     return list(found.order_by("-pk")[:limit])
 
 
-def _given(asked: dict[str, object]) -> dict[str, object]:
+def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
