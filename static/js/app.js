@@ -30,3 +30,12 @@ for (const themeSwitch of document.querySelectorAll("[data-theme-switch]")) {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   document.dispatchEvent(new CustomEvent("themechange"));
 });
+
+/* A fragment that is asked for after the session ended is answered by the sign-in page: leave this page as it is, with
+   whatever is being written on it. */
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, requestConfig } = event.detail;
+  const answeredBy = new URL(xhr.responseURL || location.href).pathname;
+  const asked = new URL(requestConfig.path, location.href).pathname;
+  if (requestConfig.verb === "get" && answeredBy !== asked) event.detail.shouldSwap = false;
+});
