@@ -5,12 +5,15 @@ from django.utils import timezone
 
 from accounts.models import User
 from exchanges.models import AccountKind
+from foundation.audit import Actor
 from strategies.selectors import catalogue as catalogue_questions
 from strategies.services import catalogue
 from tests.factories import billing
 from tests.factories import trading as factory
 from tests.trading.rows import make_traded_deployment
+from tests.trading.telling import carry_out
 from tests.web.pages import PageCase
+from trading.services import operators
 
 
 def _list(person: User) -> str:
@@ -28,6 +31,18 @@ def _paper(person: User) -> str:
 
 def _detail(person: User, kind: AccountKind) -> str:
     traded = make_traded_deployment(person, kind=kind)
+    return reverse("trading:detail", args=[traded.deployment.public_id])
+
+
+def _stopped_by_an_operator(person: User) -> str:
+    traded = make_traded_deployment(person, stop_policy="LEAVE")
+    operators.force_stop(
+        deployment_id=traded.deployment.pk,
+        by=Actor.system("test-operator"),
+        now=traded.now,
+        note="More orders an hour than this installation allows anybody to send.",
+    )
+    carry_out(now=traded.now)
     return reverse("trading:detail", args=[traded.deployment.public_id])
 
 
@@ -56,6 +71,7 @@ PAGES = [
     PageCase("deployments-empty", lambda person: reverse("trading:list")),
     PageCase("deployment-live", _live),
     PageCase("deployment-paper", _paper),
+    PageCase("deployment-stopped-by-an-operator", _stopped_by_an_operator),
     PageCase("deployment-new", _new),
     PageCase("deployment-new-unsubscribed", _new_without_subscription),
     PageCase("deployment-new-empty", lambda person: reverse("trading:new")),

@@ -44,7 +44,7 @@ def test_what_is_asked_in_one_window_appears_in_another(
 
         expect(acting.get_by_text("being carried out")).to_be_visible()
         expect(watched.get_by_text("being carried out")).to_be_visible()
-        expect(watched.get_by_text("asked to be stopped")).to_be_visible()
+        expect(watched.get_by_text("Stopping", exact=True)).to_be_visible()
         expect(watched.get_by_role("button", name="Stop")).to_have_count(0)
         return [*heard, *look_over(watched)]
 
