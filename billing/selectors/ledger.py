@@ -57,7 +57,8 @@ def trial_balance() -> TrialBalance:
         .order_by("currency", "account__code")
     )
     order = {code: number for number, code in enumerate(AccountCode)}
-    lines, differences = [], {}
+    lines: list[TrialLine] = []
+    differences: dict[str, Decimal] = {}
     for row in rows:
         code, total = AccountCode(row["account__code"]), row["total"]
         differences[row["currency"]] = differences.get(row["currency"], Decimal(0)) + total
@@ -128,15 +129,15 @@ def _bad_payments() -> list[str]:
         .order_by("currency")
     ):
         currency = row["currency"]
-        for code, name in (
-            (AccountCode.FEES, "fees"),
-            (AccountCode.DEFERRED_REVENUE, "deferred"),
+        for code, said in (
+            (AccountCode.FEES, row["fees"]),
+            (AccountCode.DEFERRED_REVENUE, row["deferred"]),
         ):
             booked = balance(account=code, currency=currency)
-            if booked != row[name]:
+            if booked != said:
                 found.append(
                     f"{code} holds {booked.normalize():f} {currency}, "
-                    f"the payments say {row[name].normalize():f}."
+                    f"the payments say {said.normalize():f}."
                 )
         moved = _processor_total(currency)
         if moved != row["received"]:

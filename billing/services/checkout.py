@@ -122,7 +122,7 @@ def place_order(
         is_live=provider.is_live,
         ordered_at=now,
     )
-    transitions.keep_transition(payment, "", reason="", by=by, now=now)
+    transitions.keep_transition(payment, before="", reason="", by=by, now=now)
     enqueue_on_commit("billing.open_checkout", payment_id=payment.pk)
     return payment
 
@@ -178,8 +178,8 @@ def _refuse_pointless(owner_id: int, price: Price, *, now: datetime) -> None:
 
 def _claim(payment_id: int) -> Payment | None:
     """Take the next try of an order whose checkout is not open; the claim is over after its wait."""
-    attempts = Payment.objects.values_list("attempts", flat=True).filter(pk=payment_id).first()
-    wait_s = _WAITS_S[min(attempts or 0, len(_WAITS_S) - 1)]
+    attempts = Payment.objects.values_list("attempts", flat=True).filter(pk=payment_id).first() or 0
+    wait_s = _WAITS_S[min(attempts, len(_WAITS_S) - 1)]
     claimed = Payment.objects.filter(
         pk=payment_id, state=PaymentState.CREATED, attempts=attempts, not_before__lte=Now()
     ).update(attempts=F("attempts") + 1, not_before=Now() + timedelta(seconds=wait_s))
@@ -220,7 +220,7 @@ def _keep(payment: Payment, checkout: Checkout, *, now: datetime) -> None:
         payments.give_up(locked, reason="reference_taken", by=_WORKER, now=now)
         return
     if locked.state == PaymentState.CREATED:
-        transitions.change_state(locked, PaymentState.PENDING, by=_WORKER, now=now)
+        transitions.change_state(locked, to=PaymentState.PENDING, by=_WORKER, now=now)
 
 
 @transactional

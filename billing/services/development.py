@@ -149,7 +149,7 @@ def sweep_notices() -> int:
     return len(notice_ids)
 
 
-def fee_of(amount: Decimal, currency: str) -> Decimal:
+def fee_of(amount: Decimal, *, currency: str) -> Decimal:
     """Return what the bank keeps of a payment."""
     return min(amount, settled_amount(amount * _FEE_SHARE + _FEE_FIXED, currency))
 
@@ -166,7 +166,7 @@ def _lock(reference: UUID, *states: DevelopmentChargeState) -> DevelopmentCharge
 
 @part_of_transaction
 def _mark_paid(charge: DevelopmentCharge, *, now: datetime) -> None:
-    charge.fee = fee_of(charge.amount, charge.currency)
+    charge.fee = fee_of(charge.amount, currency=charge.currency)
     _change(charge, _STATE.PAID, "charge.paid", now=now)
 
 
@@ -187,8 +187,8 @@ def _notice(charge: DevelopmentCharge, kind: str, *, now: datetime) -> None:
 
 def _claim(notice_id: int) -> DevelopmentNotice | None:
     rows = DevelopmentNotice.objects.filter(pk=notice_id, delivered_at=None)
-    attempts = rows.values_list("attempts", flat=True).first()
-    wait_s = _WAITS_S[min(attempts or 0, len(_WAITS_S) - 1)]
+    attempts = rows.values_list("attempts", flat=True).first() or 0
+    wait_s = _WAITS_S[min(attempts, len(_WAITS_S) - 1)]
     claimed = rows.filter(attempts=attempts, not_before__lte=Now()).update(
         attempts=F("attempts") + 1, not_before=Now() + timedelta(seconds=wait_s)
     )

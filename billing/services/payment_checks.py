@@ -79,4 +79,4 @@ def _claim(payment_id: int, *, now: datetime) -> Payment | None:
 @transactional
 def _apply(payment_id: int, state: ProviderState, *, now: datetime) -> None:
     payment = payments.lock_payment(payment_id)
-    payments.apply_state(payment, state, by=_WORKER, now=now)
+    payments.apply_state(payment, state=state, by=_WORKER, now=now)

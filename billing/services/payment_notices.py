@@ -51,7 +51,7 @@ def tell_failed(payment: Payment) -> None:
 
 
 @part_of_transaction
-def tell_refunded(refund: Refund, payment: Payment) -> None:
+def tell_refunded(refund: Refund, *, payment: Payment) -> None:
     """Say what was given back; once for each refund."""
     notify(
         owner_id=refund.owner_id,

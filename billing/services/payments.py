@@ -54,7 +54,7 @@ def lock_payment(payment_id: int) -> Payment:
 
 
 @part_of_transaction
-def apply_state(payment: Payment, state: ProviderState, *, by: Actor, now: datetime) -> Applied:
+def apply_state(payment: Payment, *, state: ProviderState, by: Actor, now: datetime) -> Applied:
     """Bring a locked payment to what is true at the provider; the same again changes nothing."""
     mismatch = _mismatch(payment, state)
     if mismatch:
@@ -68,12 +68,12 @@ def apply_state(payment: Payment, state: ProviderState, *, by: Actor, now: datet
     if to == PaymentState.SETTLED and payment.state not in PAID:
         _settle(payment, state, by=by, now=now)
     elif to != PaymentState.SETTLED and may_advance(PaymentState(payment.state), to):
-        transitions.change_state(payment, to, reason=state.failure[:100], by=by, now=now)
+        transitions.change_state(payment, to=to, reason=state.failure[:100], by=by, now=now)
         if to == PaymentState.FAILED:
             payment_notices.tell_failed(payment)
     if payment.state in PAID:
         _book_late_fee(payment, state, now=now)
-        refund_bookings.book_known(payment, state.refunds, by=by, now=now)
+        refund_bookings.book_known(payment, known=state.refunds, by=by, now=now)
     return Applied(has_changed=before != (payment.state, payment.fee, payment.refunded_amount))
 
 
@@ -104,7 +104,7 @@ def _settle(payment: Payment, state: ProviderState, *, by: Actor, now: datetime)
     payment.deferred_amount = payment.amount
     payment.grant = purchases.add_time(payment, by=by, now=now)
     payment.recognized_until = (payment.grant.from_at if payment.grant else now).date()
-    transitions.change_state(payment, PaymentState.SETTLED, by=by, now=now)
+    transitions.change_state(payment, to=PaymentState.SETTLED, by=by, now=now)
     _post(
         payment,
         "settled",
@@ -159,5 +159,7 @@ def _post(payment: Payment, kind: str, *lines: Line, now: datetime) -> None:
 def give_up(payment: Payment, *, reason: str, by: Actor, now: datetime) -> None:
     """Note that a locked payment that is still open will not be paid."""
     if payment.state in OPEN:
-        transitions.change_state(payment, PaymentState.FAILED, reason=reason[:100], by=by, now=now)
+        transitions.change_state(
+            payment, to=PaymentState.FAILED, reason=reason[:100], by=by, now=now
+        )
         payment_notices.tell_failed(payment)

@@ -155,7 +155,7 @@ def _apply(event: ProviderEvent, state: ProviderState, *, now: datetime) -> None
         _close(locked, ProviderEventState.IGNORED, "stale", now=now)
         return
     by = Actor.system(f"provider:{event.provider}")
-    applied = payments.apply_state(payment, state, by=by, now=now)
+    applied = payments.apply_state(payment, state=state, by=by, now=now)
     if applied.mismatch:
         _close(locked, ProviderEventState.FAILED, applied.mismatch, now=now)
         return

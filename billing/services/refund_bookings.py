@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @part_of_transaction
 def book_known(
-    payment: Payment, known: Sequence[ProviderRefund], *, by: Actor, now: datetime
+    payment: Payment, *, known: Sequence[ProviderRefund], by: Actor, now: datetime
 ) -> None:
     """Book every refund that the provider knows of and the books do not; each once.
 
@@ -43,11 +43,11 @@ def book_known(
                 requested_at=now,
             )
         if refund.state != RefundState.SUCCEEDED:
-            book(refund, payment, reference=at_provider.reference, by=by, now=now)
+            book(refund, payment=payment, reference=at_provider.reference, by=by, now=now)
 
 
 @part_of_transaction
-def book(refund: Refund, payment: Payment, *, reference: str, by: Actor, now: datetime) -> None:
+def book(refund: Refund, *, payment: Payment, reference: str, by: Actor, now: datetime) -> None:
     """Book a refund that has succeeded; the payment is locked.
 
     What was not yet delivered is given back first, the rest out of revenue. The provider keeps its
@@ -66,10 +66,10 @@ def book(refund: Refund, payment: Payment, *, reference: str, by: Actor, now: da
     is_whole = payment.refunded_amount == payment.amount
     _post(refund, from_deferred=from_deferred, now=now)
     if is_whole:
-        transitions.change_state(payment, PaymentState.REFUNDED, by=by, now=now)
+        transitions.change_state(payment, to=PaymentState.REFUNDED, by=by, now=now)
         purchases.take_time_back(payment, by=by, now=now)
     elif payment.state == PaymentState.SETTLED:
-        transitions.change_state(payment, PaymentState.PARTLY_REFUNDED, by=by, now=now)
+        transitions.change_state(payment, to=PaymentState.PARTLY_REFUNDED, by=by, now=now)
     else:
         payment.save()
     publish(
@@ -83,7 +83,7 @@ def book(refund: Refund, payment: Payment, *, reference: str, by: Actor, now: da
         total_refunded=plain(payment.refunded_amount),
         paid=plain(payment.amount),
     )
-    payment_notices.tell_refunded(refund, payment)
+    payment_notices.tell_refunded(refund, payment=payment)
 
 
 def _find(payment: Payment, at_provider: ProviderRefund) -> Refund | None:

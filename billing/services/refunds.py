@@ -140,8 +140,8 @@ def sweep_refunds() -> int:
 
 
 def _claim(refund_id: int) -> Refund | None:
-    attempts = Refund.objects.values_list("attempts", flat=True).filter(pk=refund_id).first()
-    wait_s = _WAITS_S[min(attempts or 0, len(_WAITS_S) - 1)]
+    attempts = Refund.objects.values_list("attempts", flat=True).filter(pk=refund_id).first() or 0
+    wait_s = _WAITS_S[min(attempts, len(_WAITS_S) - 1)]
     claimed = Refund.objects.filter(
         pk=refund_id, state=RefundState.REQUESTED, attempts=attempts, not_before__lte=Now()
     ).update(attempts=F("attempts") + 1, not_before=Now() + timedelta(seconds=wait_s))
@@ -153,7 +153,9 @@ def _book(refund: Refund, given: ProviderRefund, *, now: datetime) -> None:
     payment = payments.lock_payment(refund.payment_id)
     locked = Refund.objects.select_for_update().get(pk=refund.pk)
     if locked.state == RefundState.REQUESTED:
-        refund_bookings.book(locked, payment, reference=given.reference, by=_WORKER, now=now)
+        refund_bookings.book(
+            locked, payment=payment, reference=given.reference, by=_WORKER, now=now
+        )
 
 
 @transactional

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 @part_of_transaction
 def change_state(
-    payment: Payment, to: PaymentState, *, reason: str = "", by: Actor, now: datetime
+    payment: Payment, *, to: PaymentState, reason: str = "", by: Actor, now: datetime
 ) -> None:
     """Move a locked payment to a state and keep the transition; raise IllegalTransitionError."""
     before = PaymentState(payment.state)
@@ -25,12 +25,12 @@ def change_state(
     elif to == PaymentState.SETTLED:
         payment.ended_at = None
     payment.save()
-    keep_transition(payment, before, reason=reason, by=by, now=now)
+    keep_transition(payment, before=before, reason=reason, by=by, now=now)
 
 
 @part_of_transaction
 def keep_transition(
-    payment: Payment, before: PaymentState | str, *, reason: str, by: Actor, now: datetime
+    payment: Payment, *, before: PaymentState | str, reason: str, by: Actor, now: datetime
 ) -> None:
     """Write down how a payment came to its present state."""
     PaymentTransition.objects.create(

@@ -139,7 +139,7 @@ def present_plans(owner: Owner | None, *, now: datetime) -> list[PlanCard]:
     plans = products.plans_on_offer()
     codes = [plan.product.code for plan in plans]
     # Nobody has the id 0: a stranger is offered what holds for everybody.
-    prices = payments.prices_for(owner.pk if owner else 0, codes, now=now)
+    prices = payments.prices_for((owner.pk or 0) if owner else 0, codes, now=now)
     mine = plan_of(owner, now=now).product.code if owner else ""
     return [_plan(plan, prices.get(plan.product.code, []), mine) for plan in plans]
 

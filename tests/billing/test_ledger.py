@@ -44,10 +44,10 @@ def post(
         )
 
 
-def run(sql: str, *values: object) -> None:
+def run(sql: str) -> None:
     """Send SQL as somebody would who goes around the code; deferred checks run at once."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 

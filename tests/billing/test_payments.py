@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -337,13 +338,13 @@ class TestRaces:
         Payment.objects.update(not_before=NOW - timedelta(days=9_000))
         together(
             [
-                lambda pk=payment.pk: payment_checks.check_payment(payment_id=pk, now=NOW)
+                partial(payment_checks.check_payment, payment_id=payment.pk, now=NOW)
                 for payment in paid
             ]
         )
 
         assert Subscription.objects.get(owner=person).ends_at == NOW.replace(month=7)
-        assert sorted(Payment.objects.values_list("sequence", flat=True)) == [1, 2, 3, 4]
+        assert set(Payment.objects.values_list("sequence", flat=True)) == {1, 2, 3, 4}
         assert violations() == []
 
 
