@@ -7,7 +7,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 
 from accounts.models import PersonalToken, RefreshFamily, User
-from accounts.services import personal_tokens
+from accounts.services import personal_tokens, refresh_families
 from foundation import audit
 from foundation.transactions import part_of_transaction
 
@@ -29,9 +29,7 @@ def end_access(
     person.token_epoch += 1
     person.save(update_fields=["token_epoch"])
     _delete_sessions(person.pk, keep=keep_session_key)
-    RefreshFamily.objects.filter(owner=person, revoked_at=None).update(
-        revoked_at=now, revoked_reason="access_ended"
-    )
+    refresh_families.revoke_all_of(person_id=person.pk, reason="access ended", by=by, now=now)
     if also_personal_tokens:
         personal_tokens.revoke_all_of(person_id=person.pk, by=by, now=now)
 
