@@ -320,6 +320,8 @@ def _give(
     """Write a grant, and bring the subscription to its end; one that had ended begins again."""
     was_entitled = subscription is not None and _entitles(subscription, now=now)
     is_new = subscription is None
+    # An end that no sweep has carried out yet was told to nobody, so there is no beginning to tell.
+    is_beginning = subscription is None or subscription.ended_at is not None
     if subscription is None:
         subscription = Subscription(owner_id=owner_id, product=product, started_at=now)
     elif not was_entitled:
@@ -341,6 +343,6 @@ def _give(
         to_at=grant_row.to_at.isoformat() if grant_row.to_at else None,
         note=grant_row.note,
     )
-    if not was_entitled:
+    if is_beginning:
         changes.publish_start(subscription, now=now)
     return subscription
