@@ -56,7 +56,7 @@ def send_mail(*, mail_id: int) -> None:
     if mail is None:
         return
     try:
-        compose(mail, _recipient(mail)).send()
+        compose(mail, person=_recipient(mail)).send()
     except MailObsoleteError as error:
         _note_failure(mail, error, is_final=True)
     except (OSError, SMTPException) as error:

@@ -15,7 +15,7 @@ class MailObsoleteError(Exception):
     """What the mail was for is no more, so it is not sent."""
 
 
-def link_of(mail: Mail, person: User | None) -> str:
+def link_of(mail: Mail, *, person: User | None) -> str:
     """Return the address that *mail* leads to, from ``https://`` on; empty if it leads nowhere.
 
     Raises MailObsoleteError if the address to confirm is confirmed or gone, and if there is nobody

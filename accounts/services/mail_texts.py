@@ -23,7 +23,7 @@ _PLACED: Final = frozenset({"title", "body", "path"})
 _LONGEST_SUBJECT: Final = 150
 
 
-def compose(mail: Mail, person: User | None) -> EmailMultiAlternatives:
+def compose(mail: Mail, *, person: User | None) -> EmailMultiAlternatives:
     """Return *mail* ready to be sent; raise MailObsoleteError if its reason is gone.
 
     The same row gets the same Message-ID each time, so that a mail that was sent twice, because a
@@ -57,7 +57,7 @@ def _context(mail: Mail, person: User | None, site: SiteSettings) -> dict[str, A
         "title": mail.facts.get("title") or MailKind(mail.kind).label,
         "body": mail.facts.get("body", ""),
         "details": _details(mail.facts),
-        "link": mail_links.link_of(mail, person),
+        "link": mail_links.link_of(mail, person=person),
         "confirm_days": account_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS,
         "reset_link": mail_links.absolute(reverse("account_reset_password")),
     }

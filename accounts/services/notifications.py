@@ -15,6 +15,9 @@ from foundation.transactions import part_of_transaction, transactional
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_TITLE: Final = 120
+_LONGEST_BODY: Final = 500
+
 #: How long a person finds again what they have read, and what they have not.
 _READ_FOR: Final = timedelta(days=90)
 _UNREAD_FOR: Final = timedelta(days=365)
@@ -48,7 +51,7 @@ def notify(
     mail
         Also mail the person, with *title*, *body*, *path* and the other *facts* in it.
     """
-    short_title, short_body = _cut(title, "title"), _cut(body, "body")
+    short_title, short_body = _cut(title, _LONGEST_TITLE), _cut(body, _LONGEST_BODY)
     _require_local(path)
     try:
         with transaction.atomic():
@@ -107,8 +110,7 @@ def prune_notifications(*, now: datetime) -> int:
     return deleted
 
 
-def _cut(text: str, column: str) -> str:
-    longest = Notification._meta.get_field(column).max_length or 0  # noqa: SLF001  the documented model API
+def _cut(text: str, longest: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
