@@ -62,4 +62,5 @@ def _count(rows: QuerySet[Any]) -> Coalesce:
 def _total(rows: QuerySet[Any], aggregate: Any) -> QuerySet[Any]:
     """Return *rows* as one group, whose only column is the aggregate."""
     one = rows.order_by().annotate(group=Value(1)).values("group")
-    return one.annotate(total=aggregate).values("total")
+    total: QuerySet[Any] = one.annotate(total=aggregate).values("total")
+    return total

@@ -19,6 +19,8 @@ from referrals.selectors.earnings import Balance, Month, Reach
 
 _COMMISSIONS_A_PAGE: Final = 20
 _MOST_PAYOUTS: Final = 50
+#: What prices are in, as long as nobody has earned anything in another currency.
+_USUAL_CURRENCY: Final = "USD"
 #: How far back the table by month goes.
 _MONTHS_BACK: Final = timedelta(days=730)
 _COMMISSION_TONES: Final = {
@@ -92,7 +94,9 @@ class OverviewPage:
     window_days: int
     minimum: Decimal
     reach: Reach
+    minimum_currency: str
     balances: Sequence[Balance]
+    only_balance: Balance | None
     can_ask_for: Sequence[str]
     waiting: Sequence[str]
     is_overdrawn: bool
@@ -118,7 +122,9 @@ def present_overview(owner: Owner, *, page_number: str, now: datetime) -> Overvi
         window_days=rules.referral_window_days,
         minimum=minimum,
         reach=earnings.reach_of(owner),
+        minimum_currency=balances[0].currency if balances else _USUAL_CURRENCY,
         balances=balances,
+        only_balance=balances[0] if len(balances) == 1 else None,
         can_ask_for=[
             balance.currency
             for balance in balances

@@ -1,6 +1,8 @@
 """Who was brought by whom: from the link to the sign-up."""
 
+import secrets
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.conf import settings
@@ -63,7 +65,7 @@ class TestCode:
     def test_a_code_that_is_taken_is_made_anew(self, referrer, monkeypatch):
         person = make_person("b@example.com")
         drawn = iter(code_of(referrer) + "ABCDEFGH")
-        monkeypatch.setattr(codes.secrets, "choice", lambda letters: next(drawn))
+        monkeypatch.setattr(secrets, "choice", lambda letters: next(drawn))
 
         assert codes.ensure_code(owner_id=person.pk).code == "ABCDEFGH"
 
@@ -243,8 +245,11 @@ class TestAtTheSameTime:
 
         results = together(
             [
-                lambda hint=given[number % 2]: attributions.attribute(
-                    referred_id=person.pk, hint=hint, signed_up_at=SIGNED_UP_AT
+                partial(
+                    attributions.attribute,
+                    referred_id=person.pk,
+                    hint=given[number % 2],
+                    signed_up_at=SIGNED_UP_AT,
                 )
                 for number in range(8)
             ]

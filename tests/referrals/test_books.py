@@ -22,6 +22,7 @@ from billing.domain.accounts import AccountCode
 from billing.selectors import ledger
 from foundation import events, site_settings
 from foundation.audit import Actor
+from foundation.models import EventReceipt, OutboxEvent
 from market.errors import PlatformError
 from referrals.models import Commission, Payout
 from referrals.selectors.earnings import balances_of
@@ -118,12 +119,12 @@ class Books(RuleBasedStateMachine):
         payout = Payout.objects.filter(owner=self.referrer, status="REQUESTED").first()
         if payout is None:
             return
-        given = {"payout_id": payout.pk, "by": factory.OPERATOR, "now": self.now}
+        by, now = factory.OPERATOR, self.now
         if is_sent:
-            payouts.send_payout(reference="TR", **given)
+            payouts.send_payout(payout_id=payout.pk, reference="TR", by=by, now=now)
             self.sent += payout.amount
         else:
-            payouts.reject_payout(note="No", **given)
+            payouts.reject_payout(payout_id=payout.pk, note="No", by=by, now=now)
 
     @invariant()
     def the_books_balance(self) -> None:
@@ -165,8 +166,8 @@ class Books(RuleBasedStateMachine):
 
     def deliver(self, event_id: int) -> None:
         # A second delivery after the first was confirmed does nothing; this one forgets the receipt.
-        events.OutboxEvent.objects.filter(pk=event_id).update(delivered_at=None)
-        events.EventReceipt.objects.filter(event_id=event_id).delete()
+        OutboxEvent.objects.filter(pk=event_id).update(delivered_at=None)
+        EventReceipt.objects.filter(event_id=event_id).delete()
         events.deliver(event_id=event_id, now=self.now)
 
 

@@ -49,7 +49,7 @@ class TestOverview:
         assert "No commissions yet" in text
         words = text_of(client)
         assert "10.00% of their first payment" in words
-        assert "From 20.00 on that are payable" in words
+        assert "Once at least 20.00 USD are payable" in words
 
     def test_a_person_without_a_code_yet_sees_that(self, client):
         client.force_login(make_person("b@example.com"))
