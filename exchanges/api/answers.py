@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from exchanges.models import AccountKind, AccountStatus
+from market.enums import InstrumentKind
 
 
 class BalanceAtVenueSerializer(serializers.Serializer[Any]):
@@ -43,3 +44,31 @@ class NewAccountSerializer(AccountSerializer):
     notes = serializers.ListField(
         child=serializers.CharField(), help_text="What was trimmed from the pasted key."
     )
+
+
+class VenueSerializer(serializers.Serializer[Any]):
+    """An exchange, or a simulation of one; fees are in basis points of the notional."""
+
+    code = serializers.CharField()
+    name = serializers.CharField()
+    real_money = serializers.BooleanField()
+    takes_keys = serializers.BooleanField(help_text="Whether people may connect keys.")
+    maker_fee_bps = serializers.CharField()
+    taker_fee_bps = serializers.CharField()
+
+
+class MarketSerializer(serializers.Serializer[Any]):
+    """Something that trades at a venue, with its rules as decimals in text."""
+
+    market = serializers.CharField(help_text="Venue and symbol, as backtests take it.")
+    venue = serializers.CharField()
+    symbol = serializers.CharField()
+    kind = serializers.ChoiceField(list(InstrumentKind))
+    base = serializers.CharField()
+    quote = serializers.CharField()
+    settle = serializers.CharField()
+    contract_size = serializers.CharField()
+    tick_size = serializers.CharField()
+    lot_step = serializers.CharField()
+    minimum_quantity = serializers.CharField()
+    minimum_notional = serializers.CharField()

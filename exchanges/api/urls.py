@@ -2,11 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from exchanges.api import views
+from exchanges.api import markets, views
 
 app_name = "exchanges-api"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("exchange-accounts", views.Accounts.as_view(), name="accounts"),
+    path("exchange-accounts/paper", views.Paper.as_view(), name="paper"),
     path("exchange-accounts/<uuid:public_id>", views.Account.as_view(), name="account"),
     path("exchange-accounts/<uuid:public_id>/test", views.Test.as_view(), name="test"),
+    path("exchange-accounts/<uuid:public_id>/key", views.Key.as_view(), name="key"),
+    path("venues", markets.Venues.as_view(), name="venues"),
+    path("markets", markets.Markets.as_view(), name="markets"),
 ]

@@ -11,7 +11,12 @@ from rest_framework.views import APIView
 
 from exchanges.api import answers
 from exchanges.api.presenters import present_account
-from exchanges.api.serializers import ConnectSerializer, NothingSerializer
+from exchanges.api.serializers import (
+    ConnectSerializer,
+    KeySerializer,
+    NothingSerializer,
+    PaperSerializer,
+)
 from exchanges.domain.credentials import clean_credential
 from exchanges.selectors import accounts as selectors
 from exchanges.services import account_tests, accounts
@@ -112,3 +117,53 @@ class Test(APIView):
         )
         account = selectors.get_account_for(request.user, public_id=public_id)
         return Response(present_account(account), status=202)
+
+
+class Key(APIView):
+    """The key of an account."""
+
+    required_scope = PERSON
+    throttle_buckets = {"PUT": ("credential",)}
+    problem_statuses = {"PUT": (409, 503)}
+
+    @extend_schema(request=KeySerializer, responses={202: answers.NewAccountSerializer})
+    def put(self, request: Request, public_id: UUID) -> Response:
+        """Put a new key in the place of the old one, which is erased; a worker tests the new one."""
+        # Somebody else's is not found whatever the body is.
+        selectors.get_account_for(request.user, public_id=public_id)
+        serializer = KeySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        pasted = serializer.pasted
+        notes = clean_credential(pasted).notes
+        accounts.replace_credential(
+            owner=request.user,
+            account_public_id=public_id,
+            api_key=pasted.api_key,
+            secret=pasted.secret,
+            passphrase=pasted.passphrase,
+            by=actor_of(request),
+            now=timezone.now(),
+        )
+        stored = selectors.get_account_for(request.user, public_id=public_id)
+        return Response({**present_account(stored), "notes": notes}, status=202)
+
+
+class Paper(APIView):
+    """An account without a key."""
+
+    required_scope = "trade:paper"
+    problem_statuses = {"POST": (402,)}
+
+    @extend_schema(request=PaperSerializer, responses=answers.AccountSerializer)
+    def post(self, request: Request) -> Response:
+        """Answer the person's paper account at a venue, made the first time."""
+        serializer = PaperSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        account = accounts.ensure_paper_account(
+            owner=request.user,
+            venue_code=serializer.validated_data["venue"],
+            by=actor_of(request),
+            now=timezone.now(),
+        )
+        stored = selectors.get_account_for(request.user, public_id=account.public_id)
+        return Response(present_account(stored))

@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 from exchanges.models import ExchangeAccount
 from tests.exchanges.accounts.conftest import API_KEY, SECRET
 from tests.exchanges.accounts.connecting import connect, run_test
+from tests.factories.exchanges import make_instrument
 
 pytestmark = pytest.mark.django_db
 
@@ -146,3 +147,46 @@ class TestActing:
         assert api.get(f"{ROOT}/{account.public_id}").json()["closed_at"] is not None
         response = api.delete(f"{ROOT}/{account.public_id}")
         assert (response.status_code, response.json()["code"]) == (409, "account_closed")
+
+
+class TestKeyAndPaper:
+    def test_a_new_key_takes_the_place_of_the_old_one(self, api, ada):
+        account = connect(ada)
+        fields = {"api_key": f"{API_KEY[:-4]}WXYZ", "secret": SECRET}
+
+        response = api.put(f"{ROOT}/{account.public_id}/key", fields, format="json")
+
+        answer = response.json()
+        assert (response.status_code, answer["status"]) == (202, "TESTING")
+        assert (answer["api_key_last_four"], answer["notes"]) == ("WXYZ", [])
+
+    def test_a_paper_account_is_made_once(self, api, ada):
+        answers = [api.post(f"{ROOT}/paper", {"venue": "memory"}, format="json") for _ in range(2)]
+
+        assert [each.status_code for each in answers] == [200, 200]
+        assert answers[0].json()["id"] == answers[1].json()["id"]
+        assert answers[0].json()["kind"] == "PAPER"
+        assert ExchangeAccount.objects.filter(owner=ada).count() == 1
+
+    def test_a_paper_account_needs_a_venue_that_exists(self, api):
+        response = api.post(f"{ROOT}/paper", {"venue": "nowhere"}, format="json")
+
+        assert (response.status_code, response.json()["code"]) == (400, "unknown_venue")
+
+
+class TestMarkets:
+    def test_venues_tell_whether_they_take_keys(self, api):
+        (venue,) = api.get("/api/v1/venues").json()["results"]
+
+        assert (venue["code"], venue["takes_keys"]) == ("memory", True)
+
+    @pytest.mark.parametrize(
+        ("query", "count"),
+        [("", 1), ("?venue=memory", 1), ("?symbol=ETH/USDT", 0), ("?kind=SPOT", 1)],
+    )
+    def test_markets_tell_their_rules(self, api, venue, query, count):
+        make_instrument(venue=venue)
+
+        found = api.get(f"/api/v1/markets{query}").json()["results"]
+
+        assert [each["market"] for each in found] == ["memory:BTC/USDT"] * count
