@@ -17,11 +17,11 @@ from billing.services import products
 from foundation.admin import Deed
 from foundation.admin.deeds import now
 from foundation.audit import Actor
+from foundation.choices import choices_of
 from market.timeframes import Timeframe
 from strategies.models import Strategy
 from strategies.services import entries, evidence
 from strategies.shapes import Category, Risk
-from strategies.web.forms import words
 
 _PERMISSION: Final = "strategies.change_strategy"
 Values = Mapping[str, Any]
@@ -32,11 +32,11 @@ class EntryForm(forms.Form):
 
     name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget())
     category = forms.ChoiceField(
-        choices=[(each.value, words(each.value)) for each in Category],
+        choices=choices_of(Category),
         widget=UnfoldAdminSelectWidget(),
     )
     risk = forms.ChoiceField(
-        choices=[(each.value, words(each.value)) for each in Risk],
+        choices=choices_of(Risk),
         widget=UnfoldAdminSelectWidget(),
     )
     summary = forms.CharField(max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))

@@ -3,23 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redis.exceptions import RedisError
 
 from accounts.selectors import figures as people
 from accounts.selectors.figures import MailFigures, PeopleFigures
 from backtesting.selectors import figures as backtests
-from billing.models import Subscription
 from billing.selectors import figures as billing
 from exchanges.selectors import figures as candles
 from foundation import audit, heartbeats
 from foundation.metrics.figures import outbox_backlog, queue_states
 from market.enums import OrderStatus
-from strategies.models import Strategy
 from strategies.selectors import catalogue
 from trading.selectors import figures as trading
 from web.views.health import expected_processes
+
+if TYPE_CHECKING:
+    from billing.models import Subscription
+    from strategies.models import Strategy
 
 _SOON: Final = timedelta(days=7)
 _SHOWN: Final = 8
@@ -49,7 +51,7 @@ class ProcessLine:
 class StrategyLine:
     """One strategy and how many use it."""
 
-    strategy: Strategy
+    strategy: "Strategy"
     running: int
     deployments: int
     subscriptions: int
@@ -76,7 +78,7 @@ class Figures:
     oldest_unknown_age_s: float
     strategies: Sequence[StrategyLine]
     active_subscriptions: int
-    ending: Sequence[Subscription]
+    ending: Sequence["Subscription"]
     runs: Mapping[str, int]
     queues: Sequence[QueueLine] | None
     processes: Sequence[ProcessLine]
