@@ -9,7 +9,7 @@ class ReferralsConfig(AppConfig):
     name = "referrals"
 
     def ready(self) -> None:
-        """Give every newly registered person a code."""
+        """Follow sign-ups, payments and refunds; compare commissions with the books."""
         from referrals import subscribers  # noqa: PLC0415  the registry must be ready first
 
         subscribers.connect()

@@ -1,15 +1,18 @@
-"""What the referrals do when something happens elsewhere."""
+"""What the referrals do when something happens elsewhere, and what they tell about the books."""
 
 from decimal import Decimal
 
 from accounts.events import PERSON_REGISTERED
 from billing.events import PAYMENT_REFUNDED, PAYMENT_SETTLED
+from billing.services import ledger_checks
 from foundation.events import Event, subscribe
+from referrals.selectors import checks
 from referrals.services import attributions, codes, commissions
 
 
 def connect() -> None:
-    """Subscribe to the events of the apps below."""
+    """Subscribe to the events of the apps below, and take part when the books are compared."""
+    ledger_checks.compare_with(checks.violations)
     subscribe(PERSON_REGISTERED, give_code)
     subscribe(PERSON_REGISTERED, attribute)
     subscribe(PAYMENT_SETTLED, accrue_commission)

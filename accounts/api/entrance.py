@@ -2,6 +2,7 @@
 
 from typing import Any, Final, cast
 
+from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -39,7 +40,12 @@ class Register(APIView):
     def post(self, request: Request) -> Response:
         """Register a person and mail a link that proves the address; a known address gets the same answer."""
         wanted = _checked(RegisterSerializer, request)
-        entrance.sign_up(email=wanted["email"], password=wanted["password"], now=timezone.now())
+        entrance.sign_up(
+            email=wanted["email"],
+            password=wanted["password"],
+            now=timezone.now(),
+            hint=request.COOKIES.get(settings.SIGN_UP_HINT_COOKIE, ""),
+        )
         return Response({"detail": "A mail is on its way. Follow its link to go on."}, status=202)
 
 

@@ -49,13 +49,16 @@ class ProofNeededError(ForbiddenError):
         )
 
 
-def sign_up(*, email: str, password: str, now: datetime) -> None:
-    """Register a person, or tell the one who has the address; raise InvalidInputError for what is neither."""
+def sign_up(*, email: str, password: str, now: datetime, hint: str = "") -> None:
+    """Register a person, or tell the one who has the address; raise InvalidInputError for what is neither.
+
+    *hint* is what the caller carried about where the person came from.
+    """
     adapter = get_adapter()
     address = _checked("email", lambda: adapter.clean_email(_as_address.clean(email.lower())))
     _checked("password", lambda: adapter.clean_password(password, user=User(email=address)))
     try:
-        people.register_person(email=address, password=password, now=now)
+        people.register_person(email=address, password=password, now=now, hint=hint)
     except AddressTakenError:
         people.remind_of_account(email=address)
 

@@ -133,6 +133,19 @@ class TestSignUp:
         entry = AuditEntry.objects.get(verb="attribution.made")
         assert (entry.owner, entry.detail["referred"]) == (referrer, person.pk)
 
+    def test_signing_up_by_the_api_counts_too(self, client, referrer):
+        follow(client, code_of(referrer))
+
+        answer = client.post(
+            "/api/v1/auth/register",
+            {"email": "new@example.com", "password": PASSWORD},
+            content_type="application/json",
+        )
+
+        assert answer.status_code == 202
+        deliver(OutboxEvent.objects.get(name="accounts.person-registered"))
+        assert Attribution.objects.get().owner == referrer
+
     def test_who_came_by_themselves_was_brought_by_nobody(self, client):
         sign_up(client)
 

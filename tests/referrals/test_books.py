@@ -20,11 +20,13 @@ from hypothesis.stateful import (
 from accounts.models import User
 from billing.domain.accounts import AccountCode
 from billing.selectors import ledger
+from billing.services import ledger_checks
 from foundation import events, site_settings
 from foundation.audit import Actor
 from foundation.models import EventReceipt, OutboxEvent
 from market.errors import PlatformError
 from referrals.models import Commission, Payout
+from referrals.selectors import checks
 from referrals.selectors.earnings import balances_of
 from referrals.services import commissions, payouts
 from tests.factories import referrals as factory
@@ -160,6 +162,7 @@ class Books(RuleBasedStateMachine):
         for balance in balances_of(self.referrer):
             assert (balance.earned, balance.paid) == (left, self.sent)
         assert self.sent <= ever
+        assert checks.violations() == []
 
     def booked(self, account: AccountCode) -> Decimal:
         return ledger.balance(account=account, currency="USD", owner_id=self.referrer.pk)
@@ -186,3 +189,17 @@ def test_the_books_hold_in_any_order_of_events():
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.django_db
+def test_the_nightly_comparison_finds_a_commission_that_is_not_in_the_books():
+    commission = factory.earn(factory.make_referrer(), "500")
+    assert ledger_checks.verify(now=factory.PAYABLE_AT) == []
+    Commission.objects.filter(pk=commission.pk).update(taken_back=D(10))
+
+    found = ledger_checks.verify(now=factory.PAYABLE_AT)
+
+    assert found == [
+        "commission_expense holds 50 USD, commissions and payouts say 40.",
+        "commission_payable holds 50 USD, commissions and payouts say 40.",
+    ]
