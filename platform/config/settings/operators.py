@@ -43,6 +43,10 @@ CONSTANCE_CONFIG: dict[str, tuple[Any, str]] = {
     ),
 }
 
+# How the lists write instants, in UTC; the platform's own pages write them in the zone of the reader.
+DATETIME_FORMAT = "j M Y, H:i:s"
+DATE_FORMAT = "j M Y"
+
 # --- theme and menu -----------------------------------------------------------------------------------------------
 
 
