@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Count, F, QuerySet, Sum
 
 from billing.domain.accounts import KINDS, PERSONAL, AccountCode, natural_sign
-from billing.models import LedgerAccount, LedgerEntry, LedgerPosting, Payment
+from billing.models import LedgerAccount, LedgerCheck, LedgerEntry, LedgerPosting, Payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +166,8 @@ def _unbooked(paid: QuerySet[Payment]) -> list[Payment]:
     )
     known = set(booked)
     return [payment for payment in paid.order_by("pk") if str(payment.pk) not in known]
+
+
+def last_check() -> LedgerCheck | None:
+    """Return the latest comparison of the books, or None before the first."""
+    return LedgerCheck.objects.order_by("-checked_at").first()

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from accounts.models import Mail, Notification, PersonalToken, RefreshFamily, User
+from billing.services import ledger_checks
 from exchanges import models as exchanges
 from exchanges.models import AccountKind, Credential, ExchangeAccount
 from exchanges.services import candles as candle_store
@@ -22,6 +23,7 @@ from foundation.models import EventReceipt, Heartbeat, IdempotentRequest, Outbox
 from market.timeframes import Timeframe
 from referrals.models import ReferralCode
 from strategies.models import Strategy
+from tests.billing.buying import buy, give_back, make_price
 from tests.factories import billing
 from tests.factories import trading as trading_factory
 from tests.factories.accounts import give_second_factor, make_person
@@ -49,6 +51,8 @@ def make_rows() -> User:
     billing.give(person, now=timezone.now())
     make_done_run(person)
     _trading(person)
+    give_back(buy(person, make_price("plan:pro"), now=timezone.now()), "5", now=timezone.now())
+    ledger_checks.verify(now=timezone.now())
     Strategy.objects.update(name=HOSTILE, summary=HOSTILE)
     _candles()
     _foundation(person)

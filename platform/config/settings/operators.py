@@ -98,6 +98,11 @@ _BILLING: Final = [
     _entry("Plans", "workspace_premium", "plan", app="billing"),
     _entry("Products", "inventory_2", "product", app="billing"),
     _entry("Prices", "sell", "price", app="billing"),
+    _entry("Payments", "credit_card", "payment", app="billing"),
+    _entry("Refunds", "undo", "refund", app="billing"),
+    _entry("Provider notices", "webhook", "providerevent", app="billing"),
+    _entry("Ledger entries", "menu_book", "ledgerentry", app="billing"),
+    _entry("Ledger accounts", "account_balance", "ledgeraccount", app="billing"),
 ]
 _REFERRALS: Final = [
     _entry("Payouts", "payments", "payout", app="referrals"),
