@@ -11,6 +11,7 @@ from billing.services.entitlements import PlanLimitError, SubscriptionRequiredEr
 from foundation.audit import Actor
 from foundation.models import AuditEntry
 from market.enums import Leg, OrderStatus
+from market.errors import VenueUnavailableError
 from tests.billing.races import together
 from tests.factories import accounts as people
 from tests.factories import trading as factory
@@ -379,6 +380,16 @@ class TestWhatTheOwnerHears:
             desk.submit()
 
         assert Order.objects.filter(status="REJECTED").count() == 3
+        assert Mail.objects.filter(kind=MailKind.ORDER_PROBLEM).count() == 1
+
+    def test_of_an_order_that_stays_in_doubt(self, desk):
+        desk.venue.next_submit(times_out=True, but_is_accepted=True)
+        desk.enter("0.1")
+        for seconds in (20, 900, 20):
+            desk.later(seconds)
+            desk.venue.next_question(raises=VenueUnavailableError())
+            desk.reconcile()
+
         assert Mail.objects.filter(kind=MailKind.ORDER_PROBLEM).count() == 1
 
     def test_of_an_order_under_review(self, desk, contradiction):

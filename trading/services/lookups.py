@@ -13,12 +13,15 @@ from market.enums import OrderStatus
 from trading.domain import reports as domain
 from trading.models import Fill, Order
 from trading.selectors import markets
-from trading.services import fills, orders, protection, settlement
+from trading.services import fills, notices, orders, protection, settlement
 from trading.services.venues import Answers
 
 logger = logging.getLogger(__name__)
 
 _ACTOR: Final = "reconciliation"
+
+#: An order is in doubt for too long after so many times the horizon of absence: a quarter of an hour.
+_LONG_DOUBT: Final = 15
 
 _CLOCKS_DIFFER: Final = timedelta(seconds=5)
 
@@ -53,6 +56,7 @@ def doubt_left_behind(*, account_id: int, now: datetime) -> None:
 def apply_lookup(*, order_id: int, answers: Answers, now: datetime) -> None:
     """Apply what a venue said when it was asked for one order; no answer changes nothing."""
     order = orders.lock_order(order_id)
+    _tell_long_doubt(order, now)
     if order.client_order_id not in answers.orders:
         orders.check_again(order, at=now + timedelta(seconds=settings.HORIZONS.lookup_interval_s))
         return
@@ -135,6 +139,17 @@ def _apply(order: Order, report: OrderReport, ours: Sequence[FillReport], now: d
         orders.check_again(order, at=now)
     elif order.next_check_at is not None and order.next_check_at <= now:
         orders.check_again(order, at=now + timedelta(seconds=_pause_s(order)))
+
+
+def _tell_long_doubt(order: Order, now: datetime) -> None:
+    """Tell the owner of an order of whose fate the venue has said nothing for too long.
+
+    It stays UNKNOWN: an answer still settles it by itself, which no operator has to do.
+    """
+    horizon = timedelta(seconds=_LONG_DOUBT * settings.HORIZONS.absence_s)
+    if order.status == OrderStatus.UNKNOWN and now - order.submitted_at >= horizon:
+        what = "the exchange has not told what became of it. Until it does, nothing is opened."
+        notices.tell_order_problem(order, what=what, now=now)
 
 
 def _hear_again(order: Order, report: OrderReport | None, answers: Answers, now: datetime) -> None:
