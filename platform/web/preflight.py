@@ -19,7 +19,6 @@ from django.db.migrations.executor import MigrationExecutor
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from config.env import KNOWN_NAMES
 from exchanges.selectors import key_rings
 from foundation.crypto import (
     SealBrokenError,
@@ -99,7 +98,7 @@ def _production() -> Iterator[Finding]:
 
 def _secret_files(environment: Mapping[str, str]) -> Iterator[Finding]:
     for name, path in sorted(environment.items()):
-        if name.removesuffix("_FILE") not in KNOWN_NAMES or not name.endswith("_FILE"):
+        if name.removesuffix("_FILE") not in settings.VARIABLES or not name.endswith("_FILE"):
             continue
         if not Path(path).is_file():
             continue

@@ -66,12 +66,12 @@ class Stack:
         for spec, process in reversed(self.processes.values()):
             stop(process, spec, self.watchdog)
 
-    def manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str, **variables: str) -> str:
         """Run a command of ``manage.py`` beside the platform and return what it printed."""
         spec = self.application.command(*arguments)
         result = subprocess.run(
             spec.command,
-            env=spec.environment,
+            env={**(spec.environment or {}), **variables},
             cwd=spec.folder,
             capture_output=True,
             text=True,
@@ -167,6 +167,10 @@ class Visitor:
     def submit(self, path: str, **fields: str) -> requests.Response:
         """Fill in the form of a page and send it."""
         self.page(path)
+        return self.submit_again(path, **fields)
+
+    def submit_again(self, path: str, **fields: str) -> requests.Response:
+        """Send the form of a page that was just looked at."""
         return self.session.post(
             self.url + path,
             data={"csrfmiddlewaretoken": self.token, **fields},
@@ -231,14 +235,20 @@ def text_of(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-def eventually(find: Callable[[], T | None], *, what: str, within_s: float = PATIENCE_S) -> T:
-    """Ask again and again until the answer is something; fail after *within_s* seconds."""
+def eventually(
+    find: Callable[[], T | None],
+    *,
+    what: str,
+    within_s: float = PATIENCE_S,
+    tell: Callable[[], str] = str,
+) -> T:
+    """Ask again and again until the answer is something; fail after *within_s* seconds with what *tell* says."""
     deadline = time.monotonic() + within_s
     while True:
         found = find()
         if found:
             return found
-        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}\n{tell()}"
         time.sleep(0.25)
 
 
@@ -284,7 +294,11 @@ def _running(folder: Path, database_url: str) -> Iterator[Stack]:
             stack.start(application.simulator(simulator_port))
             for spec in (application.web(port), *application.workers(), application.beat()):
                 stack.start(_verbose(spec))
-            eventually(lambda: _answers(f"{stack.url}/readyz"), what="the platform is ready")
+            eventually(
+                lambda: _answers(f"{stack.url}/readyz"),
+                what="the platform is ready",
+                tell=lambda: stack.logs()[-10_000:],
+            )
             yield stack
         finally:
             stack.stop()

@@ -3,13 +3,14 @@
 import time
 from uuid import uuid4
 
+import psycopg
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from tests.flows.live import PARAMETERS, script
-from tests.flows.stack import PATIENCE_S, Stack, Visitor
+from tests.flows.live import PARAMETERS, connected_account, deployed, script
+from tests.flows.stack import PATIENCE_S, Stack, Visitor, eventually, register, subscribe
 from tests.web.browsing import BrowserThread, Look, listen
 from tests.web.conftest import browser  # noqa: F401  (the one browser of all tests)
 
@@ -30,6 +31,7 @@ def test_a_stranger_becomes_a_trader(browser: BrowserThread, stack: Stack):  # n
     script(stack, "BNB/USDT", *[(8 * n, 300 * (1.01 if n % 2 else 0.995)) for n in range(60)])
 
     def journey(page: Page) -> list[str]:
+        page.set_default_timeout(_PATIENCE_MS)
         heard = listen(page)
         sign_up(page, person)
         codes = switch_on_second_factor(page, person)
@@ -40,6 +42,93 @@ def test_a_stranger_becomes_a_trader(browser: BrowserThread, stack: Stack):  # n
         return heard
 
     assert browser.visit(journey, base_url=stack.url, look=Look()) == []
+
+
+def test_an_operator_grants_force_stops_and_deactivates(
+    browser: BrowserThread,  # noqa: F811
+    stack: Stack,
+):
+    operator = Visitor(stack, f"{uuid4().hex[:12]}@example.com")
+    stack.manage(
+        *("createsuperuser", "--noinput", "--email", operator.email),
+        DJANGO_SUPERUSER_PASSWORD=operator.password,
+    )
+    person = register(stack)
+    subscribe(person)
+    account_id = connected_account(person)
+    script(stack, "BTC/USDT", *[(8 * n, 60_000 * (1.01 if n % 2 else 0.995)) for n in range(60)])
+    stopped = deployed(person, account_id, symbol="BTC/USDT")
+    left = deployed(person, account_id, symbol="ETH/USDT")
+
+    def journey(page: Page) -> list[str]:
+        page.set_default_timeout(_PATIENCE_MS)
+        heard = listen(page)
+        page.goto("/accounts/login/")
+        sign_in(page, operator)
+        page.wait_for_url("**/dashboard/")
+        page.goto("/admin/")
+        expect(page.locator("#site-name, #header")).to_have_count(0)
+        switch_on_second_factor(page, operator)
+        page.goto("/admin/")
+        expect(page.locator("body")).to_contain_text("Deployments")
+        grant_plan(page, person)
+        expect_plan(person, "Pro")
+        do_to_row(
+            page, f"/admin/trading/deployment/?q={stopped}", "Force-stop", note="Asked by mail"
+        )
+        await_state(person, stopped)
+        do_to_row(page, f"/admin/accounts/user/?q={person.email}", "Deactivate")
+        return heard
+
+    assert browser.visit(journey, base_url=stack.url, look=Look()) == []
+    assert person.session.get(f"{stack.url}/api/v1/backtests", timeout=20).status_code == 401
+    eventually(lambda: actual_state(stack, left) == "STOPPED", what="what traded for them stops")
+
+
+def grant_plan(page: Page, person: Visitor) -> None:
+    """Give a person a month of a plan, as an operator."""
+    page.goto("/admin/billing/subscription/")
+    page.get_by_role("link", name="Grant").first.click()
+    page.fill("[name=person]", person.email)
+    page.select_option("[name=product]", "plan:pro")
+    page.fill("[name=months]", "1")
+    page.fill("[name=note]", "A month to try it")
+    page.locator(".deed-form button[type=submit]").click()
+    page.wait_for_url("**/admin/billing/subscription/**")
+
+
+def expect_plan(person: Visitor, name: str) -> None:
+    """See that the person has the plan."""
+    assert person.get("/usage")["plan"]["name"] == name
+
+
+def do_to_row(page: Page, found: str, deed: str, **fields: str) -> None:
+    """Open the one row that a search finds, and do something to it."""
+    page.goto(found)
+    page.locator("#result_list th a, #result_list td a").first.click()
+    page.get_by_role("link", name=deed, exact=True).first.click()
+    for name, value in fields.items():
+        page.fill(f"[name={name}]", value)
+    page.locator(".deed-form button[type=submit]").click()
+    expect(page.locator(".deed-form")).to_have_count(0)
+
+
+def await_state(person: Visitor, deployment_id: str, state: str = "STOPPED") -> None:
+    """Wait until a deployment is in a state."""
+    eventually(
+        lambda: person.get(f"/deployments/{deployment_id}")["actual_state"] == state,
+        what=f"the deployment is {state.lower()}",
+    )
+
+
+def actual_state(stack: Stack, deployment_id: str) -> str:
+    """Return the state of a deployment whose owner cannot ask any more."""
+    with psycopg.connect(stack.application.environment["DATABASE_URL"]) as connection:
+        row = connection.execute(
+            "SELECT actual_state FROM trading_deployment WHERE public_id = %s", [deployment_id]
+        ).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def submit(page: Page) -> None:
@@ -74,12 +163,11 @@ def switch_on_second_factor(page: Page, person: Visitor) -> list[str]:
     """Set up an authenticator; return the recovery codes."""
     page.goto("/account/security/")
     page.get_by_role("link", name="Set it up").click()
-    page.get_by_role("link", name="Set it up").or_(
-        page.get_by_role("link", name="Activate")
-    ).first.click()
-    if page.locator("[name=password]").count():
-        page.fill("[name=password]", person.password)
-        submit(page)
+    page.wait_for_url("**/accounts/2fa/")
+    page.get_by_role("link", name="Set it up").click()
+    page.wait_for_url("**/accounts/reauthenticate/**")
+    page.fill("[name=password]", person.password)
+    submit(page)
     seed = page.locator("#seed").inner_text()
     counter = int(time.time()) // _TOTP_PERIOD_S
     page.fill("[name=code]", format_hotp_value(hotp_value(seed, counter)))
@@ -128,20 +216,14 @@ def trade_and_stop(page: Page) -> None:
     page.get_by_role("button", name="Subscribe").first.click()
     page.goto("/deployments/new/?strategy=ema-crossover")
     page.fill("[name=name]", "First steps")
-    page.select_option(
-        "[name=account]",
-        label=page.locator("[name=account] option", has_text="My simulator").first.inner_text(),
-    )
-    page.fill("[name=symbol]", "BNB/USDT")
+    page.select_option("[name=market]", "simulator:BNB/USDT")
     page.select_option("[name=timeframe]", "1s")
     for name, value in PARAMETERS.items():
-        page.locator(f"[name$={name}]").first.fill(str(value))
+        page.fill(f"[name$={name}]", str(value))
     page.fill("[name=capital]", "10000")
-    if page.locator("[name=accepts_risk]").count():
-        page.check("[name=accepts_risk]")
     page.get_by_role("button", name="Deploy").last.click()
     page.wait_for_url("**/deployments/*-*/")
     expect(page.locator("main")).to_contain_text("BUY", timeout=_PATIENCE_MS, ignore_case=True)
     page.get_by_role("button", name="Stop").first.click()
-    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    page.locator("[popover]:popover-open button[type=submit]").click()
     expect(page.get_by_text("Stopped").first).to_be_visible(timeout=_PATIENCE_MS)

@@ -11,13 +11,15 @@ import litecharts
 from csp.constants import NONE, SELF
 from kombu import Queue
 
-from config.env import load_environment
+from config.env import KNOWN_NAMES, load_environment
 from config.schedule import collect_schedule
 from config.settings import operators
 from foundation.horizons import Horizons
 from foundation.rates import Rate
 
 ENVIRONMENT: Final = load_environment()
+#: Every variable that may be set.
+VARIABLES: Final = KNOWN_NAMES
 BASE_DIR: Final = Path(__file__).resolve().parents[3]
 
 SECRET_KEY = ENVIRONMENT.secret_key
