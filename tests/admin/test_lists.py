@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -150,3 +151,13 @@ def test_a_list_counts_no_further_than_it_pages(client: Client, monkeypatch: pyt
     shown = client.get(list_of(User))
 
     assert shown.context["cl"].result_count == 3
+
+
+def test_instants_are_written_with_seconds_and_without_half_days(client: Client):
+    person = make_person()
+    User.objects.filter(pk=person.pk).update(
+        last_login=datetime(2026, 11, 22, 13, 5, 9, tzinfo=UTC)
+    )
+    sign_in_operator(client)
+
+    assert "22 Nov 2026, 13:05:09" in client.get(list_of(User)).text

@@ -354,8 +354,7 @@ CSRF_FAILURE_VIEW = "web.views.errors.csrf_failure"
 CONSTANCE_BACKEND = operators.CONSTANCE_BACKEND
 CONSTANCE_CONFIG = operators.CONSTANCE_CONFIG
 UNFOLD = operators.UNFOLD
-DATETIME_FORMAT = operators.DATETIME_FORMAT
-DATE_FORMAT = operators.DATE_FORMAT
+FORMAT_MODULE_PATH = operators.FORMAT_MODULE_PATH
 
 # --- API ------------------------------------------------------------------------------------------------------------
 

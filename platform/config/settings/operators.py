@@ -43,9 +43,8 @@ CONSTANCE_CONFIG: dict[str, tuple[Any, str]] = {
     ),
 }
 
-# How the lists write instants, in UTC; the platform's own pages write them in the zone of the reader.
-DATETIME_FORMAT = "j M Y, H:i:s"
-DATE_FORMAT = "j M Y"
+# How the lists write instants: Django's own English formats have no seconds and half days.
+FORMAT_MODULE_PATH = "config.formats"
 
 # --- theme and menu -----------------------------------------------------------------------------------------------
 
