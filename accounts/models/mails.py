@@ -17,6 +17,7 @@ class MailKind(models.TextChoices):
     PASSWORD_CHANGED = "password_changed", "The password was changed"
     ADDRESS_CHANGED = "address_changed", "The address was changed"
     SECOND_FACTOR_CHANGED = "second_factor_changed", "The second factor was changed"
+    PROGRAM_SIGNED_OUT = "program_signed_out", "A program was signed out for safety"
     KEY_INVALID = "key_invalid", "A key does not work"
     DEPLOYMENT_STOPPED = "deployment_stopped", "A deployment stopped"
     DEPLOYMENT_FAILED = "deployment_failed", "A deployment failed"

@@ -14,7 +14,7 @@ from uuid import UUID
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
-from accounts.models import NotificationKind, NotificationLevel, RefreshFamily, User
+from accounts.models import MailKind, NotificationKind, NotificationLevel, RefreshFamily, User
 from accounts.selectors import tokens
 from accounts.services.notifications import notify
 from foundation import audit
@@ -179,6 +179,7 @@ def _rotate(token: RefreshToken, *, now: datetime) -> TokenPair | PlatformError:
             "Sign the program in again, and change your password if you do not know why."
         ),
         path="/account/security/",
+        mail=MailKind.PROGRAM_SIGNED_OUT,
     )
     return InvalidTokenError()
 

@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 import pytest
@@ -13,7 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Notification, NotificationKind, RefreshFamily
+from accounts.models import Mail, MailKind, Notification, NotificationKind, RefreshFamily
 from accounts.services import people, personal_tokens, refresh_families
 from foundation.audit import Actor
 from foundation.models import AuditEntry
@@ -26,14 +27,16 @@ ME = "/api/v1/me"
 EMAIL = "ada@example.com"
 
 
-def post(url: str, client: Client | None = None, **body: object):
+def post(url: str, client: Client | None = None, **body: Any) -> Any:
     return (client or Client()).post(url, json.dumps(body), content_type="application/json")
 
 
 def sign_in(**proofs: str) -> dict[str, str]:
-    response = post(TOKENS, **{"email": EMAIL, "password": PASSWORD, **proofs})
+    wanted: dict[str, Any] = {"email": EMAIL, "password": PASSWORD, **proofs}
+    response = post(TOKENS, **wanted)
     assert response.status_code == 200, response.content
-    return response.json()
+    tokens: dict[str, str] = response.json()
+    return tokens
 
 
 def ask(token: str, url: str = ME):
@@ -266,6 +269,7 @@ class TestRefreshTokens:
         assert family.revoked_reason == "refresh token reused"
         assert AuditEntry.objects.filter(verb="api.signed-out").count() == 1
         assert Notification.objects.get().kind == NotificationKind.SECURITY
+        assert Mail.objects.get().kind == MailKind.PROGRAM_SIGNED_OUT
 
     def test_an_older_one_is_theft_at_once(self, tokens):
         second = post(REFRESH, refresh=tokens["refresh"]).json()
@@ -330,11 +334,11 @@ class TestListOfPrograms:
     def test_a_person_sees_and_ends_their_programs(self):
         person = make_person()
         mine, other = sign_in(), sign_in()
-        client = {"headers": {"Authorization": f"Bearer {mine['access']}"}}
+        bearer = {"Authorization": f"Bearer {mine['access']}"}
 
-        listed = Client().get("/api/v1/auth/sessions", **client).json()["results"]
+        listed = Client().get("/api/v1/auth/sessions", headers=bearer).json()["results"]
         current = {each["is_current"]: each["id"] for each in listed}
-        ended = Client().delete(f"/api/v1/auth/sessions/{current[False]}", **client)
+        ended = Client().delete(f"/api/v1/auth/sessions/{current[False]}", headers=bearer)
 
         assert (len(listed), ended.status_code) == (2, 204)
         assert told(ask(other["access"])) == (401, "token_invalid")
