@@ -1,15 +1,23 @@
 """Who may use what at an instant: computed from the rows, never from whether a sweep has run."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from billing.domain import plans
 from billing.domain.limits import Limit
-from billing.models import Plan, Product, Subscription, SubscriptionStatus
+from billing.models import (
+    Grant,
+    GrantSource,
+    Plan,
+    Product,
+    Subscription,
+    SubscriptionStatus,
+)
 
 #: The signed-in person as a request knows them; pages behind the login never meet the anonymous one.
 Owner = AbstractBaseUser | AnonymousUser
@@ -19,6 +27,28 @@ def entitling(*, now: datetime) -> Q:
     """Return the condition of subscriptions that give a right at *now*."""
     standing = Q(status__in=[SubscriptionStatus.ACTIVE, SubscriptionStatus.CANCELED])
     return standing & (Q(ends_at=None) | Q(ends_at__gt=now))
+
+
+def in_grace(*, now: datetime) -> Q:
+    """Return the condition of bought subscriptions that have ended and may still be renewed in time.
+
+    They give no right, so nothing is entered; but what runs keeps running, with its protective exits,
+    until the grace (``HORIZONS.grace_s``) is over. Who has canceled, or was given the time, has none.
+    """
+    grace = timedelta(seconds=settings.HORIZONS.grace_s)
+    bought = Grant.objects.filter(
+        subscription=OuterRef("pk"), source=GrantSource.PURCHASE, to_at=OuterRef("ends_at")
+    )
+    ended = Q(ended_at=None, ends_at__lte=now, ends_at__gt=now - grace)
+    return Q(status=SubscriptionStatus.ACTIVE) & ended & Q(Exists(bought))
+
+
+def retained_owners(product_code: str, owner_ids: Collection[int], *, now: datetime) -> set[int]:
+    """Return whose use of a product goes on at *now*: who has the right, or time left to renew it."""
+    kept = Subscription.objects.filter(
+        entitling(now=now) | in_grace(now=now), product__code=product_code, owner_id__in=owner_ids
+    )
+    return set(kept.values_list("owner_id", flat=True))
 
 
 def is_entitled(owner_id: int, product_code: str, *, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import F, Prefetch, Q, QuerySet
 
 from billing.models import Grant, Subscription, SubscriptionStatus
-from billing.selectors.entitlements import Owner
+from billing.selectors.entitlements import Owner, in_grace
 from market.errors import NotFoundError
 
 
@@ -55,8 +55,14 @@ def subscriptions_to(owner: Owner, product_codes: Collection[str]) -> dict[str, 
 
 
 def claim_ended(*, now: datetime, most: int) -> Sequence[Subscription]:
-    """Return locked subscriptions whose end has come and was not carried out; for sweeps."""
-    return _claimed(Q(ended_at=None, ends_at__lte=now), most)
+    """Return locked subscriptions whose end has come and is to be carried out; for sweeps."""
+    return _claimed(Q(ended_at=None, ends_at__lte=now) & ~in_grace(now=now), most)
+
+
+def claim_in_grace(*, now: datetime, most: int) -> Sequence[Subscription]:
+    """Return locked subscriptions in their time of grace of which the person was not told."""
+    told = Q(reminded_for=F("ends_at"), reminded_days=0)
+    return _claimed(in_grace(now=now) & ~told, most)
 
 
 def claim_to_remind(

@@ -232,7 +232,10 @@ def reactivate(*, subscription_id: int, by: Actor, now: datetime) -> Subscriptio
 
 @transactional
 def expire_due(*, now: datetime) -> int:
-    """Carry out the ends that have come, each once; return how many. Another sweep's are skipped."""
+    """Carry out the ends that have come, each once; return how many. Another sweep's are skipped.
+
+    What was bought is carried out after its time of grace (see ``in_grace``).
+    """
     due = selectors.claim_ended(now=now, most=_SWEPT_AT_ONCE)
     for subscription in due:
         if subscription.status == SubscriptionStatus.ACTIVE:
@@ -247,9 +250,9 @@ def expire_due(*, now: datetime) -> int:
 
 @transactional
 def remind_due(*, now: datetime) -> int:
-    """Remind of ends that are a week or a day away, each once; return how many. A later end is new.
+    """Remind of ends that are a week or a day away, or that may still be undone by renewing, each once.
 
-    Who has canceled knows of the end and is not reminded.
+    Return how many were told. A later end is new. Who has canceled knows of the end and is not reminded.
     """
     told = 0
     for days in sorted(REMINDER_DAYS):
@@ -258,9 +261,14 @@ def remind_due(*, now: datetime) -> int:
         for subscription in due:
             subscription.reminded_for, subscription.reminded_days = subscription.ends_at, days
             subscription.save(update_fields=["reminded_for", "reminded_days"])
-            notices.tell_expiring(subscription, days=days)
+            notices.tell_expiring(subscription, days=days, now=now)
         told += len(due)
-    return told
+    in_grace = selectors.claim_in_grace(now=now, most=_SWEPT_AT_ONCE)
+    for subscription in in_grace:
+        subscription.reminded_for, subscription.reminded_days = subscription.ends_at, 0
+        subscription.save(update_fields=["reminded_for", "reminded_days"])
+        notices.tell_grace(subscription, now=now)
+    return told + len(in_grace)
 
 
 def _find_locked(*, owner_id: int, product: Product) -> Subscription | None:

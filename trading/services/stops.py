@@ -63,13 +63,13 @@ def stop(
 def stop_for_product(*, owner_id: int, product_code: str, key: str, now: datetime) -> int:
     """Stop what a person's right to a product carried, now that it may have ended; return how many.
 
-    Nothing happens to what the person has a right to at *now*: the news may be old. Of a plan, what
+    Nothing happens to what the person has a right to at *now*, or may still renew: the news may be old. Of a plan, what
     is above the limits that are left is stopped, the newest first. *key* names the cause.
     """
     slug = usage.strategy_of(product_code)
     if slug is None:
         return _stop_above_limits(owner_id=owner_id, key=key, now=now)
-    if entitlements.is_entitled(owner_id, product_code, now=now):
+    if entitlements.retained_owners(product_code, [owner_id], now=now):
         return 0
     running = usage.unfinished_of(owner_id).filter(strategy_version__strategy__slug=slug)
     return _stop_all(
@@ -126,7 +126,7 @@ def sweep_rights(*, now: datetime) -> int:
             .values_list("owner_id", flat=True)
             .distinct()
         )
-        without = owners - entitlements.entitled_owners(product, owners, now=now)
+        without = owners - entitlements.retained_owners(product, owners, now=now)
         for owner_id in sorted(without)[:_STOPPED_AT_ONCE]:
             stopped += stop_for_product(
                 owner_id=owner_id, product_code=product, key=_sweep_key(now), now=now
