@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from foundation.admin import Deed, DeedAdmin, ReadOnlyAdmin
 from foundation.admin.deeds import now
 from foundation.audit import Actor
+from referrals.domain.amounts import money
 from referrals.domain.payouts import PayoutStatus
 from referrals.models import Attribution, Clawback, Commission, Payout, ReferralCode
 from referrals.selectors.earnings import balances_of
@@ -62,8 +63,10 @@ class ReferralCodeAdmin(ReadOnlyAdmin):
     def balances(self, row: ReferralCode) -> str:
         """Where the commissions are now."""
         return "; ".join(
-            f"{balance.currency}: pending {balance.pending:.2f}, payable {balance.payable:.2f}, "
-            f"asked for {balance.requested:.2f}, paid out {balance.paid:.2f}"
+            f"pending {money(balance.pending, balance.currency)}, "
+            f"payable {money(balance.payable, balance.currency)}, "
+            f"asked for {money(balance.requested, balance.currency)}, "
+            f"paid out {money(balance.paid, balance.currency)}"
             for balance in balances_of(row.owner)
         )
 

@@ -20,6 +20,8 @@ _TABS: Final = (
     ("API tokens", "accounts:tokens", ("/account/tokens/",)),
     ("Notifications", "notifications:list", ()),
     ("Usage", "billing:usage", ()),
+    ("Payments", "billing:payments", ("/billing/payments/",)),
+    ("Referrals", "referrals:overview", ("/referrals/",)),
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import CharField, Count, F, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Cast, Coalesce, JSONObject
 
-from billing.domain.money import places_of
+from referrals.domain.amounts import money
 from referrals.domain.payouts import PayoutStatus
 from referrals.models import Attribution, Commission, Payout, ReferralCode
 
@@ -41,7 +41,7 @@ def with_earned(attributions: QuerySet[Attribution]) -> QuerySet[Attribution]:
 def words_of(sums: Sequence[dict[str, str]]) -> str:
     """Return sums by currency as text: ``9.60 EUR, 12.00 USD``."""
     return ", ".join(
-        f"{Decimal(each['total']):.{places_of(each['currency'])}f} {each['currency']}"
+        money(Decimal(each["total"]), each["currency"])
         for each in sorted(sums, key=lambda each: each["currency"])
     )
 

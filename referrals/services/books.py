@@ -45,7 +45,7 @@ def book_payable(commission: Commission, *, now: datetime) -> None:
 
 
 @part_of_transaction
-def book_taken_back(commission: Commission, clawback: Clawback) -> None:
+def book_taken_back(clawback: Clawback, *, commission: Commission) -> None:
     """A refund takes back what it reverses; what is payable may fall below zero by it."""
     is_pending = commission.status == CommissionStatus.PENDING
     _move(

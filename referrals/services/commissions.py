@@ -151,7 +151,7 @@ def _apply(clawback: Clawback, commission: Commission) -> None:
     clawback.save(update_fields=["commission", "amount"])
     if not clawback.amount:
         return
-    books.book_taken_back(commission, clawback)
+    books.book_taken_back(clawback, commission=commission)
     commission.taken_back += clawback.amount
     if commission.taken_back == commission.amount:
         commission.status = CommissionStatus.REVERSED

@@ -1,14 +1,13 @@
 """What a person is told about commissions and payouts; never who it was that paid."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from django.urls import reverse
 
 from accounts.models import MailKind, NotificationKind, NotificationLevel
 from accounts.services.notifications import notify
-from billing.domain.money import places_of
 from foundation.transactions import part_of_transaction
+from referrals.domain.amounts import money
 from referrals.models import Commission, Payout
 
 
@@ -63,11 +62,6 @@ def tell_rejected(payout: Payout) -> None:
         mail=MailKind.PAYOUT_REJECTED,
         facts={"payout": amount},
     )
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """Return *amount* in words of its currency: ``9.60 USD``."""
-    return f"{amount:.{places_of(currency)}f} {currency}"
 
 
 def _day(instant: datetime) -> str:

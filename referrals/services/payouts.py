@@ -14,6 +14,7 @@ from foundation import audit, site_settings
 from foundation.audit import Actor
 from foundation.transactions import part_of_transaction, transactional
 from market.errors import ConflictError, FieldProblem, InvalidInputError, UnprocessableError
+from referrals.domain.amounts import money
 from referrals.domain.payouts import PayoutStatus, advance
 from referrals.models import Payout, PayoutMethod
 from referrals.selectors.codes import Owner
@@ -51,8 +52,8 @@ class BelowMinimumError(UnprocessableError):
 
     def __init__(self, *, payable: Decimal, minimum: Decimal, currency: str) -> None:
         super().__init__(
-            f"{notices.money(payable, currency)} can be paid out now; "
-            f"the smallest payout is {notices.money(minimum, currency)}."
+            f"{money(payable, currency)} can be paid out now; "
+            f"the smallest payout is {money(minimum, currency)}."
         )
         self.payable, self.minimum = payable, minimum
 
@@ -158,7 +159,7 @@ def _record(payout: Payout, verb: str, *, by: Actor, **detail: str) -> None:
         target=payout,
         owner_id=payout.owner_id,
         detail={
-            "amount": notices.money(payout.amount, payout.currency),
+            "amount": money(payout.amount, payout.currency),
             "method": payout.method,
             **detail,
         },

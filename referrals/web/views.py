@@ -1,5 +1,6 @@
 """The page of a referrer, and asking for a payout."""
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -9,8 +10,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from foundation.http import actor_of
 from market.errors import PlatformError
+from referrals.domain.amounts import money
 from referrals.selectors.earnings import balances_of
-from referrals.services import notices, payouts
+from referrals.services import payouts
 from referrals.web import presenters
 from referrals.web.forms import PayoutForm
 
@@ -22,8 +24,9 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@reauthentication_required  # type: ignore[untyped-decorator]  # the library ships no types
 def request_payout(request: HttpRequest) -> HttpResponse:
-    """Ask for all that is payable in one currency."""
+    """Ask for all that is payable in one currency; whoever names where money goes proves who they are."""
     currencies = [balance.currency for balance in balances_of(request.user)]
     form = PayoutForm(request.POST, currencies=currencies)
     if not form.is_valid():
@@ -40,7 +43,7 @@ def request_payout(request: HttpRequest) -> HttpResponse:
     except PlatformError as error:
         form.add_problems(error)
         return _page(request, form)
-    messages.success(request, f"You asked for {notices.money(payout.amount, payout.currency)}.")
+    messages.success(request, f"You asked for {money(payout.amount, payout.currency)}.")
     return redirect("referrals:overview")
 
 

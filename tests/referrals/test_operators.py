@@ -51,7 +51,7 @@ class TestLists:
             "admin:referrals_referralcode_change", args=[ReferralCode.objects.get(owner=person).pk]
         )
 
-        assert "USD: pending 0.00, payable 50.00" in client.get(row).text
+        assert "pending 0.00 USD, payable 50.00 USD" in client.get(row).text
 
     @pytest.mark.parametrize("model", ["attribution", "commission", "clawback", "payout"])
     def test_the_other_lists_find_people_by_address(self, client, operator, model):

@@ -9,7 +9,8 @@ from django.test import Client
 from accounts.models import User
 from referrals.models import Payout
 from referrals.services import payouts
-from tests.factories.accounts import make_person
+from tests.accounts.visits import confirm_it_is_me, sign_in, signed_in
+from tests.factories.accounts import PASSWORD, make_person
 from tests.factories.referrals import (
     OPERATOR,
     PAID_AT,
@@ -32,7 +33,7 @@ FORM = {"currency": "USD", "method": "CRYPTO", "destination": "bc1q-example, Bit
 def person(db: None, client: Client) -> User:
     """A referrer who is signed in."""
     person = make_referrer()
-    client.force_login(person)
+    sign_in(client, person.email)
     return person
 
 
@@ -105,6 +106,10 @@ class TestOverview:
 
 
 class TestPayout:
+    @pytest.fixture(autouse=True)
+    def _proved(self, client, person):
+        confirm_it_is_me(client)
+
     def test_what_is_payable_is_asked_for(self, client, person):
         earn(person)
         assert "Ask for all that is payable" in client.get(PAGE).text
@@ -156,6 +161,17 @@ class TestPayout:
 
         assert "TR-77" in text
         assert "No such account." in text
+
+    def test_without_a_fresh_proof_the_password_is_asked_for_and_the_request_goes_on(self, person):
+        earn(person)
+        browser = signed_in(person)
+
+        asked = browser.post(f"{PAGE}payouts/", FORM)
+        assert asked.url.startswith("/accounts/reauthenticate/")
+        assert not Payout.objects.exists()
+        browser.post(asked.url, {"password": PASSWORD, "next": f"{PAGE}payouts/"})
+
+        assert Payout.objects.get().amount == 50
 
     def test_it_is_asked_for_by_post(self, client, person):
         assert client.get(f"{PAGE}payouts/").status_code == 405
