@@ -21,10 +21,11 @@ from foundation.crypto import seal
 from foundation.events import publish
 from foundation.models import EventReceipt, Heartbeat, IdempotentRequest, OutboxEvent
 from market.timeframes import Timeframe
-from referrals.models import ReferralCode
+from referrals.models import Payout
+from referrals.services import commissions
 from strategies.models import Strategy
 from tests.billing.buying import buy, give_back, make_price
-from tests.factories import billing
+from tests.factories import billing, referrals
 from tests.factories import trading as trading_factory
 from tests.factories.accounts import give_second_factor, make_person
 from tests.factories.backtesting import make_done_run
@@ -56,7 +57,7 @@ def make_rows() -> User:
     Strategy.objects.update(name=HOSTILE, summary=HOSTILE)
     _candles()
     _foundation(person)
-    ReferralCode.objects.get_or_create(owner=person, defaults={"code": "ABCDEFGH"})
+    _referrals(person)
     return person
 
 
@@ -146,6 +147,20 @@ def _candles() -> None:
         added=3,
         revised=0,
         missing=0,
+    )
+
+
+def _referrals(person: User) -> None:
+    commission = referrals.earn(person)
+    payout = referrals.ask(person)
+    Payout.objects.filter(pk=payout.pk).update(destination=HOSTILE, note=HOSTILE)
+    commissions.take_back(
+        refund_id=1,
+        payment_id=commission.payment_id,
+        referred_id=commission.attribution.referred_id,
+        currency=commission.currency,
+        total_refunded=Decimal(5),
+        refunded_at=referrals.PAYABLE_AT,
     )
 
 

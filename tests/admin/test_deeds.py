@@ -23,7 +23,7 @@ from foundation.models import AuditEntry, OutboxEvent
 from strategies.models import Strategy
 from tests.factories import billing
 from tests.factories import trading as trading_factory
-from tests.factories.accounts import make_operator, make_person, sign_in_operator
+from tests.factories.accounts import make_person, sign_in_operator
 from tests.factories.backtesting import make_market, make_run
 from tests.factories.strategies import make_catalogue
 
@@ -373,36 +373,3 @@ def test_a_backtest_is_canceled(client, operator):
     entry = AuditEntry.objects.get(verb="backtest.canceled")
     assert entry.actor_identifier == str(operator.pk)
     assert "over already" in do(client, "cancel", run).text
-
-
-class TestExport:
-    def test_people_are_taken_away_without_secrets_and_on_record(self, client, operator):
-        person = make_person(display_name="=1+1")
-
-        answer = client.post(
-            reverse("admin:accounts_user_changelist"),
-            {"action": "export_csv", "_selected_action": [person.pk, operator.pk]},
-        )
-
-        text = b"".join(answer.streaming_content).decode()
-        header, *lines = text.splitlines()
-        assert header.startswith("public_id,email,display_name")
-        assert len(lines) == 2
-        assert "'=1+1" in text
-        assert person.password not in text
-        entry = AuditEntry.objects.get(verb="list.exported")
-        assert entry.target_kind == "accounts.user"
-        assert entry.detail["rows"] == 2
-        assert "password" not in entry.detail["columns"]
-
-    def test_those_who_may_not_look_take_nothing(self, client):
-        helper = make_person("helper@example.com", is_staff=True)
-        sign_in_operator(client, helper)
-
-        answer = client.post(
-            reverse("admin:accounts_user_changelist"),
-            {"action": "export_csv", "_selected_action": [make_operator("x@example.com").pk]},
-        )
-
-        assert answer.status_code == 403
-        assert not AuditEntry.objects.filter(verb="list.exported").exists()
