@@ -87,6 +87,22 @@ def find_price_for(owner_id: int, *, public_id: UUID, now: datetime) -> Price | 
     return next((each.price for each in offered if each.price.pk == price.pk), None)
 
 
+def find_own_price(owner_id: int, *, public_id: UUID, now: datetime) -> Price | None:
+    """Return what a person pays for what a price in force buys: that price, or the one they keep."""
+    price = Price.objects.filter(public_id=public_id).select_related("product").first()
+    if price is None:
+        return None
+    offered = prices_for(owner_id, [price.product.code], now=now).get(price.product.code, [])
+    same = (each.price for each in offered if each.price.pk == price.pk)
+    alike = (
+        each.price
+        for each in offered
+        if price.valid_to is None
+        and (each.price.interval, each.price.currency) == (price.interval, price.currency)
+    )
+    return next(same, None) or next(alike, None)
+
+
 def _kept_prices(
     owner_id: int, product_codes: Sequence[str], *, now: datetime
 ) -> dict[tuple[str, str, str], Price]:

@@ -62,5 +62,10 @@ def has_price(product: Product, *, now: datetime) -> bool:
     return _in_force(now=now).filter(product=product).exists()
 
 
+def has_ever_priced(product_codes: Collection[str]) -> bool:
+    """Tell whether any of the products has a price or had one."""
+    return Price.objects.filter(product__code__in=product_codes).exists()
+
+
 def _in_force(*, now: datetime) -> QuerySet[Price]:
     return Price.objects.filter(Q(valid_to=None) | Q(valid_to__gt=now), valid_from__lte=now)

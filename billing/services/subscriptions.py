@@ -44,12 +44,14 @@ class NotOnOfferError(ConflictError):
 
 
 class PriceToPayError(EntitlementError):
-    """The product has a price, and an operator has to grant it."""
+    """The product has a price: it is bought, or granted by an operator."""
 
     code = "payment_required"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"“{name}” has a price. Ask an operator of this installation to grant it.")
+        super().__init__(
+            f"“{name}” has a price. Buy it on its page, or ask an operator to grant it."
+        )
 
 
 class SubscriptionDeactivatedError(ForbiddenError):

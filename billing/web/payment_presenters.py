@@ -150,8 +150,8 @@ def is_selling() -> bool:
 
 
 def present_checkout(owner: Owner, *, price_id: UUID, now: datetime) -> CheckoutPage | None:
-    """Return what a price would buy a person at *now*; None if it is not offered to them."""
-    price = payments.find_price_for(owner.pk or 0, public_id=price_id, now=now)
+    """Return what a price would buy a person at *now*, at the price that they keep; None if not on offer."""
+    price = payments.find_own_price(owner.pk or 0, public_id=price_id, now=now)
     if price is None:
         return None
     product = price.product

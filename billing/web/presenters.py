@@ -1,6 +1,6 @@
 """What the pages of billing show, and the offer that other pages show beside a product."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,8 +9,9 @@ from uuid import UUID
 
 from billing.domain.limits import WORDS
 from billing.domain.standing import Standing, standing_of
-from billing.models import Grant, Plan, Price, Product, Subscription
-from billing.selectors import products, subscriptions
+from billing.models import Grant, GrantSource, Plan, Price, Product, Subscription
+from billing.providers.registry import find_selling_provider
+from billing.selectors import payments, products, subscriptions
 from billing.selectors.entitlements import Owner, limits_in
 from billing.selectors.usage import LimitUsage, usage_of
 
@@ -57,6 +58,7 @@ class SubscriptionRow:
 class PriceLine:
     """What a product costs for a while."""
 
+    public_id: UUID
     amount: Decimal
     currency: str
     per: str
@@ -72,6 +74,7 @@ class Offer:
     subscription: SubscriptionRow | None
     is_subscribed: bool
     can_subscribe: bool
+    can_buy: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +161,10 @@ def present_usage(owner: Owner, *, now: datetime) -> UsagePage:
 
 
 def present_offer(owner: Owner, *, product_code: str, now: datetime) -> Offer | None:
-    """Return the offer of one product to a person, None if there is no such product."""
-    return present_offers(owner, product_codes=[product_code], now=now).get(product_code)
+    """Return the offer of one product to a person, at their price; None if there is no such product."""
+    offered = payments.prices_for(owner.pk or 0, [product_code], now=now)
+    prices = {code: [each.price for each in choices] for code, choices in offered.items()}
+    return _offers(owner, product_codes=[product_code], prices=prices, now=now).get(product_code)
 
 
 def present_offers(
@@ -167,6 +172,16 @@ def present_offers(
 ) -> dict[str, Offer]:
     """Return the offers of several products to a person by code, with three queries in all."""
     prices = products.prices_in_force(product_codes, now=now)
+    return _offers(owner, product_codes=product_codes, prices=prices, now=now)
+
+
+def _offers(
+    owner: Owner,
+    *,
+    product_codes: Collection[str],
+    prices: Mapping[str, Sequence[Price]],
+    now: datetime,
+) -> dict[str, Offer]:
     mine = subscriptions.subscriptions_to(owner, product_codes)
     return {
         product.code: _offer(product, prices.get(product.code, []), mine.get(product.code), now=now)
@@ -212,11 +227,23 @@ def _offer(
         subscription=row,
         is_subscribed=row is not None and row.is_entitling,
         can_subscribe=row.can_begin if row else is_open,
+        can_buy=bool(prices)
+        and product.is_active
+        and find_selling_provider() is not None
+        and (row is None or not _is_settled_for_good(row)),
     )
 
 
+def _is_settled_for_good(row: SubscriptionRow) -> bool:
+    """Tell whether no time can be bought: it has no end, or an operator took it away."""
+    has_no_end = row.is_entitling and row.ends_at is None
+    return has_no_end or row.state.code == Standing.DEACTIVATED.value
+
+
 def _price(price: Price) -> PriceLine:
-    return PriceLine(price.amount, price.currency, price.get_interval_display().lower())
+    return PriceLine(
+        price.public_id, price.amount, price.currency, price.get_interval_display().lower()
+    )
 
 
 def _limit(line: LimitUsage) -> LimitRow:
@@ -248,7 +275,8 @@ def _reason(owner: Owner, plan: Plan, subscription: Subscription | None) -> str:
         return "You look after this installation, so you have its highest plan."
     if subscription is None or plan.is_default:
         return "Everybody has this plan, for ever."
-    return "An operator gave it to you."
+    is_bought = any(grant.source == GrantSource.PURCHASE for grant in subscription.grants.all())
+    return "You bought it." if is_bought else "An operator gave it to you."
 
 
 def _grants_of(subscription: Subscription) -> list[GrantRow]:

@@ -18,6 +18,7 @@ from django.conf import settings
 
 from accounts.services import operators
 from backtesting.services import evidence, runs
+from billing.selectors import products as product_selectors
 from billing.services import products, subscriptions
 from exchanges.selectors import accounts as account_selectors
 from exchanges.services import accounts, imports
@@ -48,6 +49,12 @@ _DEMO_PARAMETERS: Final = {
     "take_profit_percent": 4.0,
 }
 
+#: What the plans of the demo cost, in dollars.
+_DEMO_PRICES: Final = {
+    "plan:pro": {"MONTH": 29, "YEAR": 290},
+    "plan:desk": {"MONTH": 99, "YEAR": 990},
+}
+
 Clock = Callable[[], datetime]
 Say = Callable[[str], None]
 
@@ -65,6 +72,7 @@ def seed_demo(*, email: str, password: str, clock: Clock, say: Say) -> None:
     """
     strategy_catalogue.sync_catalogue(now=clock())
     products.sync_plans(now=clock())
+    price_plans(now=clock())
     imports.import_sample_data(now=clock())
     record_evidence(now=clock())
     person = operators.ensure_operator(
@@ -81,6 +89,21 @@ def seed_demo(*, email: str, password: str, clock: Clock, say: Say) -> None:
     if not deployment_selectors.deployments_for(person):
         deploy(person, account.public_id, now=clock())
         say("The EMA crossover is deployed on one-second bars of BTC/USDT.")
+
+
+def price_plans(*, now: datetime) -> None:
+    """Give plans their first prices; where an operator has set or ended any, nothing is touched."""
+    if product_selectors.has_ever_priced(_DEMO_PRICES):
+        return
+    for product_code, amounts in _DEMO_PRICES.items():
+        for interval, amount in amounts.items():
+            products.set_price(
+                product_code=product_code,
+                interval=interval,
+                amount=Decimal(amount),
+                by=_ACTOR,
+                now=now,
+            )
 
 
 def record_evidence(*, now: datetime) -> None:

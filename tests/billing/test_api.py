@@ -74,7 +74,7 @@ class TestSubscribing:
         problem = subscribe(api).json()
 
         assert (problem["status"], problem["code"]) == (402, "payment_required")
-        assert "Ask an operator" in problem["detail"]
+        assert "Buy it on its page" in problem["detail"]
 
     @pytest.mark.parametrize(
         ("product", "status", "code"),

@@ -159,7 +159,7 @@ class TestSubscribing:
 
         response = browser.post(SUBSCRIBE, {"product": CODE}, follow=True)
 
-        assert "Ask an operator of this installation to grant it." in text_of(response)
+        assert "Buy it on its page, or ask an operator to grant it." in text_of(response)
         assert not Subscription.objects.exists()
 
     @pytest.mark.parametrize("product", ["", "strategy:nothing", "plan:\0free", "x" * 500])
@@ -230,15 +230,26 @@ class TestOffer:
         assert "Active" in panel
         assert "Unsubscribe" in panel
 
-    def test_a_price_is_shown_and_who_can_give_it(self, person):
+    def test_a_price_is_shown_with_the_way_to_buy(self, person):
+        price = factory.set_price()
+
+        panel = self.panel(person)
+
+        assert price is not None
+        assert "20.00" in panel
+        assert "USD" in panel
+        assert "Buy a month" in panel
+        assert f"/billing/checkout/?price={price.public_id}" in panel
+        assert "Subscribe" not in panel
+
+    def test_where_nothing_is_sold_an_operator_gives_it(self, person, settings):
+        settings.PAYMENT_PROVIDER = "none"
         factory.set_price()
 
         panel = self.panel(person)
 
-        assert "20.00" in panel
-        assert "USD" in panel
         assert "Ask an operator" in panel
-        assert "Subscribe" not in panel
+        assert "Buy" not in panel
 
     def test_time_that_was_given_is_shown_with_its_end(self, person):
         factory.set_price()
