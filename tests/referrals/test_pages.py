@@ -166,10 +166,10 @@ class TestPayout:
         earn(person)
         browser = signed_in(person)
 
-        asked = browser.post(f"{PAGE}payouts/", FORM)
-        assert asked.url.startswith("/accounts/reauthenticate/")
+        address = browser.post(f"{PAGE}payouts/", FORM)["Location"]
+        assert address.startswith("/accounts/reauthenticate/")
         assert not Payout.objects.exists()
-        browser.post(asked.url, {"password": PASSWORD, "next": f"{PAGE}payouts/"})
+        browser.post(address, {"password": PASSWORD, "next": f"{PAGE}payouts/"})
 
         assert Payout.objects.get().amount == 50
 
