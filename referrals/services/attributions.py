@@ -6,9 +6,11 @@ from typing import Final
 
 from django.db import IntegrityError, connection, transaction
 
+from accounts.events import PERSON_REGISTERED
 from foundation import audit, site_settings
 from foundation.audit import Actor
-from foundation.transactions import transactional
+from foundation.models import OutboxEvent
+from foundation.transactions import part_of_transaction, transactional
 from referrals.models import Attribution
 from referrals.selectors.codes import find_active_code
 from referrals.services.hints import is_fresh, read_hint
@@ -34,6 +36,29 @@ def attribute(*, referred_id: int, hint: str, signed_up_at: datetime) -> Attribu
     None for no hint, a forged or an old one, a code of nobody who may bring others, one's own code,
     and a circle. Nothing later attributes anybody, so it is settled before any payment.
     """
+    return _attribute(referred_id=referred_id, hint=hint, signed_up_at=signed_up_at)
+
+
+@part_of_transaction
+def attribution_of(*, referred_id: int) -> Attribution | None:
+    """Return who brought a person, with the referrer; None if nobody did.
+
+    Events may overtake each other: if the sign-up is not dealt with yet, it is now.
+    """
+    found = Attribution.objects.select_related("owner").filter(referred_id=referred_id).first()
+    if found is not None:
+        return found
+    waiting = OutboxEvent.objects.filter(
+        name=PERSON_REGISTERED, owner_id=referred_id, delivered_at=None
+    ).first()
+    if waiting is None:
+        return None
+    hint, signed_up_at = waiting.payload.get("hint", ""), waiting.occurred_at
+    return _attribute(referred_id=referred_id, hint=hint, signed_up_at=signed_up_at)
+
+
+@part_of_transaction
+def _attribute(*, referred_id: int, hint: str, signed_up_at: datetime) -> Attribution | None:
     window_days = site_settings.current().referral_window_days
     read = read_hint(hint) if hint else None
     if read is None or not is_fresh(read, window_days=window_days, now=signed_up_at):

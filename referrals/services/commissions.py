@@ -20,6 +20,7 @@ from referrals.domain.commissions import commission_left, commission_on
 from referrals.models import Attribution, Clawback, Commission, CommissionStatus
 from referrals.selectors import commissions as selectors
 from referrals.services import books, notices
+from referrals.services.attributions import attribution_of
 from referrals.services.codes import lock_referrer
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def accrue(
     than the *payment_number* 1 where only the first counts, or too small for one coin. *net* is what
     the payment brought after the provider's fee.
     """
-    attribution = _attribution_of(referred_id)
+    attribution = attribution_of(referred_id=referred_id)
     if attribution is None:
         return None
     lock_referrer(owner_id=attribution.owner_id)
@@ -92,7 +93,7 @@ def take_back(
     *total_refunded* is of the payment, with this refund and all before it, so refunds may come in any
     order; one that comes before its payment waits. None if nobody brought the payer.
     """
-    attribution = _attribution_of(referred_id)
+    attribution = attribution_of(referred_id=referred_id)
     if attribution is None:
         return None
     lock_referrer(owner_id=attribution.owner_id)
@@ -160,10 +161,6 @@ def _apply(clawback: Clawback, commission: Commission) -> None:
         "commission.taken_back",
         extra={"commission_id": commission.pk, "refund_id": clawback.refund_id},
     )
-
-
-def _attribution_of(referred_id: int) -> Attribution | None:
-    return Attribution.objects.select_related("owner").filter(referred_id=referred_id).first()
 
 
 def _note_payment(attribution: Attribution, *, settled_at: datetime) -> None:

@@ -1,13 +1,14 @@
 """What operators see and do."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
 from foundation.models import AuditEntry
 from referrals.models import Payout, ReferralCode
-from tests.factories.accounts import sign_in_operator
+from tests.factories.accounts import make_person, sign_in_operator
 from tests.factories.referrals import ask, bring, code_of, earn, make_referrer
 
 pytestmark = pytest.mark.django_db
@@ -118,3 +119,15 @@ class TestDeeds:
         assert "Mark as sent" in client.get(page).text
         deed(client, "send", payout, reference="TR-9")
         assert "Mark as sent" not in client.get(page).text
+
+    def test_who_may_only_look_decides_nothing(self, client):
+        person = make_referrer()
+        earn(person)
+        payout = ask(person)
+        looker = make_person("looker@example.com", is_staff=True)
+        looker.user_permissions.add(Permission.objects.get(codename="view_payout"))
+        sign_in_operator(client, looker)
+
+        assert deed(client, "send", payout, reference="TR-9").status_code == 403
+        payout.refresh_from_db()
+        assert payout.status == "REQUESTED"

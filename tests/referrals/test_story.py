@@ -5,14 +5,17 @@ from decimal import Decimal
 
 import pytest
 
+from accounts.models import User
 from billing.domain.accounts import AccountCode
 from billing.selectors import ledger
 from billing.services import ledger_checks
 from foundation.models import OutboxEvent
-from referrals.models import Commission, CommissionStatus
+from referrals.models import Attribution, Commission, CommissionStatus
 from referrals.services import commissions, payouts
+from tests.accounts.visits import SIGN_UP
 from tests.billing.buying import NOW, buy, give_back, make_price
-from tests.factories.referrals import OPERATOR, ask, bring, deliver, make_referrer
+from tests.factories.accounts import PASSWORD
+from tests.factories.referrals import OPERATOR, ask, bring, code_of, deliver, make_referrer
 
 pytestmark = pytest.mark.django_db
 
@@ -63,3 +66,17 @@ def test_a_refund_takes_the_commission_back():
     commission.refresh_from_db()
     assert commission.status == CommissionStatus.REVERSED
     assert ledger_checks.verify(now=NOW) == []
+
+
+def test_a_payment_that_overtakes_the_sign_up_earns_all_the_same(client):
+    referrer = make_referrer()
+    client.get(f"/r/{code_of(referrer)}/")
+    client.post(SIGN_UP, {"email": "b@example.com", "password1": PASSWORD, "password2": PASSWORD})
+    friend = User.objects.get(email="b@example.com")
+
+    buy(friend, make_price(amount="290"))
+    deliver_payments()
+    deliver(OutboxEvent.objects.get(name="accounts.person-registered", owner=friend))
+
+    assert Commission.objects.get().owner == referrer
+    assert Attribution.objects.get().referred == friend
