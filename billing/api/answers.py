@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from billing.domain.payments import PaymentState
 from billing.domain.standing import Standing
 from billing.models import Interval, Product
 
@@ -23,11 +24,32 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
 
 
 class PriceSerializer(serializers.Serializer[Any]):
-    """What a product costs for a while."""
+    """What a product costs for a while; its id is what ``POST /checkouts`` takes."""
 
+    id = serializers.UUIDField()
     amount = serializers.CharField(help_text="A decimal as text.")
     currency = serializers.CharField()
     interval = serializers.ChoiceField(Interval.values)
+
+
+class PaymentSerializer(serializers.Serializer[Any]):
+    """An order, and how the payment of it stands."""
+
+    id = serializers.UUIDField()
+    product = serializers.CharField()
+    name = serializers.CharField()
+    interval = serializers.ChoiceField(Interval.values)
+    amount = serializers.CharField(help_text="A decimal as text.")
+    currency = serializers.CharField()
+    refunded = serializers.CharField(help_text="What was given back, a decimal as text.")
+    status = serializers.ChoiceField(list(PaymentState))
+    checkout_url = serializers.CharField(
+        allow_null=True,
+        help_text="Where the person pays; null while it is prepared, and afterwards.",
+    )
+    receipt = serializers.CharField(allow_null=True, help_text="The number of the receipt.")
+    ordered_at = serializers.DateTimeField()
+    settled_at = serializers.DateTimeField(allow_null=True)
 
 
 class PlanSerializer(serializers.Serializer[Any]):

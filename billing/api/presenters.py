@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
+from billing.domain.money import plain
+from billing.domain.payments import PaymentState
 from billing.domain.standing import standing_of
-from billing.models import Plan, Price, Subscription
+from billing.models import Payment, Plan, Price, Subscription
 from billing.selectors.entitlements import limits_in
 from billing.selectors.usage import Usage
 
@@ -36,12 +39,32 @@ def present_plan(plan: Plan, prices: Sequence[Price]) -> dict[str, Any]:
         "limits": {limit.value: allowed for limit, allowed in limits_in(plan).items()},
         "prices": [
             {
+                "id": price.public_id,
                 "amount": f"{price.amount.normalize():f}",
                 "currency": price.currency,
                 "interval": price.interval,
             }
             for price in prices
         ],
+    }
+
+
+def present_payment(payment: Payment, *, root: str) -> dict[str, Any]:
+    """Return an order; *root* is the address of this site, for pages of ours on which one pays."""
+    is_open = payment.state == PaymentState.PENDING and payment.checkout_url
+    return {
+        "id": payment.public_id,
+        "product": payment.product.code,
+        "name": payment.product.name,
+        "interval": payment.interval,
+        "amount": plain(payment.amount),
+        "currency": payment.currency,
+        "refunded": plain(payment.refunded_amount),
+        "status": payment.state,
+        "checkout_url": urljoin(root, payment.checkout_url) if is_open else None,
+        "receipt": payment.receipt_number or None,
+        "ordered_at": payment.ordered_at,
+        "settled_at": payment.settled_at,
     }
 
 

@@ -7,6 +7,7 @@ is the same charge.
 
 import logging
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final, cast
 from uuid import UUID
 
@@ -120,6 +121,9 @@ def place_order(
         request_key=request_key,
         provider=provider.code,
         is_live=provider.is_live,
+        fee=Decimal(0),
+        refunded_amount=Decimal(0),
+        deferred_amount=Decimal(0),
         ordered_at=now,
     )
     transitions.keep_transition(payment, before="", reason="", by=by, now=now)
