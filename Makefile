@@ -18,10 +18,10 @@ PRODUCTION := $(OFFLINE) APP_ENV=production DJANGO_SETTINGS_MODULE=config.settin
 	SITE_URL=https://trading.example.com ALLOWED_HOSTS=trading.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format openapi lock clean
+.PHONY: help run test check webhook-storm bench format openapi lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed-embedded ## Start the whole platform here (PORT=8000, ARGS=--no-demo)
 	@exec $(PY) manage.py up --follow-parent --port $(PORT) $(ARGS)
@@ -38,6 +38,9 @@ check: $(VENV)/.installed-dev ## Lint, types, imports, migrations, settings for 
 	$(PY) -m djlint templates --lint --quiet
 	$(OFFLINE) $(PY) manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
+
+webhook-storm: $(VENV)/.installed-test ## Settle payments from 1,000 shuffled, repeated and forged notices while workers die
+	STORM_DELIVERIES=1000 $(PY) -m pytest tests/flows/test_webhook_storm.py -n 0 -s $(ARGS)
 
 bench: $(VENV)/.installed-test ## Measure what has a budget
 	$(PY) -m pytest tests/benchmarks -n 0 -p no:randomly -s $(ARGS)
