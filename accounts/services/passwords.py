@@ -21,14 +21,14 @@ def change_password(
     by: audit.Actor,
     now: datetime,
 ) -> User:
-    """Store a new password; all other sessions and sign-ins of programs end, and the person is told.
+    """Store a new password; all other sessions and all tokens of programs end, and the person is told.
 
     The session *keep_session_key* stays signed in once its view has signed it anew.
     """
     person = User.objects.select_for_update().get(pk=person_id)
     _store(person, password)
     access.end_access(
-        person, keep_session_key=keep_session_key, also_personal_tokens=False, by=by, now=now
+        person, keep_session_key=keep_session_key, also_personal_tokens=True, by=by, now=now
     )
     _tell(person, verb="person.password_changed", title="Your password was changed", by=by)
     return person

@@ -196,6 +196,8 @@ def read_backtest(page: Page) -> None:
     page.goto("/backtests/new/?strategy=ema-crossover")
     page.get_by_role("button", name="Run").last.click()
     expect(page.get_by_role("heading", name="Trades").first).to_be_visible(timeout=_PATIENCE_MS)
+    # Its charts still load what they draw.
+    page.wait_for_load_state("networkidle")
 
 
 def connect_simulator(page: Page, person: Visitor) -> None:
