@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from billing.selectors import money_figures as money
 from exchanges.selectors import figures as candles
 from foundation.metrics import exposition
 from foundation.metrics.figures import FIGURES, DatabaseFigures, Figure, QueueFigures, Sample
@@ -27,6 +28,18 @@ def _oldest_unknown(now: datetime) -> list[Sample]:
 
 def _deployments(_: datetime) -> list[Sample]:
     return list(trading.deployments_by_state().items())
+
+
+def _ledger_violations(_: datetime) -> list[Sample]:
+    return [((), money.ledger_violations())]
+
+
+def _ledger_check_age(now: datetime) -> list[Sample]:
+    return [((), money.ledger_check_age_s(now=now))]
+
+
+def _notices(_: datetime) -> list[Sample]:
+    return [((state,), count) for state, count in money.open_notices().items()]
 
 
 PLATFORM_FIGURES: Final = (
@@ -55,6 +68,24 @@ PLATFORM_FIGURES: Final = (
         "Deployments, by what was asked, what is true and how they are.",
         ("desired", "actual", "health"),
         _deployments,
+    ),
+    Figure(
+        "platform_ledger_violations",
+        "What the last comparison of the books has found wrong.",
+        (),
+        _ledger_violations,
+    ),
+    Figure(
+        "platform_ledger_check_age_seconds",
+        "Time since the books were compared; 0 before the first time.",
+        (),
+        _ledger_check_age,
+    ),
+    Figure(
+        "platform_provider_notices",
+        "Notices of payment providers that are not dealt with, by state.",
+        ("state",),
+        _notices,
     ),
 )
 
