@@ -17,7 +17,7 @@ from market.errors import ConflictError
 from tests.factories.accounts import make_person
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-KEY = str(uuid4())
+KEY = "0b1f3a52-9c1e-4d0f-8a77-3f1c5b1b7a10"
 
 
 class Work:
