@@ -5,7 +5,7 @@ from typing import Any, Final
 BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "referrals-mature-commissions": {
         "task": "referrals.mature_commissions",
-        "schedule": 300.0,
-        "options": {"expires": 300},
+        "schedule": 60.0,
+        "options": {"expires": 120},
     },
 }
