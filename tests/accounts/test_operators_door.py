@@ -73,7 +73,9 @@ class TestWhoComesIn:
         asked = browser.get(PEOPLE)
         back = browser.post(asked["Location"], {"code": code_now(), "next": PEOPLE})
 
-        assert asked["Location"] == f"/accounts/2fa/reauthenticate/?next={PEOPLE.replace('/', '%2F')}"
+        assert (
+            asked["Location"] == f"/accounts/2fa/reauthenticate/?next={PEOPLE.replace('/', '%2F')}"
+        )
         assert back["Location"] == PEOPLE
         assert browser.get(PEOPLE).status_code == 200
 
