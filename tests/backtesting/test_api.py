@@ -234,7 +234,8 @@ class TestLists:
         assert seen == list(range(1, run.trades.count() + 1))
 
     @pytest.mark.parametrize(
-        "query", ["limit=0", "limit=-1", "limit=100000", "limit=x", "page=2", "after=7", "status=GONE"]
+        "query",
+        ["limit=0", "limit=-1", "limit=100000", "limit=x", "page=2", "after=7", "status=GONE"],
     )
     def test_an_unknown_or_impossible_parameter_is_refused(self, api, query):
         answer = api.get(f"{RUNS}?{query}")

@@ -23,7 +23,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def second_url(stack: Stack) -> Iterator[str]:
-    """Start a second copy of every process; return the address of its web server."""
+    """Start a second copy of every process; return the address of its web server.
+
+    Its lists and reports read through the address of a copy of the database, which here is the same one.
+    """
     port = free_port()
     copies = (
         stack.application.web(port),
@@ -33,7 +36,13 @@ def second_url(stack: Stack) -> Iterator[str]:
     names = []
     for spec in copies:
         command = tuple(part.replace("@%h", "-two@%h") for part in spec.command)
-        stack.start(replace(spec, name=f"{spec.name}-two", command=command))
+        environment = {
+            **(spec.environment or {}),
+            "DATABASE_REPLICA_URL": stack.application.environment["DATABASE_URL"],
+        }
+        stack.start(
+            replace(spec, name=f"{spec.name}-two", command=command, environment=environment)
+        )
         names.append(f"{spec.name}-two")
     url = f"http://{LOOPBACK}:{port}"
     eventually(lambda: _answers(url), what="the second web server answers")

@@ -213,7 +213,7 @@ class TestAddresses:
             ("get", f"{RUNS}/", 404, "not_found"),
             ("get", f"{RUNS}/not-a-uuid", 404, "not_found"),
             ("get", f"{RUNS}/7", 404, "not_found"),
-            ("get", f"{RUNS}/{uuid4()}", 404, "not_found"),
+            ("get", f"{RUNS}/0f0f0f0f-0000-4000-8000-000000000000", 404, "not_found"),
             ("delete", RUNS, 405, "method_not_allowed"),
             ("put", RUNS, 405, "method_not_allowed"),
             ("get", "/api/v1/auth/tokens", 405, "method_not_allowed"),
@@ -259,9 +259,14 @@ class TestDeeds:
             ({"kind": "STOP"}, None, 400, "idempotency_key_required"),
             ({"kind": "STOP"}, "", 400, "idempotency_key_required"),
             ({"kind": "STOP"}, "once", 400, "invalid_idempotency_key"),
-            ({"kind": "EXPLODE"}, str(uuid4()), 400, "invalid_input"),
-            ({}, str(uuid4()), 400, "invalid_input"),
-            ({"kind": "STOP", "force": True}, str(uuid4()), 400, "invalid_input"),
+            ({"kind": "EXPLODE"}, "0f0f0f0f-0000-4000-8000-000000000000", 400, "invalid_input"),
+            ({}, "0f0f0f0f-0000-4000-8000-000000000001", 400, "invalid_input"),
+            (
+                {"kind": "STOP", "force": True},
+                "0f0f0f0f-0000-4000-8000-000000000002",
+                400,
+                "invalid_input",
+            ),
         ],
     )
     def test_a_command_that_is_none(self, api, deployment, body, key, status, code):
