@@ -81,7 +81,14 @@ class AttributionAdmin(ReadOnlyAdmin):
     list_select_related = ("owner", "referred")
     date_hierarchy = "signed_up_at"
     ordering = ("-id",)
-    export_fields = ("owner__email", "referred__email", "code", "signed_up_at", "first_paid_at", "earned")  # fmt: skip
+    export_fields = (
+        "owner__email",
+        "referred__email",
+        "code",
+        "signed_up_at",
+        "first_paid_at",
+        "earned",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attribution]:
         """Add what each one earned."""
@@ -98,15 +105,33 @@ class CommissionAdmin(ReadOnlyAdmin):
     """What was earned by which payment."""
 
     list_display = (
-        "earned_at", "owner", "referred", "payment_id", "amount", "taken_back", "currency", "rate",
-        "status", "payable_from",
-    )  # fmt: skip
+        "earned_at",
+        "owner",
+        "referred",
+        "payment_id",
+        "amount",
+        "taken_back",
+        "currency",
+        "rate",
+        "status",
+        "payable_from",
+    )
     list_filter = ("status", "currency")
     search_fields = ("owner__email", "attribution__referred__email", "public_id", "=payment_id")
     list_select_related = ("owner", "attribution__referred")
     date_hierarchy = "earned_at"
     ordering = ("-id",)
-    export_fields = ("public_id", "owner__email", "payment_id", "amount", "taken_back", "currency", "rate", "status", "earned_at")  # fmt: skip
+    export_fields = (
+        "public_id",
+        "owner__email",
+        "payment_id",
+        "amount",
+        "taken_back",
+        "currency",
+        "rate",
+        "status",
+        "earned_at",
+    )
 
     @admin.display(ordering="attribution__referred__email")
     def referred(self, row: Commission) -> Any:
@@ -119,8 +144,14 @@ class ClawbackAdmin(ReadOnlyAdmin):
     """Refunds to people who were brought, and what they took back."""
 
     list_display = (
-        "occurred_at", "owner", "refund_id", "payment_id", "total_refunded", "amount", "currency",
-    )  # fmt: skip
+        "occurred_at",
+        "owner",
+        "refund_id",
+        "payment_id",
+        "total_refunded",
+        "amount",
+        "currency",
+    )
     list_filter = ("currency", ("commission", admin.EmptyFieldListFilter))
     search_fields = ("owner__email", "=refund_id", "=payment_id")
     list_select_related = ("owner",)
@@ -166,14 +197,31 @@ class PayoutAdmin(DeedAdmin):
     """What is to be paid out, and what was."""
 
     list_display = (
-        "requested_at", "owner", "amount", "currency", "method", "status", "closed_at", "reference",
-    )  # fmt: skip
+        "requested_at",
+        "owner",
+        "amount",
+        "currency",
+        "method",
+        "status",
+        "closed_at",
+        "reference",
+    )
     list_filter = ("status", "method", "currency")
     search_fields = ("owner__email", "public_id", "reference", "destination")
     list_select_related = ("owner",)
     date_hierarchy = "requested_at"
     ordering = ("-id",)
-    export_fields = ("public_id", "owner__email", "amount", "currency", "method", "status", "requested_at", "closed_at", "reference")  # fmt: skip
+    export_fields = (
+        "public_id",
+        "owner__email",
+        "amount",
+        "currency",
+        "method",
+        "status",
+        "requested_at",
+        "closed_at",
+        "reference",
+    )
     deeds = (
         Deed(
             name="send",
