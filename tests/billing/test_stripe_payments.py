@@ -32,6 +32,7 @@ class TestPaid:
         payment = buy(stripe, amount="100")
 
         subscription = Subscription.objects.get(owner=payment.owner)
+        assert subscription.ends_at is not None
         assert subscription.ends_at > timezone.now() + timedelta(days=27)
         assert is_entitled(payment.owner_id, PRO, now=timezone.now())
         assert payment.fee == Decimal("3.20")
