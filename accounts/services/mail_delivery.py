@@ -43,6 +43,8 @@ _AFTER_DEACTIVATION: Final = frozenset(
         MailKind.SUBSCRIPTION_ENDED,
         MailKind.RECEIPT,
         MailKind.REFUND_SENT,
+        MailKind.RECEIPT,
+        MailKind.REFUND_SENT,
         MailKind.PAYOUT_SENT,
         MailKind.PAYOUT_REJECTED,
     }
