@@ -24,8 +24,8 @@ from billing.providers.protocol import (
 # Figures about this machine and about earlier calls are nobody's business.
 stripe.enable_telemetry = False
 
-#: To connect, and between two pieces of an answer; a fetch of three calls fits into a task's time.
-TIMEOUTS_S: Final = (3.0, 7.0)
+#: To connect, and to wait for an answer; the three calls of a fetch or a refund fit into a task's time.
+TIMEOUTS_S: Final = (2.0, 6.0)
 
 #: What a session needs to tell everything about its payment.
 _EXPANDED: Final = ["payment_intent.latest_charge.balance_transaction"]

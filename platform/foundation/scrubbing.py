@@ -19,7 +19,10 @@ _SECRET_SETTINGS: Final = (
     "SIMULATOR_ADMIN_TOKEN",
     "METRICS_TOKEN",
     "EMAIL_HOST_PASSWORD",
+    "STRIPE_SECRET_KEY",
 )
+#: The secret in use and the one before it.
+_SECRET_PAIRS: Final = ("STRIPE_WEBHOOK_SECRETS", "DEVELOPMENT_WEBHOOK_SECRETS")
 _SECRET_RINGS: Final = ("API_ENCRYPTION_KEY", "FIELD_ENCRYPTION_KEY")
 
 _SENSITIVE: Final = (
@@ -54,6 +57,8 @@ _PATTERNS: Final = (
     (re.compile(r"(/confirm-email/|/password/reset/key/)[^\s/\"'?&]+"), rf"\1{REDACTED}"),
     # a personal token
     (re.compile(r"\bpk_live_[A-Za-z0-9]{4,16}_[\w-]{16,}"), REDACTED),
+    # a key of Stripe, and what proves its notices
+    (re.compile(r"\b(?:[sr]k_(?:live|test)|whsec)_[\w+/=-]{8,}"), REDACTED),
     # a JSON web token
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), REDACTED),
 )
@@ -89,6 +94,8 @@ def _known_values() -> tuple[str, ...]:
     for name in _SECRET_RINGS:
         ring = str(getattr(settings, name, "") or "")
         values += [part.rpartition(":")[2] for part in ring.split(",")]
+    for name in _SECRET_PAIRS:
+        values += [str(value) for value in getattr(settings, name, ())]
     values += [str(database.get("PASSWORD") or "") for database in settings.DATABASES.values()]
     return tuple(sorted({value for value in values if len(value) >= _SHORTEST_VALUE}))
 

@@ -74,6 +74,9 @@ class TestScrubbing:
             f"csrfmiddlewaretoken={CANARY}",
             f"eyJhbGciOiJIUzI1NiJ9.{CANARY}.{CANARY}",
             f"refresh_token: {CANARY}",
+            f"No such key: sk_live_{CANARY}",
+            f"rk_test_{CANARY} may not",
+            f"whsec_{CANARY}",
         ],
     )
     def test_what_looks_like_a_secret_is_replaced(self, text):
@@ -101,6 +104,7 @@ class TestScrubbing:
             "INSTALLATION_SALT",
             "METRICS_TOKEN",
             "API_ENCRYPTION_KEY",
+            "STRIPE_SECRET_KEY",
         ],
     )
     def test_the_value_of_a_setting_is_replaced_wherever_it_stands(self, name):
@@ -109,6 +113,10 @@ class TestScrubbing:
 
     def test_each_key_of_a_ring_is_known(self):
         with override_settings(FIELD_ENCRYPTION_KEY=f"1:{CANARY}a,2:{CANARY}b"):
+            assert scrub(f"{CANARY}a {CANARY}b") == f"{REDACTED} {REDACTED}"
+
+    def test_both_secrets_of_notices_are_known(self):
+        with override_settings(STRIPE_WEBHOOK_SECRETS=(f"{CANARY}a", f"{CANARY}b")):
             assert scrub(f"{CANARY}a {CANARY}b") == f"{REDACTED} {REDACTED}"
 
     def test_a_value_under_the_name_of_a_secret_vanishes_at_any_depth(self):
