@@ -143,14 +143,17 @@ class TestReading:
         assert api.get(ROOT).json()["results"] == []
 
     def test_plans_are_listed_with_limits_and_prices(self, api):
-        factory.set_price("plan:pro", "29")
+        price = factory.set_price("plan:pro", "29")
+        assert price is not None
 
         plans = api.get("/api/v1/plans").json()["results"]
 
         assert [plan["product"] for plan in plans] == ["plan:free", "plan:pro", "plan:desk"]
         assert plans[0]["is_default"] is True
         assert plans[0]["limits"]["paper_deployments"] == 3
-        assert plans[1]["prices"] == [{"amount": "29", "currency": "USD", "interval": "MONTH"}]
+        assert plans[1]["prices"] == [
+            {"id": str(price.public_id), "amount": "29", "currency": "USD", "interval": "MONTH"}
+        ]
         assert set(plans[2]["limits"].values()) == {None}
 
     def test_usage_is_counted(self, api, person):
@@ -164,7 +167,7 @@ class TestReading:
         assert limits["backtests_per_day"] == (1, 20)
         assert limits["bars_per_run"] == (None, 500_000)
 
-    @pytest.mark.parametrize("path", ["usage", "plans", "subscriptions"])
+    @pytest.mark.parametrize("path", ["usage", "plans", "subscriptions", "payments"])
     def test_unknown_parameters_are_refused(self, api, path):
         response = api.get(f"/api/v1/{path}?page=2")
 
