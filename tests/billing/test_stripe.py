@@ -59,6 +59,16 @@ class TestOrder:
         assert (payment.state, payment.provider, payment.is_live) == ("PENDING", "stripe", False)
         assert payment.checkout_url.startswith(f"{stripe.base}/c/pay/cs_test_")
 
+    def test_the_person_is_led_to_stripes_page(self, stripe):
+        payment = new_order()
+        client = Client()
+        client.force_login(payment.owner)
+        page = f"/billing/payments/{payment.public_id}/"
+
+        assert payment.checkout_url in client.get(page).content.decode()
+        answer = client.get(f"{page}?go=1", headers={"HX-Request": "true"})
+        assert answer["HX-Redirect"] == payment.checkout_url
+
     def test_a_lost_answer_is_asked_for_again_and_is_one_session(self, stripe):
         stripe.trouble.lost_answers = 2
         payment = new_order()
