@@ -105,7 +105,7 @@ def expect_plan(person: Visitor, name: str) -> None:
 def do_to_row(page: Page, found: str, deed: str, **fields: str) -> None:
     """Open the one row that a search finds, and do something to it."""
     page.goto(found)
-    page.locator("#result_list th a, #result_list td a").first.click()
+    page.locator("#result_list tbody a").first.click()
     page.get_by_role("link", name=deed, exact=True).first.click()
     for name, value in fields.items():
         page.fill(f"[name={name}]", value)
@@ -132,8 +132,9 @@ def actual_state(stack: Stack, deployment_id: str) -> str:
 
 
 def submit(page: Page) -> None:
-    """Press the main button of the page's form."""
-    page.locator("main form button[type=submit][data-variant=primary]").first.click()
+    """Press the main button of the page's form, and wait for the page that answers."""
+    with page.expect_navigation():
+        page.locator("main form button[type=submit][data-variant=primary]").first.click()
 
 
 def sign_up(page: Page, person: Visitor) -> None:

@@ -119,7 +119,8 @@ class TestWhatGoesWrong:
 
         def slow(key: str) -> Response:
             answers.append(send(person, work))
-            return work(key)
+            response: Response = work(key)
+            return response
 
         assert send(person, slow).status_code == 201
         assert told(answers[0]) == (409, "request_in_progress")

@@ -274,7 +274,7 @@ class TestRestart:
 def contradiction(desk) -> Order:
     """An order that the venue denies to know while something like it has filled."""
     desk.venue.next_submit(times_out=True, but_is_accepted=True, hidden_for=99)
-    order = desk.enter("0.1")
+    order: Order = desk.enter("0.1")
     for _ in range(7):
         desk.later(11)
         desk.reconcile()

@@ -16,7 +16,7 @@ WHITENOISE_USE_FINDERS = True
 # One person of a test asks more often than any person does; tests of the limits set their own.
 API_RATES = {name: Rate(1_000_000, 60) for name in API_RATES}  # noqa: F405  from the base
 # A whole suite comes from one address; the tests of the limits switch them on.
-ACCOUNT_RATE_LIMITS = False
+ACCOUNT_RATE_LIMITS = False  # type: ignore[assignment]  # the library's word for "none"
 
 # The suite empties all tables between its tests, which the books refuse; a test of that refusal resets the setting.
 DATABASES["default"]["OPTIONS"]["options"] += (  # noqa: F405  from the base

@@ -34,7 +34,7 @@ class TestAccounts:
         assert ExchangeAccount.objects.count() == 3
 
     def test_a_closed_account_makes_room(self, ada_with_three):
-        account = ExchangeAccount.objects.first()
+        account = ExchangeAccount.objects.earliest("pk")
         accounts.close_account(
             owner=ada_with_three,
             account_public_id=account.public_id,
