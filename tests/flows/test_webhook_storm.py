@@ -4,18 +4,21 @@ import os
 
 import pytest
 
-from tests.flows.stack import running_stack
 from tests.flows.webhook_storm import storm
 
-pytestmark = [pytest.mark.flow, pytest.mark.timeout(1_200)]
+# All journeys on one worker, where they share one running platform.
+pytestmark = [
+    pytest.mark.flow,
+    pytest.mark.xdist_group("journeys"),
+    pytest.mark.timeout(1_200),
+]
 
 #: `make webhook-storm` sends a thousand.
 DELIVERIES = int(os.environ.get("STORM_DELIVERIES", "100"))
 
 
-def test_a_storm_of_notices_settles_each_payment_once(tmp_path):
-    with running_stack(tmp_path) as stack:
-        outcome = storm(stack, deliveries=DELIVERIES)
+def test_a_storm_of_notices_settles_each_payment_once(stack):
+    outcome = storm(stack, deliveries=DELIVERIES)
 
     facts = outcome.facts
     print(

@@ -6,6 +6,7 @@ is done: only at what a thousand buyers have afterwards, and at the books.
 
 import json
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -57,7 +58,8 @@ class Outcome:
 def storm(stack: Stack, *, deliveries: int, seed: int = 7) -> Outcome:
     """Prepare payments that are paid at the bank, send the storm, wait until all is dealt with."""
     number = deliveries * (_FORGED_OF - 1) // _FORGED_OF // _SENT_PER_PAYMENT
-    prepared = json.loads(_inside(stack, "prepare", str(number)))
+    tag = f"storm-{secrets.token_hex(3)}"
+    prepared = json.loads(_inside(stack, "prepare", tag, str(number)))
     chance = random.Random(seed)
     planned = list(_plan(prepared, deliveries=deliveries, chance=chance))
     chance.shuffle(planned)
@@ -78,19 +80,22 @@ def storm(stack: Stack, *, deliveries: int, seed: int = 7) -> Outcome:
         ]
         assert not wrong, wrong[:3]
         eventually(
-            lambda: json.loads(_inside(stack, "waiting"))["waiting"] == 0,
+            lambda: json.loads(_inside(stack, "waiting", tag))["waiting"] == 0,
             what="all notices are dealt with",
             within_s=600,
         )
     finally:
         over.set()
         reaper.join()
+        # What a thread has started dies with it; whoever uses the platform next finds a worker.
+        stack.kill("worker-default")
+        stack.restart("worker-default")
     return Outcome(
         deliveries=len(planned),
         forged=sum(each.status != 200 for each in planned),
         kills=len(killed),
         seconds=time.monotonic() - started,
-        facts=json.loads(_inside(stack, "look")),
+        facts=json.loads(_inside(stack, "look", tag)),
     )
 
 
@@ -98,12 +103,10 @@ def _plan(
     prepared: dict[str, Any], *, deliveries: int, chance: random.Random
 ) -> Iterator[Delivery]:
     """Yield the deliveries: for each payment its notices with repeats, and the forged ones."""
-    secret, payments = prepared["secret"], prepared["payments"]
+    secret, references = prepared["secret"], prepared["references"]
     true_ones = []
-    for payment in payments:
-        notices = [
-            _notice(payment["reference"], kind) for kind in ("charge.delayed", "charge.paid")
-        ]
+    for reference in references:
+        notices = [_notice(reference, kind) for kind in ("charge.delayed", "charge.paid")]
         chosen = [*notices, *chance.choices(notices, k=_SENT_PER_PAYMENT - len(notices))]
         true_ones += chosen
         for body in chosen:

@@ -11,6 +11,7 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.db import transaction  # noqa: E402
 from django.db.models import Count, Sum  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
@@ -32,11 +33,12 @@ from foundation.models import OutboxEvent  # noqa: E402
 _ACTOR = Actor.system("webhook-storm")
 
 
-def prepare(number: int) -> dict[str, Any]:
+def prepare(tag: str, number: int) -> dict[str, Any]:
     """Make *number* people with an order each, paid at the bank, of which we have not heard."""
-    products.sync_plans(now=timezone.now())
+    with transaction.atomic():
+        product = products.register_strategy(slug=tag, name="Umbrellas", is_active=True)
     price = products.set_price(
-        product_code="plan:pro",
+        product_code=product.code,
         interval="MONTH",
         amount=Decimal("29.90"),
         by=_ACTOR,
@@ -44,7 +46,7 @@ def prepare(number: int) -> dict[str, Any]:
     )
     assert price is not None
     for index in range(number):
-        person = User.objects.create(email=f"storm-{index}@example.com")
+        person = User.objects.create(email=f"{tag}-{index}@example.com")
         payment = checkout.place_order(
             owner=person,
             price_id=price.public_id,
@@ -54,39 +56,57 @@ def prepare(number: int) -> dict[str, Any]:
         )
         checkout.open_checkout(payment_id=payment.pk, now=timezone.now())
     # The bank has been paid and its own notices are lost: those of the storm are the only ones.
-    DevelopmentCharge.objects.update(state="PAID", fee=Decimal("1.17"))
-    references = DevelopmentCharge.objects.values_list("reference", flat=True)
+    references = _references(tag)
+    DevelopmentCharge.objects.filter(reference__in=references).update(
+        state="PAID", fee=Decimal("1.17")
+    )
+    return {"secret": settings.DEVELOPMENT_WEBHOOK_SECRETS[0], "references": references}
+
+
+def waiting(tag: str) -> dict[str, Any]:
+    """Return how many notices of the storm nobody has dealt with."""
+    notices = ProviderEvent.objects.filter(reference__in=_references(tag))
+    return {"waiting": notices.filter(state__in=["NEW", "UNMATCHED"]).count()}
+
+
+def look(tag: str) -> dict[str, Any]:
+    """Return what the storm has left behind, and how the books are."""
+    payments = Payment.objects.filter(product__code=f"strategy:{tag}")
+    ids = list(payments.values_list("pk", flat=True))
+    grants = Grant.objects.filter(payment__in=ids)
+    entries = LedgerEntry.objects.filter(
+        source="payments", kind="settled", source_id__in=[str(pk) for pk in ids]
+    )
+    notices = ProviderEvent.objects.filter(reference__in=_references(tag))
+    by_owner = Grant.objects.filter(subscription__product__code=f"strategy:{tag}").values("owner")
     return {
-        "secret": settings.DEVELOPMENT_WEBHOOK_SECRETS[0],
-        "payments": [{"reference": str(reference)} for reference in references],
-    }
-
-
-def waiting() -> dict[str, Any]:
-    """Return how many notices nobody has dealt with."""
-    return {"waiting": ProviderEvent.objects.filter(state__in=["NEW", "UNMATCHED"]).count()}
-
-
-def look() -> dict[str, Any]:
-    """Return what there is now."""
-    entries = LedgerEntry.objects.filter(source="payments", kind="settled")
-    return {
-        "payments": Payment.objects.count(),
-        "settled": Payment.objects.filter(state="SETTLED", sequence=1).count(),
-        "grants": Grant.objects.count(),
-        "most_grants": Grant.objects.values("owner").annotate(n=Count("pk")).order_by("-n")[0]["n"],
-        "subscriptions": Subscription.objects.filter(status="ACTIVE").count(),
+        "payments": len(ids),
+        "settled": payments.filter(state="SETTLED", sequence=1).count(),
+        "grants": grants.count(),
+        "most_grants": by_owner.annotate(n=Count("pk")).order_by("-n")[0]["n"],
+        "subscriptions": Subscription.objects.filter(
+            product__code=f"strategy:{tag}", status="ACTIVE"
+        ).count(),
         "entries": entries.count(),
-        "events": OutboxEvent.objects.filter(name=PAYMENT_SETTLED).count(),
-        "stored": ProviderEvent.objects.count(),
-        "deliveries": ProviderEvent.objects.aggregate(n=Sum("deliveries"))["n"],
-        "states": sorted(ProviderEvent.objects.values_list("state", flat=True).distinct()),
+        "events": OutboxEvent.objects.filter(
+            name=PAYMENT_SETTLED, payload__payment_id__in=ids
+        ).count(),
+        "stored": notices.count(),
+        "deliveries": notices.aggregate(n=Sum("deliveries"))["n"],
+        "states": sorted(notices.values_list("state", flat=True).distinct()),
         "differences": [str(d) for d in ledger.trial_balance().differences.values() if d],
         "violations": ledger.violations(),
     }
 
 
+def _references(tag: str) -> list[str]:
+    payments = Payment.objects.filter(product__code=f"strategy:{tag}")
+    return list(payments.order_by("pk").values_list("provider_reference", flat=True))
+
+
 if __name__ == "__main__":
-    name, *arguments = sys.argv[1:]
-    answer = {"prepare": lambda: prepare(int(arguments[0])), "waiting": waiting, "look": look}[name]
-    print(json.dumps(answer()))
+    what, name = sys.argv[1:3]
+    if what == "prepare":
+        print(json.dumps(prepare(name, int(sys.argv[3]))))
+    else:
+        print(json.dumps({"waiting": waiting, "look": look}[what](name)))
