@@ -2,7 +2,7 @@
 
 PYTHON   ?= python3
 PORT     ?= 8000
-WORKERS  ?= 2
+WORKERS  ?= 3
 ARGS     ?=
 VENV     := .venv
 PY       := $(VENV)/bin/python
@@ -26,7 +26,7 @@ help: ## Show this list
 run: $(VENV)/.installed-embedded ## Start the whole platform here (PORT=8000, ARGS=--no-demo)
 	@exec $(PY) manage.py up --follow-parent --port $(PORT) $(ARGS)
 
-test: $(VENV)/.installed-test ## Run the test suite (WORKERS=2, ARGS="tests/market")
+test: $(VENV)/.installed-test ## Run the test suite (WORKERS=3, ARGS="tests/market")
 	$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/benchmarks $(ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, types, imports, migrations, settings for production

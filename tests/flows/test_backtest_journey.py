@@ -4,10 +4,10 @@ import pytest
 
 from tests.flows.stack import eventually, register
 
-# All journeys on one worker, where they share one running platform.
+# Half of the journeys, on one worker: there they share one running platform.
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.xdist_group("journeys"),
+    pytest.mark.xdist_group("journeys-of-machines"),
     pytest.mark.timeout(300),
 ]
 

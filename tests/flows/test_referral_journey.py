@@ -14,11 +14,11 @@ from tests.flows.test_browser_journey import sign_in, submit, switch_on_second_f
 from tests.web.browsing import BrowserThread, Look, listen
 from tests.web.conftest import browser  # noqa: F401  (the one browser of all tests)
 
-# All journeys on one worker, where they share one running platform.
+# Half of the journeys, on one worker: there they share one running platform.
 pytestmark = [
     pytest.mark.flow,
     pytest.mark.browser,
-    pytest.mark.xdist_group("journeys"),
+    pytest.mark.xdist_group("journeys-of-people"),
     pytest.mark.timeout(400),
 ]
 
