@@ -124,7 +124,7 @@ def _catalogue(db: None) -> None:
 
 @pytest.mark.usefixtures("_catalogue")
 @settings(
-    max_examples=40,
+    max_examples=20,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(first_months=st.integers(1, 3), steps=STEPS)

@@ -191,7 +191,7 @@ def test_the_money_is_right_in_any_order_of_things():
     run_state_machine_as_test(
         Money,
         settings=settings(
-            max_examples=12,
+            max_examples=6,
             stateful_step_count=15,
             deadline=None,
             suppress_health_check=list(HealthCheck),

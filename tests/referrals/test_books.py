@@ -183,7 +183,7 @@ def test_the_books_hold_in_any_order_of_events():
     run_state_machine_as_test(
         Books,
         settings=settings(
-            max_examples=20,
+            max_examples=10,
             stateful_step_count=15,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -19,7 +19,9 @@ API_RATES = {name: Rate(1_000_000, 60) for name in API_RATES}  # noqa: F405  fro
 ACCOUNT_RATE_LIMITS = False  # type: ignore[assignment]  # the library's word for "none"
 
 # The suite empties all tables between its tests, which the books refuse; a test of that refusal resets the setting.
+# A whole test is one transaction, which may think for long on a busy machine.
 DATABASES["default"]["OPTIONS"]["options"] += (  # noqa: F405  from the base
+    " -c idle_in_transaction_session_timeout=120000"
     " -c pgtrigger.ignore={pgtrigger_not_truncated_4ae95,"
     "pgtrigger_not_truncated_ced55,pgtrigger_not_truncated_e398c}"
 )
