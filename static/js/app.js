@@ -17,6 +17,9 @@ function keepTheme(address, theme) {
   fetch(address, { method: "POST", headers, body: new URLSearchParams({ theme }) });
 }
 
+// Tabs that do not fit on a phone begin with the current one in sight.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 for (const themeSwitch of document.querySelectorAll("[data-theme-switch]")) {
   const current = themeSwitch.querySelector(`input[value="${root.dataset.theme}"]`);
   if (current) current.checked = true;

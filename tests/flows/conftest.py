@@ -1,4 +1,4 @@
-"""One running platform for all journeys of a session."""
+"""One running platform for the journeys of a test worker."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,8 @@ import pytest
 from tests.flows.stack import Stack, Visitor, register, running_stack
 
 
-@pytest.fixture(scope="session")
+# It ends with the last journey, and not with the session: a dozen processes that nobody needs slow down the rest.
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole platform, running."""
     folder: Path = tmp_path_factory.mktemp("stack")

@@ -1,6 +1,5 @@
 """A friend joins by a link and pays, a commission is earned and paid out, and the books balance."""
 
-import re
 from decimal import Decimal
 from typing import Final
 from uuid import uuid4
@@ -10,7 +9,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.flows.stack import PATIENCE_S, Stack, Visitor, eventually, mails_in, register, text_of
-from tests.flows.test_browser_journey import sign_in, submit, switch_on_second_factor
+from tests.flows.test_browser_journey import (
+    open_operators_door,
+    sign_in,
+    submit,
+    switch_on_second_factor,
+)
 from tests.web.browsing import BrowserThread, Look, listen
 from tests.web.conftest import browser  # noqa: F401  (the one browser of all tests)
 
@@ -119,11 +123,7 @@ def send_payout(page: Page, operator: Visitor, referrer: Visitor) -> None:
     sign_in(page, operator)
     page.wait_for_url("**/dashboard/")
     codes = switch_on_second_factor(page, operator)
-    page.goto(f"/admin/referrals/payout/?q={referrer.email}")
-    if "/reauthenticate/" in page.url:
-        page.fill("[name=code]", codes[0])
-        submit(page)
-    expect(page).to_have_url(re.compile("/admin/referrals/payout/"))
+    open_operators_door(page, f"/admin/referrals/payout/?q={referrer.email}", code=codes[0])
     page.locator("#result_list tbody a").first.click()
     page.get_by_role("link", name="Mark as sent", exact=True).first.click()
     page.fill("[name=reference]", _REFERENCE)
