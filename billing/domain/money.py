@@ -27,18 +27,6 @@ def is_settled(amount: Decimal, currency: str) -> bool:
     return amount == settled_amount(amount, currency)
 
 
-def to_minor_units(amount: Decimal, currency: str) -> int:
-    """Return *amount* as providers count: cents. Raises ValueError for a fraction of one."""
-    if not is_settled(amount, currency):
-        raise ValueError(f"{amount} {currency} is no whole number of minor units.")
-    return int(amount.scaleb(places_of(currency)))
-
-
-def from_minor_units(units: int, currency: str) -> Decimal:
-    """Return what *units* of the smallest unit are in *currency*."""
-    return Decimal(units).scaleb(-places_of(currency))
-
-
 def plain(amount: Decimal) -> str:
     """Return *amount* as the shortest decimal text, without an exponent: ``20.5``."""
     return f"{amount.normalize():f}"

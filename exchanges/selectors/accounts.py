@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Prefetch, QuerySet
 
-from exchanges.models import AccountKind, AccountStatus, Balance, Credential, ExchangeAccount
+from exchanges.models import AccountStatus, Balance, Credential, ExchangeAccount
 from market.errors import NotFoundError
 
 #: The signed-in person as a request knows them; pages behind the login never meet the anonymous one.
@@ -55,12 +55,6 @@ def get_account_for(owner: Owner, *, public_id: UUID) -> ExchangeAccount:
     if account is None:
         raise ExchangeAccountNotFoundError
     return account
-
-
-def find_paper_account_for(owner: Owner, *, venue_id: int) -> ExchangeAccount | None:
-    """Return the open paper account of *owner* at a venue, or None."""
-    mine = ExchangeAccount.objects.filter(owner_id=owner.pk, venue_id=venue_id, closed_at=None)
-    return _complete(mine.filter(kind=AccountKind.PAPER)).first()
 
 
 def find_account_under_test(*, account_id: int) -> ExchangeAccount | None:

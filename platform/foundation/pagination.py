@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.core import signing
 from rest_framework.exceptions import ValidationError
@@ -104,15 +103,6 @@ def instant_parameter(request: Request, name: str) -> datetime | None:
     except ValidationError:
         message = f"{name}: use ISO 8601 with a zone, such as 2026-01-31T00:00:00Z."
         raise InvalidParameterError(name, message) from None
-
-
-def id_parameter(request: Request, name: str) -> UUID | None:
-    """Return the value of a filter by the id of something; None without it."""
-    value = request.query_params.get(name)
-    try:
-        return None if value is None else UUID(value)
-    except ValueError:
-        raise InvalidParameterError(name, f"{name} is the id of something.") from None
 
 
 def flag_parameter(request: Request, name: str) -> bool | None:

@@ -1,6 +1,6 @@
 """A person's deployments, with what they hold and what they have earned."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Final
@@ -118,17 +118,6 @@ def deployments_for(owner: Owner) -> Sequence[DeploymentView]:
     ]
 
 
-def positions_for(owner: Owner) -> Sequence[PositionView]:
-    """Return what the deployments of *owner* hold, the newest deployment first."""
-    rows = (
-        DeploymentPosition.objects.filter(owner_id=owner.pk)
-        .exclude(quantity=0)
-        .select_related("deployment__account__venue", "instrument")
-        .order_by("-deployment_id", "pk")
-    )
-    return [_view_position(row, row.deployment) for row in rows[:PAGE_SIZE]]
-
-
 def revision_of(deployment: Deployment) -> DeploymentRevision:
     """Return the revision in force, or the last one that was."""
     revisions = DeploymentRevision.objects.filter(deployment=deployment).select_related("group")
@@ -139,15 +128,6 @@ def commands_for(owner: Owner, *, deployment: Deployment) -> Sequence[Deployment
     """Return the last commands to a deployment of *owner*, newest first."""
     found = DeploymentCommand.objects.filter(owner_id=owner.pk, deployment=deployment)
     return list(found.order_by("-pk")[:20])
-
-
-def version_of(views: Iterable[DeploymentView]) -> str:
-    """Return a text that changes when anything in *views* does, for entity tags."""
-    parts = []
-    for view in views:
-        versions = ".".join(str(each.version) for each in view.positions)
-        parts.append(f"{view.deployment.pk}-{view.deployment.version}-{versions}")
-    return ",".join(parts)
 
 
 def has_unfinished_on(*, account_id: int) -> bool:
