@@ -21,7 +21,8 @@ from market.enums import Direction, Side
 from market.errors import ConflictError
 from market.timeframes import to_milliseconds
 from strategies.registry import UnknownStrategyError
-from strategies.shapes import MarketView, Overlay
+from strategies.shapes import Overlay
+from strategies.views import MarketView
 
 #: No chart is given more points than this; a screen has fewer pixels.
 MAXIMUM_POINTS: Final = 2_000

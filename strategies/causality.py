@@ -7,14 +7,17 @@ registry, and on any other that somebody wants to use.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from market.candles import Candles
 from market.timeframes import Timeframe
 from strategies.registry import Definition
-from strategies.shapes import MarketView, Signals, StrategyParams
+from strategies.shapes import StrategyParams
+from strategies.signals import Signals
+from strategies.views import MarketView
 
 _SEED: Final = 20240101
 
@@ -54,7 +57,7 @@ def check_causality(
     *candles* are changed at *cuts* places between the end of the warm-up and their own end; raises
     ValueError if they are not longer than twice the warm-up, because then nothing would be shown.
     """
-    warm_up = definition.requirements(params).warm_up_bars
+    warm_up = definition.requirements(params).bars(timeframe)
     if len(candles) <= 2 * warm_up + 1:
         raise ValueError(f"{len(candles)} bars are too few to check a warm-up of {warm_up}.")
     trial = _Trial(definition, params, candles, timeframe)
@@ -139,7 +142,7 @@ class _Trial:
         first: tuple[int, str] | None = None
         for name, column in told.columns().items():
             expected = self._whole.columns()[name][start:stop]
-            differs = np.flatnonzero(column[start - shift : stop - shift] != expected)
+            differs = np.flatnonzero(_differ(column[start - shift : stop - shift], expected))
             if len(differs) and (first is None or start + int(differs[0]) < first[0]):
                 first = (start + int(differs[0]), name)
         if first is None:
@@ -150,3 +153,11 @@ class _Trial:
 
 def _first(results: Iterable[Violation | None]) -> Violation | None:
     return next((violation for violation in results if violation is not None), None)
+
+
+def _differ(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where two columns are not the same; undefined is the same as undefined."""
+    differs: NDArray[np.bool_] = one != other
+    if one.dtype.kind == "f":
+        differs &= ~(np.isnan(one) & np.isnan(other))
+    return differs

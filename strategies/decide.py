@@ -13,7 +13,9 @@ from market.matching import Bar, MatchResult
 from market.orders import KernelFill, KernelOrder
 from market.timeframes import DAY_MS
 from strategies.reasons import ReasonCode
-from strategies.shapes import Marks, PositionState, Rules, SignalRow, SizingMode
+from strategies.rules import Rules, SizingMode
+from strategies.signals import SignalRow
+from strategies.state import Marks, PositionState
 
 __all__ = ["Decision", "ReasonCode", "after_match", "apply_fills", "decide", "size_entry"]
 

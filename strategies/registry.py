@@ -23,17 +23,10 @@ from pydantic_core import ErrorDetails
 from market.errors import FieldProblem, InvalidInputError, NotFoundError
 from strategies.definitions import ema_crossover
 from strategies.indicators import averages, crossings
-from strategies.shapes import (
-    INCONSISTENT,
-    Category,
-    MarketView,
-    Overlay,
-    Requirements,
-    Risk,
-    Rules,
-    Signals,
-    StrategyParams,
-)
+from strategies.rules import Rules
+from strategies.shapes import INCONSISTENT, Category, Overlay, Requirements, Risk, StrategyParams
+from strategies.signals import Signals
+from strategies.views import MarketView
 
 ENTRY_POINT_GROUP: Final = "trading_platform.strategies"
 

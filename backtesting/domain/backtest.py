@@ -16,7 +16,7 @@ from backtesting.metrics import Metrics, compute_metrics
 from market import money
 from market.candles import Candles
 from market.timeframes import from_milliseconds
-from strategies.shapes import MarketView
+from strategies.views import MarketView
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,8 @@ from market.enums import InstrumentKind
 from market.timeframes import Timeframe
 from strategies import registry
 from strategies.registry import Definition
-from strategies.shapes import Rules, StrategyParams
+from strategies.rules import Rules
+from strategies.shapes import StrategyParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,13 @@ class Specification:
     @property
     def warm_up_bars(self) -> int:
         """How many bars come before the first decision."""
-        return self.definition.requirements(self.params).warm_up_bars
+        return self.definition.requirements(self.params).bars(self.timeframe)
 
     def rules(self) -> Rules:
         """Return the strategy's rules as this market permits them."""
-        rules: Rules = self.definition.rules(self.params).for_instrument(self.terms.kind)
+        rules: Rules = self.definition.rules(self.params).for_market(
+            self.terms.kind, self.timeframe
+        )
         return rules
 
     def costs(self) -> Costs:

@@ -12,7 +12,7 @@ from market.enums import Direction, ExitReason
 from market.orders import KernelFill
 from market.timeframes import from_milliseconds
 from strategies.reasons import ReasonCode
-from strategies.shapes import PositionState
+from strategies.state import PositionState
 
 
 @dataclass(frozen=True, slots=True)

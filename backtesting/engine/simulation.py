@@ -14,7 +14,9 @@ from market.matching import Bar, match
 from market.orders import KernelFill
 from strategies.decide import after_match, decide
 from strategies.reasons import ReasonCode
-from strategies.shapes import PositionState, Rules, Signals
+from strategies.rules import Rules
+from strategies.signals import Signals
+from strategies.state import PositionState
 
 #: Raised whenever the same input may give another result; part of what identifies a stored run.
 ENGINE_VERSION: Final = "1"
@@ -44,7 +46,7 @@ def simulate(
     candles, signals
         Of the same length; bars before *trade_from_ms* are warm-up, on which no position is opened.
     rules
-        As the market permits them: see ``Rules.for_instrument``.
+        As the market permits them: see ``Rules.for_market``.
     capital
         Allocated amount in quote, more than 0.
     trade_from_ms

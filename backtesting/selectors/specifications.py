@@ -36,7 +36,7 @@ def specification_of(run: BacktestRun) -> Specification:
     # Not strictly: JSON has no word for an enum's member.
     params = registry.validate_params(definition, run.parameters, strict=False)
     timeframe = Timeframe(run.timeframe)
-    warm_up_bars = definition.requirements(params).warm_up_bars
+    warm_up_bars = definition.requirements(params).bars(timeframe)
     from_ms = to_milliseconds(run.from_at)
     return Specification(
         definition=definition,

@@ -101,7 +101,7 @@ def record_evidence(
 
 def _choose(strategy: Strategy, *, market: str | None, timeframe: str | None) -> Series:
     definition = registry.get_definition(strategy.slug)
-    warm_up_bars = definition.requirements(definition.default_params()).warm_up_bars
+    requirements = definition.requirements(definition.default_params())
 
     def suits(series: Series) -> bool:
         name = f"{series.instrument.venue.code}:{series.instrument.symbol}"
@@ -112,7 +112,8 @@ def _choose(strategy: Strategy, *, market: str | None, timeframe: str | None) ->
     found = [
         series
         for series in candles.series()
-        if suits(series) and series.row_count >= warm_up_bars + _BARS_AT_LEAST
+        if suits(series)
+        and series.row_count >= requirements.bars(series.timeframe) + _BARS_AT_LEAST
     ]
     if not found:
         raise NothingToShowError(strategy.name)

@@ -72,7 +72,7 @@ def specify(
     if definition is None or params is None or frame is None or terms_and_fees is None:
         raise found.error()
     terms, maker_fee_bps, taker_fee_bps = terms_and_fees
-    warm_up_bars = definition.requirements(params).warm_up_bars
+    warm_up_bars = definition.requirements(params).bars(frame)
     window = None
     if not found.names("to"):
         window = found.keep("from", lambda: _window(terms, frame, from_at, to_at, warm_up_bars))

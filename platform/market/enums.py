@@ -76,7 +76,11 @@ class ExitReason(StrEnum):
     """Why a trade ended."""
 
     STOP = "STOP"
+    TRAIL = "TRAIL"
     TARGET = "TARGET"
     SIGNAL = "SIGNAL"
+    SESSION_END = "SESSION_END"
+    TIME_LIMIT = "TIME_LIMIT"
+    LIQUIDATION = "LIQUIDATION"
     MANUAL = "MANUAL"
     END_OF_DATA = "END_OF_DATA"

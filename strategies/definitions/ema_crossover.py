@@ -8,18 +8,10 @@ from pydantic import Field, model_validator
 
 from strategies.indicators.averages import ema
 from strategies.indicators.crossings import cross_down, cross_up
-from strategies.shapes import (
-    Category,
-    MarketView,
-    Overlay,
-    Requirements,
-    Risk,
-    Rules,
-    Signals,
-    SizingMode,
-    StrategyParams,
-    inconsistent,
-)
+from strategies.rules import Rules, SizingMode
+from strategies.shapes import Category, Overlay, Requirements, Risk, StrategyParams, inconsistent
+from strategies.signals import Signals
+from strategies.views import MarketView
 
 SLUG: Final = "ema-crossover"
 NAME: Final = "EMA crossover"
@@ -115,6 +107,7 @@ def rules(params: Params) -> Rules:
         target_percent=params.take_profit_percent,
         sizing=SizingMode.RISK,
         size=params.risk_per_trade_percent,
+        **params.common_rules(),
     )
 
 

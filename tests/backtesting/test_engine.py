@@ -19,7 +19,10 @@ from strategies.causality import generated_candles
 from strategies.decide import after_match, decide
 from strategies.reasons import ReasonCode
 from strategies.registry import get_definition, validate_params
-from strategies.shapes import MarketView, PositionState, Rules, Signals, SizingMode
+from strategies.rules import Rules, SizingMode
+from strategies.signals import Signals
+from strategies.state import PositionState
+from strategies.views import MarketView
 from tests.backtesting import reference
 
 EMA = get_definition("ema-crossover")
@@ -52,7 +55,7 @@ def run_ema(candles, kind, costs=COSTS, capital=10_000.0, **params):
     return simulate(
         candles,
         EMA.signals(MarketView(candles, Timeframe.H1), chosen),
-        EMA.rules(chosen).for_instrument(kind),
+        EMA.rules(chosen).for_market(kind, Timeframe.H1),
         costs,
         capital=capital,
         trade_from_ms=int(candles.open_time[first]),
@@ -131,7 +134,7 @@ class TestPromises:
     def test_one_bar_at_a_time_with_the_state_through_json_gives_the_same_records(self):
         candles = generated_candles(1_500)
         params = EMA.default_params()
-        rules = EMA.rules(params).for_instrument(InstrumentKind.LINEAR_SWAP)
+        rules = EMA.rules(params).for_market(InstrumentKind.LINEAR_SWAP, Timeframe.H1)
         whole = run_ema(candles, InstrumentKind.LINEAR_SWAP)
         signals = EMA.signals(MarketView(candles, Timeframe.H1), params)
 

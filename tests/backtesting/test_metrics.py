@@ -17,7 +17,9 @@ from market.enums import ExitReason, InstrumentKind
 from market.timeframes import DAY_MS, HOUR_MS, Timeframe, to_milliseconds
 from strategies.causality import generated_candles
 from strategies.registry import get_definition
-from strategies.shapes import MarketView, Rules, Signals, SizingMode
+from strategies.rules import Rules, SizingMode
+from strategies.signals import Signals
+from strategies.views import MarketView
 
 # A made-up fortnight of returns, and of a market beside it.
 OURS = np.array([0.01, -0.02, 0.015, 0.003, -0.007, 0.02, -0.011, 0.0, 0.004, -0.03, 0.025, 0.008])
@@ -192,7 +194,7 @@ class TestComputeMetrics:
         result = simulate(
             candles,
             definition.signals(MarketView(candles, Timeframe.H1), params),
-            definition.rules(params).for_instrument(kind),
+            definition.rules(params).for_market(kind, Timeframe.H1),
             COSTS,
             capital=10_000.0,
             trade_from_ms=first,

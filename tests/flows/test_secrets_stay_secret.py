@@ -140,6 +140,8 @@ def _broker_as_text(stack: Stack) -> Iterator[str]:
         "set": lambda redis, key: redis.smembers(key),
         "zset": lambda redis, key: redis.zrange(key, 0, -1),
         "hash": lambda redis, key: [part for pair in redis.hgetall(key).items() for part in pair],
+        # Gone since it was listed: a message taken, a throttle run out.
+        "none": lambda redis, key: [],
     }
     with Redis.from_url(stack.application.environment["REDIS_URL"]) as redis:
         for key in redis.scan_iter():

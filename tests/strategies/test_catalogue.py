@@ -16,6 +16,7 @@ from strategies.models import Strategy, StrategyVersion
 from strategies.registry import UnknownStrategyError
 from strategies.selectors import catalogue as selectors
 from strategies.services import catalogue
+from strategies.shapes import StrategyParams
 from tests.factories.accounts import make_person
 from tests.factories.strategies import make_catalogue, make_version
 
@@ -86,7 +87,12 @@ class TestSync:
 
         names = [info.name for info in parameters.describe(version.parameters_schema)]
 
-        assert names == list(ema_crossover.Params.model_fields)
+        own = [
+            name
+            for name in ema_crossover.Params.model_fields
+            if name not in StrategyParams.model_fields
+        ]
+        assert names == [*own, *StrategyParams.model_fields]
 
 
 class TestCommands:

@@ -8,7 +8,8 @@ import pytest
 from market.timeframes import Timeframe
 from strategies.causality import Check, check_causality, generated_candles
 from strategies.registry import all_definitions, get_definition
-from strategies.shapes import Requirements, Signals
+from strategies.shapes import Requirements
+from strategies.signals import Signals
 
 CANDLES = generated_candles(1_200)
 HONEST = get_definition("ema-crossover")

@@ -11,17 +11,12 @@ from market.costs import Costs
 from market.enums import InstrumentKind, Leg, OrderType, Side
 from market.matching import Bar, match
 from market.orders import KernelOrder
-from market.timeframes import DAY_MS, HOUR_MS
+from market.timeframes import DAY_MS, HOUR_MS, Timeframe
 from strategies.decide import after_match, apply_fills, decide, size_entry
 from strategies.reasons import ReasonCode
-from strategies.shapes import (
-    Marks,
-    PositionState,
-    Rules,
-    SignalRow,
-    SizingMode,
-    TradeDirection,
-)
+from strategies.rules import Rules, SizingMode, TradeDirection
+from strategies.signals import SignalRow
+from strategies.state import Marks, PositionState
 
 COSTS = Costs(
     maker_fee_bps=0,
@@ -33,7 +28,7 @@ COSTS = Costs(
     minimum_notional=5,
 )
 RULES = Rules(stop_percent=2, target_percent=4, sizing=SizingMode.RISK, size=1, short_allowed=True)
-SPOT = RULES.for_instrument(InstrumentKind.SPOT)
+SPOT = RULES.for_market(InstrumentKind.SPOT, Timeframe.H1)
 FLAT = PositionState.fresh(10_000.0)
 LONG_STATE = PositionState.live(lots=10_000, average_price=50_000, cash=5_000, capital=10_000)
 SHORT_STATE = PositionState.live(lots=-10_000, average_price=50_000, cash=15_000, capital=10_000)
@@ -235,7 +230,9 @@ class TestSizing:
         assert (capped, levered, same) == (20_000, 40_000, 10_000)
 
     def test_spot_knows_no_leverage(self):
-        assert replace(RULES, leverage=5).for_instrument(InstrumentKind.SPOT).leverage == 1
+        assert (
+            replace(RULES, leverage=5).for_market(InstrumentKind.SPOT, Timeframe.H1).leverage == 1
+        )
 
     def test_sizing_by_risk_without_a_stop_is_refused(self):
         with pytest.raises(ValueError, match="needs a stop"):

@@ -6,7 +6,8 @@ from market.candles import Candles
 from market.timeframes import HOUR_MS, Timeframe
 from strategies.definitions import ema_crossover
 from strategies.definitions.ema_crossover import Params
-from strategies.shapes import MarketView, SizingMode
+from strategies.rules import SizingMode
+from strategies.views import MarketView
 
 PARAMS = Params(short_ema_period=2, long_ema_period=5)
 
@@ -25,6 +26,10 @@ def test_defaults_and_warm_up_are_the_published_ones():
         "risk_per_trade_percent": 1.0,
         "stop_loss_percent": 2.0,
         "take_profit_percent": 4.0,
+        "direction": "BOTH",
+        "leverage": 1,
+        "max_trades_per_day": 0,
+        "cooldown_bars": 0,
     }
     assert ema_crossover.requirements(params).warm_up_bars == 100
 

@@ -1,5 +1,6 @@
 """What operators decide about entries of the catalogue, and how people find them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,12 +63,10 @@ class TestEdit:
     ):
         edit(strategy, name="Two averages")
         definition = registry.get_definition("ema-crossover")
-        object.__setattr__(definition, "name", "Renamed in code")
-        object.__setattr__(definition, "summary", "Another summary.")
-        try:
-            catalogue.sync_catalogue(now=NOW)
-        finally:
-            registry.all_definitions.cache_clear()
+        renamed = replace(definition, name="Renamed in code", summary="Another summary.")
+        monkeypatch.setattr(registry, "all_definitions", lambda: (renamed,))
+
+        catalogue.sync_catalogue(now=NOW)
 
         strategy.refresh_from_db()
         assert strategy.name == "Two averages"

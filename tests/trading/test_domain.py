@@ -16,7 +16,8 @@ from market.orders import TRANSITIONS, KernelOrder
 from market.positions import Position
 from market.timeframes import Timeframe
 from strategies.reasons import ReasonCode
-from strategies.shapes import Marks, SignalRow
+from strategies.signals import SignalRow
+from strategies.state import Marks
 from trading.domain import kernel, keys, reports, sizing, staleness
 from trading.domain.sizing import TradingSteps
 

@@ -13,7 +13,7 @@ from market.enums import Leg, OrderStatus
 from market.timeframes import MINUTE_MS, Timeframe, from_milliseconds, to_milliseconds
 from strategies import registry
 from strategies.reasons import ReasonCode
-from strategies.shapes import MarketView
+from strategies.views import MarketView
 from tests.factories import accounts as people
 from tests.factories import exchanges as market_factory
 from tests.factories import trading as factory

@@ -12,7 +12,9 @@ from market.matching import Bar
 from market.orders import KernelOrder
 from market.positions import Position
 from strategies.reasons import ReasonCode
-from strategies.shapes import Marks, PositionState, Rules, SignalRow, SizingMode, TradeDirection
+from strategies.rules import Ladder, PartialTarget, Rules, SizingMode, TradeDirection
+from strategies.signals import SignalRow
+from strategies.state import Marks, PositionState
 from trading.domain import sizing
 from trading.domain.sizing import TradingSteps
 
@@ -43,7 +45,12 @@ def rules_from_json(data: Mapping[str, Any]) -> Rules:
         "sizing": SizingMode(data["sizing"]),
         "direction": TradeDirection(data["direction"]),
     }
-    return Rules(**{**data, **words})
+    ladder = data.get("ladder")
+    nested = {
+        "partial_targets": tuple(PartialTarget(**each) for each in data.get("partial_targets", ())),
+        "ladder": None if ladder is None else Ladder(**ladder),
+    }
+    return Rules(**{**data, **words, **nested})
 
 
 def marks_to_json(marks: Marks) -> dict[str, int]:

@@ -11,7 +11,8 @@ from market.candles import Candles
 from market.enums import Side
 from market.timeframes import Timeframe, to_milliseconds
 from strategies import registry
-from strategies.shapes import MarketView, Overlay
+from strategies.shapes import Overlay
+from strategies.views import MarketView
 from trading.models import Deployment, DeploymentInstrument, Fill
 from trading.selectors.deployments import revision_of
 from trading.selectors.owners import Owner

@@ -12,7 +12,8 @@ from market.enums import Leg, OrderStatus, OrderType, Side
 from market.matching import Bar
 from market.orders import WORKING, KernelOrder
 from market.positions import Position
-from strategies.shapes import Marks, PositionState, Rules
+from strategies.rules import Rules
+from strategies.state import Marks, PositionState
 from trading.domain import kernel
 from trading.domain.kernel import IntentValues
 from trading.models import (

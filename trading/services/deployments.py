@@ -135,7 +135,7 @@ def _create(agreed: Terms, *, request_key: str, now: datetime) -> Deployment:
     DeploymentPosition.objects.create(
         owner_id=deployment.owner_id, deployment=deployment, instrument=instrument
     )
-    rules = agreed.definition.rules(agreed.params).for_instrument(kind)
+    rules = agreed.definition.rules(agreed.params).for_market(kind, agreed.timeframe)
     revisions.begin(
         deployment,
         number=1,

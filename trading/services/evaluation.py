@@ -13,7 +13,8 @@ from market.matching import Bar
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 from strategies import registry
 from strategies.registry import Definition, InvalidParametersError, UnknownStrategyError
-from strategies.shapes import MarketView, StrategyParams
+from strategies.shapes import StrategyParams
+from strategies.views import MarketView
 from trading.domain import kernel
 from trading.models import Deployment, GroupDecision, SignalGroup
 from trading.selectors import usage
@@ -162,7 +163,7 @@ def _group_bars(
         return []
     first = int(history.open_time.searchsorted(timeframe.open_of(since_ms), side="left"))
     signals = strategy.definition.signals(MarketView(history, timeframe), strategy.params)
-    warm_up = strategy.definition.requirements(strategy.params).warm_up_bars
+    warm_up = strategy.definition.requirements(strategy.params).bars(timeframe)
     # Without the whole history in front of it a signal is not what a replay would give.
     is_complete = len(history) > 0 and int(history.open_time[0]) <= strategy.anchor_ms
     short_allowed = instrument.kind != "SPOT"

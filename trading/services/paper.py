@@ -18,7 +18,7 @@ from market.enums import Leg, Liquidity, OrderStatus, OrderType, Side
 from market.matching import Bar, MatchResult
 from market.orders import TERMINAL, KernelFill, KernelOrder
 from market.timeframes import Timeframe, from_milliseconds
-from strategies.shapes import PositionState
+from strategies.state import PositionState
 from trading.domain import keys
 from trading.domain.kernel import IntentValues
 from trading.models import Deployment, DeploymentPosition, Order, OrderIntent

@@ -9,7 +9,7 @@ from market.errors import ConflictError, ForbiddenError
 from market.timeframes import Timeframe
 from strategies import registry
 from strategies.selectors import catalogue
-from strategies.shapes import Marks
+from strategies.state import Marks
 from trading import events
 from trading.domain import kernel
 from trading.models import (

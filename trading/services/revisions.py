@@ -37,7 +37,7 @@ def group_for(
         timeframe=timeframe,
         signal_parameters=chosen,
         signal_hash=registry.signal_parameters_hash(params),
-        warm_up_bars=definition.requirements(params).warm_up_bars,
+        warm_up_bars=definition.requirements(params).bars(timeframe),
         now=now,
     )
 

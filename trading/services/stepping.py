@@ -23,7 +23,8 @@ from market.orders import KernelOrder
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 from strategies.decide import after_match, decide
 from strategies.reasons import ReasonCode
-from strategies.shapes import PositionState, SignalRow
+from strategies.signals import SignalRow
+from strategies.state import PositionState
 from trading.domain import kernel, keys, staleness
 from trading.models import (
     ActualState,

@@ -30,7 +30,7 @@ class Command(PlatformCommand):
         """Run the checks; a violation ends with exit status 1."""
         definition = registry.get_definition(slug)
         params = definition.default_params()
-        candles = _market(definition.requirements(params).warm_up_bars, seed)
+        candles = _market(definition.requirements(params).bars(Timeframe.H1), seed)
         violations = causality.check_causality(definition, params, candles, Timeframe.H1)
         found = {violation.check: violation for violation in violations}
         for check in causality.Check:
