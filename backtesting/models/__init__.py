@@ -1,0 +1,19 @@
+"""The tables of backtesting, one aggregate a module."""
+
+from backtesting.models.runs import (
+    STANDING_STATUSES,
+    UNFINISHED_STATUSES,
+    BacktestRun,
+    BacktestRunQuerySet,
+    BacktestTrade,
+    RunStatus,
+)
+
+__all__ = (
+    "STANDING_STATUSES",
+    "UNFINISHED_STATUSES",
+    "BacktestRun",
+    "BacktestRunQuerySet",
+    "BacktestTrade",
+    "RunStatus",
+)
