@@ -20,6 +20,7 @@ from market.candles import Candles
 from market.enums import Direction, Side
 from market.errors import ConflictError
 from market.timeframes import to_milliseconds
+from strategies.guards import StrategyFailedError
 from strategies.registry import UnknownStrategyError
 from strategies.shapes import Overlay
 from strategies.views import MarketView
@@ -84,12 +85,12 @@ def candle_chart(run: BacktestRun, *, limit: int = MAXIMUM_POINTS) -> dict[str, 
 
     ``bars_per_candle`` tells how many bars were joined into one, ``trades_marked`` whether trades
     were few enough to mark; raises RunNotDoneError. Lines are left out when the strategy's code is
-    not the one that ran.
+    not the one that ran, or breaks.
     """
     require_done(run)
     try:
         candles, lines = _candles_and_overlays(run)
-    except (ConflictError, UnknownStrategyError):
+    except (ConflictError, UnknownStrategyError, StrategyFailedError):
         candles, lines = specifications.window_candles_of(run), ()
     size = max(-(-len(candles) // limit), 1)
     joined = _joined(candles, size)

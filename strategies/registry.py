@@ -2,25 +2,27 @@
 
 Ours are listed here; other packages add theirs through the entry-point group
 ``trading_platform.strategies``, each entry naming a module of the same shape as those in
-``strategies.definitions``. Nothing is ever loaded from a path in a database.
+``strategies.definitions``. Nothing is ever loaded from a path in a database. An entry that cannot
+be used is left out and told of by ``broken_entries``; it takes nothing else down.
 """
 
 import hashlib
 import inspect
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
-from itertools import pairwise
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from market.errors import FieldProblem, InvalidInputError, NotFoundError
+from market.errors import FieldProblem, InvalidInputError, NotFoundError, PlatformError
+from strategies import guards
 from strategies.definitions import ema_crossover
 from strategies.indicators import averages, crossings
 from strategies.rules import Rules
@@ -33,6 +35,10 @@ ENTRY_POINT_GROUP: Final = "trading_platform.strategies"
 _OURS: Final[Sequence[ModuleType]] = (ema_crossover,)
 _INDICATORS: Final[Sequence[ModuleType]] = (averages, crossings)
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+#: How long the texts of a definition may be: what the catalogue has room for.
+_LONGEST: Final = {"SLUG": 60, "NAME": 100, "SUMMARY": 300, "VERSION": 20}
+
+logger = logging.getLogger(__name__)
 
 
 class UnknownStrategyError(NotFoundError):
@@ -55,7 +61,9 @@ class InvalidParametersError(InvalidInputError):
 class Definition:
     """One strategy of the catalogue: what it is called and the functions that it consists of.
 
-    The functions take the strategy's own ``params`` type, which this table cannot express.
+    The functions take the strategy's own ``params`` type, which this table cannot express. They
+    raise StrategyFailedError where the strategy's own code raises (see ``strategies.guards``).
+    ``package`` is the name and version of the installed package it is from, empty for ours.
     """
 
     slug: str
@@ -70,6 +78,7 @@ class Definition:
     rules: Callable[[Any], Rules]
     overlays: Callable[[MarketView, Any], Sequence[Overlay]]
     module: ModuleType
+    package: str = ""
 
     def default_params(self) -> StrategyParams:
         """Return the parameters with every default."""
@@ -80,24 +89,23 @@ class Definition:
         return self.params.model_json_schema()
 
 
-def definition_of(module: ModuleType) -> Definition:
-    """Return the definition that *module* holds; raise ValueError if it is not one."""
+@dataclass(frozen=True, slots=True)
+class BrokenEntry:
+    """An entry of an installed package that cannot be used, and why, in a sentence."""
+
+    name: str
+    package: str
+    reason: str
+
+
+def definition_of(module: ModuleType, *, package: str = "") -> Definition:
+    """Return the definition that *module* holds; raise ValueError if it is not one.
+
+    With its defaults it has to say what it needs and which rules it has; signals show when it runs.
+    """
     try:
-        found = Definition(
-            slug=module.SLUG,
-            name=module.NAME,
-            category=Category(module.CATEGORY),
-            risk=Risk(module.RISK),
-            summary=module.SUMMARY,
-            version=module.VERSION,
-            params=module.Params,
-            requirements=module.requirements,
-            signals=module.signals,
-            rules=module.rules,
-            overlays=module.overlays,
-            module=module,
-        )
-    except (AttributeError, ValueError) as error:
+        found = _read(module, package)
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{module.__name__} is not a strategy: {error}.") from error
     if not _SLUG.fullmatch(found.slug):
         raise ValueError(
@@ -111,18 +119,105 @@ def definition_of(module: ModuleType) -> Definition:
     return found
 
 
-@cache
 def all_definitions() -> tuple[Definition, ...]:
-    """Return every strategy, by slug; raise ValueError if two share one."""
-    modules = [*_OURS, *(entry.load() for entry in entry_points(group=ENTRY_POINT_GROUP))]
-    found = sorted((definition_of(module) for module in modules), key=lambda each: each.slug)
-    for one, next_one in pairwise(found):
-        if one.slug == next_one.slug:
-            raise ValueError(
-                f"Two strategies are called {one.slug!r}: "
-                f"{one.module.__name__} and {next_one.module.__name__}."
-            )
-    return tuple(found)
+    """Return every strategy that can be used, by slug."""
+    return _found().definitions
+
+
+def broken_entries() -> tuple[BrokenEntry, ...]:
+    """Return the entries of installed packages that cannot be used, in the order of their names."""
+    return _found().broken
+
+
+def forget() -> None:
+    """Look again at what is installed at the next question."""
+    _found.cache_clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    definitions: tuple[Definition, ...]
+    broken: tuple[BrokenEntry, ...]
+
+
+@cache
+def _found() -> _Found:
+    by_slug = {each.slug: each for each in map(definition_of, _OURS)}
+    if len(by_slug) < len(_OURS):
+        raise ValueError("Two strategies of ours have the same slug.")
+    broken = []
+    entries = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
+    for entry in entries:
+        package = _package_of(entry)
+        try:
+            found = _from_entry(entry, package)
+            if found.slug in by_slug:
+                other = by_slug[found.slug]
+                raise ValueError(f"The slug {found.slug!r} is taken by {other.module.__name__}.")  # noqa: TRY301  reported like any other
+        # The outermost frame of a stranger's code: even an exit at its import ends nothing here.
+        except (Exception, SystemExit) as error:
+            logger.exception("strategies.entry_broken", extra={"entry": entry.name})
+            broken.append(BrokenEntry(entry.name, package, _reason(error)))
+        else:
+            by_slug[found.slug] = found
+    definitions = sorted(by_slug.values(), key=lambda each: each.slug)
+    return _Found(tuple(definitions), tuple(broken))
+
+
+def _from_entry(entry: EntryPoint, package: str) -> Definition:
+    """Return the usable definition that *entry* names; raise whatever is wrong with it."""
+    module = entry.load()
+    if not isinstance(module, ModuleType):
+        raise TypeError(f"{entry.value} is no module.")
+    found = definition_of(module, package=package)
+    # What every page, hash and release needs of it is tried out here, once.
+    found.requirements(found.default_params())
+    found.rules(found.default_params())
+    json.dumps(found.json_schema(), allow_nan=False)
+    code_fingerprint(found)
+    return found
+
+
+def _read(module: ModuleType, package: str) -> Definition:
+    for attribute, longest in _LONGEST.items():
+        text = getattr(module, attribute)
+        if not isinstance(text, str) or not 0 < len(text) <= longest:
+            raise ValueError(f"{attribute} has to be a text of at most {longest} characters")
+    if not (isinstance(module.Params, type) and issubclass(module.Params, StrategyParams)):
+        raise TypeError("Params is no StrategyParams")
+    name = str(module.NAME)
+    home = module.__name__.rpartition(".")[0] or module.__name__
+    return Definition(
+        slug=module.SLUG,
+        name=name,
+        category=Category(module.CATEGORY),
+        risk=Risk(module.RISK),
+        summary=module.SUMMARY,
+        version=module.VERSION,
+        params=module.Params,
+        requirements=guards.guarded(
+            name, "requirements", Requirements, module.requirements, package=home
+        ),
+        signals=guards.guarded_signals(name, module.signals, package=home),
+        rules=guards.guarded(name, "rules", Rules, module.rules, package=home),
+        overlays=guards.guarded_overlays(name, module.overlays, package=home),
+        module=module,
+        package=package,
+    )
+
+
+def _package_of(entry: EntryPoint) -> str:
+    distribution = entry.dist
+    return f"{distribution.name} {distribution.version}" if distribution is not None else ""
+
+
+def _reason(error: BaseException) -> str:
+    message = error.message if isinstance(error, PlatformError) else str(error)
+    return (
+        message
+        if isinstance(error, PlatformError | ValueError)
+        else f"{type(error).__name__}: {message}"
+    )
 
 
 def get_definition(slug: str) -> Definition:
@@ -168,9 +263,13 @@ def signal_parameters_hash(params: StrategyParams) -> str:
 
 
 def code_fingerprint(definition: Definition) -> str:
-    """Return the SHA-256 (hex) of the source of the strategy and of the indicators it may use."""
+    """Return the SHA-256 (hex) of the source of the strategy and of the indicators it may use.
+
+    An installed package counts with its version: it may hold more modules than the one that is named.
+    """
     modules = (definition.module, *_INDICATORS)
-    return _sha256("\n".join(inspect.getsource(module) for module in modules))
+    sources = [inspect.getsource(module) for module in modules]
+    return _sha256("\n".join([*sources, definition.package] if definition.package else sources))
 
 
 def _problem(detail: ErrorDetails, definition: Definition) -> FieldProblem:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
@@ -107,13 +108,46 @@ class TestExecuteRun:
         assert run.error_code == "time_limit"
         assert "shorter window" in run.error_message
 
-    def test_a_bug_fails_it_without_its_details(self, market, person, monkeypatch, caplog):
+    def test_a_strategy_that_raises_fails_it_with_the_place(
+        self, market, person, monkeypatch, caplog
+    ):
         run = make_run(person)
 
         def broken(*args):
             raise ZeroDivisionError("a secret")
 
         monkeypatch.setattr(ema_crossover, "cross_up", broken)
+
+        assert executed(run).status == RunStatus.FAILED
+        assert run.error_code == "strategy_failed"
+        assert "broke in its signals: ZeroDivisionError in strategies.definitions" in (
+            run.error_message
+        )
+        assert "secret" not in run.error_message
+        assert "strategy.broke" in caplog.text
+
+    def test_a_strategy_that_returns_garbage_fails_it(self, market, person, monkeypatch):
+        run = make_run(person)
+        monkeypatch.setattr(ema_crossover, "cross_up", lambda *args: np.full(3, np.nan))
+
+        assert executed(run).status == RunStatus.FAILED
+        assert run.error_code == "invalid_signals"
+        assert "enter_long of shape 3" in run.error_message
+
+    def test_a_worker_goes_on_after_a_broken_strategy(self, market, person, monkeypatch):
+        with monkeypatch.context() as broken:
+            broken.setattr(ema_crossover, "cross_up", lambda *args: None)
+            assert executed(make_run(person)).error_code == "invalid_signals"
+
+        assert executed(make_run(person)).status == RunStatus.DONE
+
+    def test_a_bug_of_ours_fails_it_without_its_details(self, market, person, monkeypatch, caplog):
+        run = make_run(person)
+
+        def broken(*args, **options):
+            raise ZeroDivisionError("a secret")
+
+        monkeypatch.setattr(execution, "run_backtest", broken)
 
         assert executed(run).error_code == "internal_error"
         assert "secret" not in run.error_message

@@ -1,11 +1,10 @@
 """The catalogue, and parameters from outside."""
 
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 
 from market.errors import InvalidInputError, NotFoundError
-from strategies import registry
 from strategies.definitions import ema_crossover
 from strategies.registry import (
     all_definitions,
@@ -57,21 +56,6 @@ class TestCatalogue:
                 assert "minimum" in field
                 assert "maximum" in field
         assert definition.default_params() == validate_params(definition, {})
-
-    def test_strategies_of_other_packages_join_through_their_entry_point(self, monkeypatch):
-        other = copy_of(ema_crossover, SLUG="another")
-        entries = (SimpleNamespace(load=lambda: other),)
-        monkeypatch.setattr(registry, "entry_points", lambda group: entries)
-        all_definitions.cache_clear()
-        try:
-            assert get_definition("another").module is other
-            monkeypatch.setattr(other, "SLUG", "ema-crossover")
-            all_definitions.cache_clear()
-            with pytest.raises(ValueError, match="Two strategies are called 'ema-crossover'"):
-                all_definitions()
-        finally:
-            monkeypatch.undo()
-            all_definitions.cache_clear()
 
     def test_a_module_that_is_no_strategy_is_refused_with_what_is_missing(self):
         with pytest.raises(ValueError, match="SLUG"):

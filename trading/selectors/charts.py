@@ -11,6 +11,7 @@ from market.candles import Candles
 from market.enums import Side
 from market.timeframes import Timeframe, to_milliseconds
 from strategies import registry
+from strategies.guards import StrategyFailedError
 from strategies.shapes import Overlay
 from strategies.views import MarketView
 from trading.models import Deployment, DeploymentInstrument, Fill
@@ -81,7 +82,10 @@ def price_chart_for(
 def _overlays(deployment: Deployment, loaded: Candles) -> Sequence[Overlay]:
     definition = registry.get_definition(deployment.strategy_version.strategy.slug)
     params = registry.validate_params(definition, revision_of(deployment).parameters)
-    return definition.overlays(MarketView(loaded, Timeframe(deployment.timeframe)), params)
+    try:
+        return definition.overlays(MarketView(loaded, Timeframe(deployment.timeframe)), params)
+    except StrategyFailedError:
+        return ()
 
 
 def _markers(

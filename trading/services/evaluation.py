@@ -12,6 +12,7 @@ from foundation.transactions import transactional
 from market.matching import Bar
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 from strategies import registry
+from strategies.guards import StrategyFailedError
 from strategies.registry import Definition, InvalidParametersError, UnknownStrategyError
 from strategies.shapes import StrategyParams
 from strategies.views import MarketView
@@ -61,8 +62,8 @@ def evaluate_signal_group(*, group_id: int, now: datetime) -> int:
             seen += turn.count
             if turn.is_last:
                 break
-    except (UnknownStrategyError, InvalidParametersError) as error:
-        # The code has gone from under the rows: positions are seen to, the deployments end.
+    except (UnknownStrategyError, InvalidParametersError, StrategyFailedError) as error:
+        # The code has gone from under the rows or breaks: positions are seen to, the deployments end.
         logger.exception("evaluation.strategy_failed", extra={"group_id": group_id})
         stops.stop_for_failure(group_id=group_id, message=error.message, now=now)
     except LeaseLostError:

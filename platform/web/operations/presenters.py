@@ -134,6 +134,7 @@ def _concerns(figures: Figures) -> list[Concern]:
         *_of_orders(figures),
         *_of_deployments(figures),
         *_of_processes(figures),
+        *_of_strategies(figures),
         *_of_backlogs(figures),
     ]
 
@@ -179,6 +180,18 @@ def _of_processes(figures: Figures) -> list[Concern]:
             text = f"The queue “{queue.name}” is {duration_text(queue.age_s)} behind."
             found.append(Concern(text, "", "warning"))
     return found
+
+
+def _of_strategies(figures: Figures) -> list[Concern]:
+    return [
+        Concern(
+            f"The strategy “{entry.name}” of {entry.package or 'an installed package'} cannot be used: "
+            f"{entry.reason}",
+            "",
+            "warning",
+        )
+        for entry in figures.broken_strategies
+    ]
 
 
 def _of_backlogs(figures: Figures) -> list[Concern]:

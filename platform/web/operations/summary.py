@@ -15,6 +15,8 @@ from exchanges.selectors import figures as candles
 from foundation import audit, heartbeats
 from foundation.metrics.figures import outbox_backlog, queue_states
 from market.enums import OrderStatus
+from strategies import registry
+from strategies.registry import BrokenEntry
 from strategies.selectors import catalogue
 from trading.selectors import figures as trading
 from web.views.health import expected_processes
@@ -77,6 +79,7 @@ class Figures:
     orders: Mapping[OrderStatus, int]
     oldest_unknown_age_s: float
     strategies: Sequence[StrategyLine]
+    broken_strategies: Sequence[BrokenEntry]
     active_subscriptions: int
     ending: Sequence["Subscription"]
     runs: Mapping[str, int]
@@ -100,6 +103,7 @@ def gather(*, now: datetime) -> Figures:
         orders=trading.orders_by_status(),
         oldest_unknown_age_s=trading.oldest_unknown_age_s(now=now),
         strategies=_strategies(subscriptions),
+        broken_strategies=registry.broken_entries(),
         active_subscriptions=sum(subscriptions.values()),
         ending=billing.ending_within(_SOON, now=now, most=_SHOWN),
         runs={status.value: count for status, count in backtests.runs_of_a_day(now=now).items()},

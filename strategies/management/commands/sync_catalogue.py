@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from billing.services import products
 from foundation.commands import PlatformCommand
+from strategies import registry
 from strategies.services import catalogue
 
 
@@ -13,7 +14,7 @@ class Command(PlatformCommand):
     help = "Bring the catalogue in line with the installed strategies, and add missing plans."
 
     def handle(self, *args: object, **options: object) -> None:
-        """Synchronise, and say what changed."""
+        """Synchronise, and say what changed and which installed packages cannot be used."""
         changes = catalogue.sync_catalogue(now=timezone.now())
         plans = products.sync_plans(now=timezone.now())
         for slug in changes.added:
@@ -24,5 +25,7 @@ class Command(PlatformCommand):
             self.stdout.write(f"withdrawn {slug}")
         for code in plans:
             self.stdout.write(f"added     {code}")
+        for entry in registry.broken_entries():
+            self.stderr.write(f"broken    {entry.name} ({entry.package}): {entry.reason}")
         if not (plans or changes.added or changes.released or changes.withdrawn):
             self.stdout.write("The catalogue is up to date.")
