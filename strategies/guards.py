@@ -128,7 +128,7 @@ def check_signals(name: str, told: Signals, view: MarketView | UniverseView) -> 
     a limit or stop order has a price, levels are positive or undefined, and the score is a number.
     """
     times = _times_of(view)
-    shape = (len(times),)
+    shape: tuple[int, ...] = (len(times),)
     if isinstance(view, UniverseView):
         shape = (len(view.symbols), len(times))
     for column, kind in _KINDS.items():

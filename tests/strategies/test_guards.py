@@ -150,7 +150,8 @@ def test_lines_that_do_not_fit_the_bars_are_refused(lines):
     columns=st.lists(st.lists(st.booleans(), min_size=BARS, max_size=BARS), min_size=5, max_size=5)
 )
 def test_any_truth_values_of_the_right_length_pass(columns):
-    told = Signals(*(np.array(column, dtype=np.bool_) for column in columns))
+    long, short, leave_long, leave_short, ready = np.array(columns, dtype=np.bool_)
+    told = Signals(long, short, leave_long, leave_short, ready)
 
     check_signals("Any", told, VIEW)
 
