@@ -8,6 +8,7 @@ from backtesting.models.runs import (
     BacktestTrade,
     RunStatus,
 )
+from backtesting.models.specifications import StoredSpecification
 
 __all__ = (
     "STANDING_STATUSES",
@@ -16,4 +17,5 @@ __all__ = (
     "BacktestRunQuerySet",
     "BacktestTrade",
     "RunStatus",
+    "StoredSpecification",
 )

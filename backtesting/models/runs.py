@@ -6,6 +6,7 @@ from typing import Final, Self
 from django.conf import settings
 from django.db import models
 
+from backtesting.models.specifications import StoredSpecification
 from foundation.choices import choices_of
 from foundation.fields import money_field
 from market.enums import Direction, ExitReason
@@ -48,35 +49,10 @@ class BacktestRunQuerySet(models.QuerySet["BacktestRun"]):
         return self.unfinished().filter(pk=run_id, epoch=epoch)
 
 
-class BacktestRun(models.Model):
+class BacktestRun(StoredSpecification):
     """One simulation with everything needed to repeat it, and its result."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    strategy_version = models.ForeignKey(
-        "strategies.StrategyVersion", on_delete=models.PROTECT, related_name="+"
-    )
-    instrument = models.ForeignKey(
-        "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
-    )
-    timeframe = models.CharField(max_length=3)
-    from_at = models.DateTimeField()
-    to_at = models.DateTimeField()
-    parameters = models.JSONField()
-    capital = money_field()
-    maker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
-    taker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
-    slippage_bps = models.DecimalField(max_digits=8, decimal_places=4)
-    tick_size = money_field(help_text="The instrument's rules, as they were at the request.")
-    lot_step = money_field()
-    minimum_quantity = money_field()
-    minimum_notional = money_field()
-    engine_version = models.CharField(max_length=20)
-    data_version = models.CharField(
-        max_length=64, help_text="The state of the stored candles at the request."
-    )
-    spec_hash = models.CharField(max_length=64)
-
     status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.QUEUED)
     progress = models.PositiveSmallIntegerField(default=0)
     cancel_requested = models.BooleanField(default=False)

@@ -3,7 +3,7 @@
 from backtesting.domain.specification import Charges, Specification, Terms
 from backtesting.domain.windows import Window
 from backtesting.engine import ENGINE_VERSION
-from backtesting.models import BacktestRun
+from backtesting.models import BacktestRun, StoredSpecification
 from exchanges.selectors import candles
 from market.candles import Candles
 from market.enums import InstrumentKind
@@ -18,7 +18,7 @@ class CodeChangedError(ConflictError):
     code = "code_changed"
 
 
-def specification_of(run: BacktestRun) -> Specification:
+def specification_of(run: StoredSpecification) -> Specification:
     """Return what *run* (with version, strategy, instrument and venue) was requested to compute.
 
     Raises UnknownStrategyError if the strategy is gone, and CodeChangedError if it would not give

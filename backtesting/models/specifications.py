@@ -1,0 +1,38 @@
+"""The columns of whatever is computed from a specification."""
+
+from django.conf import settings
+from django.db import models
+
+from foundation.fields import money_field
+
+
+class StoredSpecification(models.Model):
+    """Everything that a result depends on, as it was at the request."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    strategy_version = models.ForeignKey(
+        "strategies.StrategyVersion", on_delete=models.PROTECT, related_name="+"
+    )
+    instrument = models.ForeignKey(
+        "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
+    )
+    timeframe = models.CharField(max_length=3)
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    parameters = models.JSONField()
+    capital = money_field()
+    maker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
+    taker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
+    slippage_bps = models.DecimalField(max_digits=8, decimal_places=4)
+    tick_size = money_field(help_text="The instrument's rules, as they were at the request.")
+    lot_step = money_field()
+    minimum_quantity = money_field()
+    minimum_notional = money_field()
+    engine_version = models.CharField(max_length=20)
+    data_version = models.CharField(
+        max_length=64, help_text="The state of the stored candles at the request."
+    )
+    spec_hash = models.CharField(max_length=64)
+
+    class Meta:
+        abstract = True
