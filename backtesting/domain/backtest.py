@@ -16,6 +16,7 @@ from backtesting.metrics import Metrics, compute_metrics
 from market import money
 from market.candles import Candles
 from market.timeframes import from_milliseconds
+from strategies.signals import Signals
 from strategies.views import MarketView
 
 
@@ -82,10 +83,26 @@ def run_backtest(
     """
     stretch = stretch_of(candles, specification.window, warm_up_bars=specification.warm_up_bars)
     view = MarketView(stretch.candles, specification.timeframe)
+    signals = specification.definition.signals(view, specification.params)
+    return backtest_of(specification, stretch, signals, progress=progress, should_stop=should_stop)
+
+
+def backtest_of(
+    specification: Specification,
+    stretch: Stretch,
+    signals: Signals,
+    *,
+    progress: Callable[[float], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Backtest:
+    """Return what *specification* comes to with *signals*, which the strategy gave on *stretch*.
+
+    For whoever has the signals already: specifications that differ in rules alone share them.
+    """
     costs = specification.costs()
     result = simulate(
         stretch.candles,
-        specification.definition.signals(view, specification.params),
+        signals,
         specification.rules(),
         costs,
         capital=money.float_of(specification.capital),
