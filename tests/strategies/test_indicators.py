@@ -21,9 +21,12 @@ class TestEma:
         assert np.isnan(ema(np.array([1.0, 2.0]), 3)).all()
         assert len(ema(np.empty(0), 3)) == 0
 
-    def test_a_period_of_one_is_refused(self):
-        with pytest.raises(ValueError, match="at least 2"):
-            ema(np.array([1.0]), 1)
+    def test_a_period_of_one_follows_its_input(self):
+        assert ema(np.array([3.0, 1.0, 2.0]), 1).tolist() == [3, 1, 2]
+
+    def test_a_period_of_nothing_is_refused(self):
+        with pytest.raises(ValueError, match="at least 1"):
+            ema(np.array([1.0]), 0)
 
     @given(values=st.lists(st.floats(1, 1e6), min_size=1, max_size=60), period=st.integers(2, 20))
     def test_it_follows_its_recursion(self, values, period):
