@@ -1,4 +1,4 @@
-"""Equity by calendar: the last value of each UTC day and month, and the returns between them."""
+"""Values by calendar: the last one of each UTC day and month, and the returns between them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,17 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtesting.metrics.returns import DAYS_PER_YEAR
-from market.timeframes import DAY_MS, Timeframe, from_milliseconds
+from backtesting.metrics.returns import DAYS_PER_YEAR, Sample
+from market.timeframes import DAY_MS, Timeframe
 
 _MONTHS = 12
+_EPOCH_YEAR = 1970
 
-
-class PeriodReturns(NamedTuple):
-    """Returns of consecutive periods, and how many of them make a year."""
-
-    values: NDArray[np.float64]
-    per_year: float
+Indices = NDArray[np.int64]
 
 
 class MonthlyReturns(NamedTuple):
@@ -27,76 +23,69 @@ class MonthlyReturns(NamedTuple):
     total: float
 
 
-def period_returns(
-    open_time: NDArray[np.int64], values: NDArray[np.float64], first: float, timeframe: Timeframe
-) -> PeriodReturns:
-    """Return daily returns, or returns per bar where bars are longer than a day.
+def periods_per_year(timeframe: Timeframe) -> float:
+    """Return how many returns make a year: of days, or of bars where those are longer."""
+    if timeframe is Timeframe.MO1:
+        return _MONTHS
+    return DAYS_PER_YEAR * DAY_MS / max(timeframe.milliseconds, DAY_MS)
 
-    *values* are at the close of the bars that open at *open_time*, *first* is the value before
-    them; a day without bars returns 0. Empty where a value is not above 0: a return on nothing is
-    undefined.
+
+def period_ends(open_time: NDArray[np.int64], timeframe: Timeframe) -> Indices:
+    """Return the index of the last bar of each UTC day, or of each bar where bars are longer.
+
+    *open_time* ascends, in milliseconds; a day without bars repeats the bar before it.
     """
-    if timeframe.milliseconds > DAY_MS:
-        is_month = timeframe is Timeframe.MO1
-        per_year = _MONTHS if is_month else DAYS_PER_YEAR * DAY_MS / timeframe.milliseconds
-        ends = values
-    else:
-        per_year = DAYS_PER_YEAR
-        ends = _last_of_each_day(open_time, values)
-    levels = np.concatenate([[first], ends])
-    if not len(ends) or not np.all(levels > 0):
-        return PeriodReturns(np.empty(0), per_year)
-    return PeriodReturns(levels[1:] / levels[:-1] - 1, per_year)
+    if timeframe.milliseconds > DAY_MS or not len(open_time):
+        return np.arange(len(open_time), dtype=np.int64)
+    first, last = int(open_time[0]) // DAY_MS, int(open_time[-1]) // DAY_MS
+    midnights = np.arange(first + 1, last + 2, dtype=np.int64) * DAY_MS
+    return np.searchsorted(open_time, midnights) - 1
+
+
+def period_returns(
+    ends: Indices, values: NDArray[np.float64], first: float, timeframe: Timeframe
+) -> Sample:
+    """Return the returns between the *values* at *ends*, as ``period_ends`` found them.
+
+    *values* are at the close of bars, *first* is the value before them. Empty where a value is not
+    above 0: a return on nothing is undefined.
+    """
+    levels = np.empty(len(ends) + 1)
+    levels[0] = first
+    levels[1:] = values[ends]
+    if len(levels) < 2 or levels.min() <= 0:
+        return Sample(np.empty(0), periods_per_year(timeframe))
+    return Sample(levels[1:] / levels[:-1] - 1, periods_per_year(timeframe))
 
 
 def monthly_returns(
     open_time: NDArray[np.int64], values: NDArray[np.float64], first: float
 ) -> tuple[MonthlyReturns, ...]:
-    """Return a table of calendar months, oldest year first; arguments as for ``period_returns``."""
-    if not len(values) or first <= 0 or not np.all(values > 0):
+    """Return a table of calendar months, oldest year first; arguments as for ``period_returns``.
+
+    Empty where a value is not above 0.
+    """
+    if not len(values) or first <= 0 or values.min() <= 0:
         return ()
-    # The last day of a month comes last and stays.
-    ends = dict(_day_ends(open_time, values))
+    outer = open_time[[0, -1]].astype("datetime64[ms]").astype("datetime64[M]")
+    months = np.arange(outer[0], outer[1] + 1)
+    turns = (months + 1).astype("datetime64[ms]").astype(np.int64)
+    ends = np.searchsorted(open_time, turns) - 1
+    has_bars = np.diff(ends, prepend=-1) > 0
+    levels = np.concatenate([[first], values[ends[has_bars]]])
+    changes = levels[1:] / levels[:-1]
     years: dict[int, list[float | None]] = {}
     totals: dict[int, float] = {}
-    previous = first
-    for (year, month), value in ends.items():
-        months = years.setdefault(year, [None] * _MONTHS)
-        change = value / previous
-        months[month - 1] = change - 1
+    numbers = months[has_bars].astype(np.int64).tolist()
+    for number, change in zip(numbers, changes.tolist(), strict=True):
+        year, month = _EPOCH_YEAR + number // _MONTHS, number % _MONTHS
+        years.setdefault(year, [None] * _MONTHS)[month] = change - 1
         totals[year] = totals.get(year, 1.0) * change
-        previous = value
     return tuple(
-        MonthlyReturns(year, tuple(months), totals[year] - 1) for year, months in years.items()
+        MonthlyReturns(year, tuple(of_year), totals[year] - 1) for year, of_year in years.items()
     )
 
 
 def all_months(table: Sequence[MonthlyReturns]) -> list[float]:
     """Return the months of *table* that have data, oldest first."""
     return [value for year in table for value in year.months if value is not None]
-
-
-def _last_of_each_day(
-    open_time: NDArray[np.int64], values: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    if not len(values):
-        return values
-    days = open_time // DAY_MS
-    every_day = np.arange(days[0], days[-1] + 1)
-    # The last bar that opened on or before each day: a day without bars keeps the value of the one
-    # before.
-    index = np.searchsorted(days, every_day, side="right") - 1
-    result: NDArray[np.float64] = values[index]
-    return result
-
-
-def _day_ends(
-    open_time: NDArray[np.int64], values: NDArray[np.float64]
-) -> list[tuple[tuple[int, int], float]]:
-    days = open_time // DAY_MS
-    last_of_day = np.flatnonzero(np.concatenate([days[1:] != days[:-1], [True]]))
-    found = []
-    for index in last_of_day.tolist():
-        at = from_milliseconds(int(open_time[index]))
-        found.append(((at.year, at.month), float(values[index])))
-    return found

@@ -1,8 +1,7 @@
-"""Measures of a series of returns.
+"""Measures of a series of returns: fractions per period (0.01 is 1 %), oldest first.
 
-``returns`` is of shape ``(n,)``, fractions per period (0.01 is 1 %), oldest first.
-``periods_per_year`` is 365 for daily returns: crypto markets never close. Where too little is
-known, or the formula divides by zero, the answer is None.
+A year has 365 daily periods: crypto markets never close. Where too little is known, or the formula
+divides by zero, the answer is None.
 """
 
 import math
@@ -15,8 +14,43 @@ DAYS_PER_YEAR: Final = 365.0
 
 #: A standard deviation below this is rounding noise of constant returns.
 _NOISE: Final = 1e-14
+_TAIL: Final = 0.05
 
 Returns = NDArray[np.float64]
+
+
+class Sample:
+    """Returns of consecutive periods, with the sums that many measures share.
+
+    ``values`` is of shape ``(n,)``; ``per_year`` tells how many of them make a year.
+    """
+
+    __slots__ = (
+        "centered", "count", "deviation", "downside", "fourth", "gains", "losses", "mean",
+        "ordered", "per_year", "spread", "third", "values",
+    )  # fmt: skip
+
+    def __init__(self, values: Returns, per_year: float = DAYS_PER_YEAR) -> None:
+        self.values = values
+        self.per_year = per_year
+        self.count = count = len(values)
+        total = float(values.sum())
+        self.mean = total / count if count else 0.0
+        self.centered = values - self.mean
+        squares = self.centered * self.centered
+        self.spread = float(squares.sum())
+        self.third = float((squares * self.centered).sum())
+        self.fourth = float((squares * squares).sum())
+        #: Sample standard deviation, 0 where it is not known.
+        self.deviation = math.sqrt(self.spread / (count - 1)) if count > 1 else 0.0
+        below = np.minimum(values, 0.0)
+        self.downside = math.sqrt(float((below * below).sum()) / count) if count else 0.0
+        self.losses = -float(below.sum())
+        self.gains = total + self.losses
+        self.ordered = np.sort(values)
+
+    def __len__(self) -> int:
+        return self.count
 
 
 def annual_growth(total_return: float, years: float) -> float | None:
@@ -31,149 +65,168 @@ def annual_growth(total_return: float, years: float) -> float | None:
     return math.expm1(exponent) if exponent < 700 else None
 
 
-def annual_volatility(returns: Returns, periods_per_year: float = DAYS_PER_YEAR) -> float | None:
+def annual_volatility(sample: Sample) -> float | None:
     """Return the sample standard deviation, scaled by the square root of time.
 
     Hull, "Options, Futures, and Other Derivatives", chapter 15.4.
     """
-    if len(returns) < 2:
-        return None
-    return float(np.std(returns, ddof=1)) * math.sqrt(periods_per_year)
+    return sample.deviation * math.sqrt(sample.per_year) if sample.count > 1 else None
 
 
-def sharpe_ratio(returns: Returns, periods_per_year: float = DAYS_PER_YEAR) -> float | None:
+def sharpe_ratio(sample: Sample) -> float | None:
     """Return mean over sample standard deviation, annualized, without a risk-free rate.
 
     Sharpe (1994), "The Sharpe Ratio", Journal of Portfolio Management 21(1).
     """
-    if len(returns) < 2:
-        return None
-    deviation = float(np.std(returns, ddof=1))
-    if deviation < _NOISE:
-        return None
-    return float(np.mean(returns)) / deviation * math.sqrt(periods_per_year)
+    per_period = _sharpe_per_period(sample)
+    return None if per_period is None else per_period * math.sqrt(sample.per_year)
 
 
-def sortino_ratio(returns: Returns, periods_per_year: float = DAYS_PER_YEAR) -> float | None:
+def sortino_ratio(sample: Sample) -> float | None:
     """Return mean over downside deviation from zero, annualized; None if nothing was ever lost.
 
     Sortino & Price (1994), "Performance Measurement in a Downside Risk Framework", Journal of
     Investing 3(3).
     """
-    if len(returns) < 2:
+    if sample.count < 2 or sample.downside < _NOISE:
         return None
-    downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
-    if downside < _NOISE:
-        return None
-    return float(np.mean(returns)) / downside * math.sqrt(periods_per_year)
+    return sample.mean / sample.downside * math.sqrt(sample.per_year)
 
 
-def omega_ratio(returns: Returns) -> float | None:
+def omega_ratio(sample: Sample) -> float | None:
     """Return the sum of gains over the sum of losses, threshold zero; None without losses.
 
     Keating & Shadwick (2002), "A Universal Performance Measure", Journal of Performance Measurement
     6(3).
     """
-    losses = -float(np.sum(returns[returns < 0]))
-    return float(np.sum(returns[returns > 0])) / losses if losses > 0 else None
+    return sample.gains / sample.losses if sample.losses > 0 else None
 
 
-def probabilistic_sharpe(returns: Returns) -> float | None:
+def gain_to_pain(sample: Sample) -> float | None:
+    """Return the sum of all returns over the sum of losses; of months, as it is defined.
+
+    Schwager, "Hedge Fund Market Wizards", appendix A.
+    """
+    return (sample.gains - sample.losses) / sample.losses if sample.losses > 0 else None
+
+
+def probabilistic_sharpe(sample: Sample) -> float | None:
     """Return the probability that the true Sharpe ratio is above zero.
 
     Bailey & Lopez de Prado (2012), "The Sharpe Ratio Efficient Frontier", Journal of Risk 15(2).
     """
-    per_period = sharpe_ratio(returns, periods_per_year=1)
-    skewness, excess = skew(returns), excess_kurtosis(returns)
+    per_period = _sharpe_per_period(sample)
+    skewness, excess = skew(sample), excess_kurtosis(sample)
     if per_period is None or skewness is None or excess is None:
         return None
-    spread = 1 - skewness * per_period + (excess + 2) / 4 * per_period**2
-    if spread <= 0:
+    variance = 1 - skewness * per_period + (excess + 2) / 4 * per_period**2
+    if variance <= 0:
         return None
-    score = per_period * math.sqrt(len(returns) - 1) / math.sqrt(spread)
-    return 0.5 * (1 + math.erf(score / math.sqrt(2)))
+    score = per_period * math.sqrt(sample.count - 1) / math.sqrt(variance)
+    return (1 + math.erf(score / math.sqrt(2))) / 2
 
 
-def beta(returns: Returns, market: Returns) -> float | None:
-    """Return how much *returns* move with *market*: covariance over variance.
+def beta(sample: Sample, market: Sample) -> float | None:
+    """Return how much returns move with those of *market*: covariance over variance.
 
     Sharpe (1964), "Capital Asset Prices", Journal of Finance 19(3).
     """
-    if len(returns) < 2 or len(returns) != len(market):
+    if not _are_comparable(sample, market):
         return None
-    centered = market - np.mean(market)
-    variance = float(np.sum(centered**2))
-    if variance < _NOISE**2 * len(market):
-        return None
-    return float(np.sum((returns - np.mean(returns)) * centered)) / variance
+    return float((sample.centered * market.centered).sum()) / market.spread
 
 
-def alpha(
-    returns: Returns, market: Returns, periods_per_year: float = DAYS_PER_YEAR
-) -> float | None:
+def alpha(sample: Sample, market: Sample) -> float | None:
     """Return what is left per year after *market* times beta, compounded.
 
     Jensen (1968), "The Performance of Mutual Funds", Journal of Finance 23(2).
     """
-    slope = beta(returns, market)
+    slope = beta(sample, market)
     if slope is None:
         return None
-    return annual_growth(float(np.mean(returns - slope * market)), 1 / periods_per_year)
+    return annual_growth(sample.mean - slope * market.mean, 1 / sample.per_year)
 
 
-def value_at_risk(returns: Returns, level: float = 0.05) -> float | None:
+def correlation(sample: Sample, market: Sample) -> float | None:
+    """Return Pearson's correlation with the returns of *market*, from -1 to 1.
+
+    Pearson (1895), "Notes on Regression and Inheritance", Proceedings of the Royal Society 58.
+    """
+    if not _are_comparable(sample, market) or sample.deviation < _NOISE:
+        return None
+    together = float((sample.centered * market.centered).sum())
+    return max(-1.0, min(together / math.sqrt(sample.spread * market.spread), 1.0))
+
+
+def value_at_risk(sample: Sample, level: float = _TAIL) -> float | None:
     """Return the *level* quantile of returns: in 1 of 20 periods it was worse.
 
     Historical simulation; Jorion, "Value at Risk", chapter 10.
     """
-    return float(np.percentile(returns, 100 * level)) if len(returns) else None
+    return _quantile(sample.ordered, level) if sample.count else None
 
 
-def conditional_value_at_risk(returns: Returns, level: float = 0.05) -> float | None:
+def conditional_value_at_risk(sample: Sample, level: float = _TAIL) -> float | None:
     """Return the mean of the worst returns up to rank ``level x (n - 1)``.
 
     Rockafellar & Uryasev (2000), "Optimization of Conditional Value-at-Risk", Journal of Risk 2(3).
     """
-    if not len(returns):
+    if not sample.count:
         return None
-    worst = int((len(returns) - 1) * level)
-    return float(np.mean(np.sort(returns)[: worst + 1]))
+    worst = int((sample.count - 1) * level) + 1
+    return float(sample.ordered[:worst].sum()) / worst
 
 
-def skew(returns: Returns) -> float | None:
+def skew(sample: Sample) -> float | None:
     """Return the third standardized moment, not corrected for bias (Fisher-Pearson).
 
     Joanes & Gill (1998), "Comparing Measures of Sample Skewness and Kurtosis", The Statistician
     47(1).
     """
-    return _standardized_moment(returns, 3)
+    scale = _scale(sample)
+    return None if scale is None else sample.third / sample.count / scale**3
 
 
-def excess_kurtosis(returns: Returns) -> float | None:
+def excess_kurtosis(sample: Sample) -> float | None:
     """Return the fourth standardized moment less 3 (0 for a normal), not corrected for bias.
 
     Joanes & Gill (1998), as for ``skew``.
     """
-    moment = _standardized_moment(returns, 4)
-    return None if moment is None else moment - 3
+    scale = _scale(sample)
+    return None if scale is None else sample.fourth / sample.count / scale**4 - 3
 
 
-def tail_ratio(returns: Returns) -> float | None:
+def tail_ratio(sample: Sample) -> float | None:
     """Return the 95 % quantile over the absolute 5 % quantile; None if the latter is 0.
 
     As defined by Quantopian's empyrical.
     """
-    if not len(returns):
+    if not sample.count:
         return None
-    low, high = np.percentile(returns, [5, 95])
-    return abs(float(high)) / abs(float(low)) if low != 0 else None
+    low, high = _quantile(sample.ordered, _TAIL), _quantile(sample.ordered, 1 - _TAIL)
+    return abs(high) / abs(low) if low != 0 else None
 
 
-def _standardized_moment(returns: Returns, order: int) -> float | None:
-    if len(returns) < 3:
+def _sharpe_per_period(sample: Sample) -> float | None:
+    return sample.mean / sample.deviation if sample.deviation >= _NOISE else None
+
+
+def _are_comparable(sample: Sample, market: Sample) -> bool:
+    return 2 <= sample.count == market.count and market.deviation >= _NOISE
+
+
+def _scale(sample: Sample) -> float | None:
+    """Return the standard deviation of the whole sample; None where shapes mean nothing."""
+    if sample.count < 3:
         return None
-    centered = returns - np.mean(returns)
-    deviation = math.sqrt(float(np.mean(centered**2)))
-    if deviation < _NOISE:
-        return None
-    return float(np.mean((centered / deviation) ** order))
+    scale = math.sqrt(sample.spread / sample.count)
+    return scale if scale >= _NOISE else None
+
+
+def _quantile(ordered: Returns, level: float) -> float:
+    """Return a quantile between the two nearest ranks (the method 7 of Hyndman & Fan, 1996)."""
+    place = (len(ordered) - 1) * level
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    low, high = float(ordered[below]), float(ordered[above])
+    return low + (high - low) * (place - below)

@@ -3,17 +3,30 @@
 import json
 import math
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from backtesting.engine import simulate
-from backtesting.metrics import CATALOGUE, compute_metrics, drawdowns, periods, returns, tradestats
+from backtesting.metrics import (
+    CATALOGUE,
+    Course,
+    TradeColumns,
+    compute_metrics,
+    drawdowns,
+    measure,
+    periods,
+    returns,
+    tradestats,
+)
+from backtesting.metrics.returns import Sample
 from market.candles import Candles
 from market.costs import Costs
-from market.enums import ExitReason, InstrumentKind
+from market.enums import InstrumentKind
 from market.timeframes import DAY_MS, HOUR_MS, Timeframe, to_milliseconds
 from strategies.causality import generated_candles
 from strategies.registry import get_definition
@@ -40,25 +53,29 @@ COSTS = Costs(
 
 class TestReturns:
     @pytest.mark.parametrize(
-        ("value", "golden"),
+        ("measure", "golden"),
         [
-            (returns.annual_volatility(OURS), 0.3093974471501507),
-            (returns.sharpe_ratio(OURS), 1.6712592107535802),
-            (returns.sortino_ratio(OURS), 2.4453783517989023),
-            (returns.omega_ratio(OURS), 1.2500000000000002),
-            (returns.alpha(OURS, MARKET), -0.3899205983154125),
-            (returns.beta(OURS, MARKET), 1.1078521939953812),
-            (returns.value_at_risk(OURS), -0.0245),
-            (returns.conditional_value_at_risk(OURS), -0.03),
-            (returns.tail_ratio(OURS), 0.9081632653061223),
-            (returns.skew(OURS), -0.45529905570881085),
-            (returns.excess_kurtosis(OURS), -0.5728992676219518),
-            (drawdowns.max_drawdown(EQUITY), 0.03683268000000001),
-            (returns.annual_growth(EQUITY[-1] / 100 - 1, 12 / 365), 0.6043973184098232),
+            (returns.annual_volatility, 0.3093974471501507),
+            (returns.sharpe_ratio, 1.6712592107535802),
+            (returns.sortino_ratio, 2.4453783517989023),
+            (returns.omega_ratio, 1.2500000000000002),
+            (returns.value_at_risk, -0.0245),
+            (returns.conditional_value_at_risk, -0.03),
+            (returns.tail_ratio, 0.9081632653061223),
+            (returns.skew, -0.45529905570881085),
+            (returns.excess_kurtosis, -0.5728992676219518),
         ],
     )
-    def test_they_agree_with_the_published_library(self, value, golden):
-        assert value == pytest.approx(golden, rel=1e-12)
+    def test_they_agree_with_the_published_library(self, measure, golden):
+        assert measure(Sample(OURS)) == pytest.approx(golden, rel=1e-12)
+
+    def test_so_do_measures_against_a_market_and_over_time(self):
+        ours, market = Sample(OURS), Sample(MARKET)
+
+        assert returns.alpha(ours, market) == pytest.approx(-0.3899205983154125, rel=1e-12)
+        assert returns.beta(ours, market) == pytest.approx(1.1078521939953812, rel=1e-12)
+        growth = returns.annual_growth(EQUITY[-1] / 100 - 1, 12 / 365)
+        assert growth == pytest.approx(0.6043973184098232, rel=1e-12)
 
     def test_the_probabilistic_sharpe_follows_its_paper(self):
         per_period = 1.6712592107535802 / math.sqrt(365)
@@ -67,20 +84,25 @@ class TestReturns:
         score = per_period * math.sqrt(len(OURS) - 1) / math.sqrt(spread)
 
         expected = (1 + math.erf(score / math.sqrt(2))) / 2
-        assert returns.probabilistic_sharpe(OURS) == pytest.approx(expected)
+        assert returns.probabilistic_sharpe(Sample(OURS)) == pytest.approx(expected)
         assert 0.5 < expected < 1
 
     @pytest.mark.parametrize("series", [[], [0.01], [0.01] * 5, [0.0] * 5])
     def test_where_there_is_no_spread_ratios_are_undefined(self, series):
-        values = np.array(series)
+        sample = Sample(np.array(series))
 
-        assert returns.sharpe_ratio(values) is None
-        assert returns.sortino_ratio(values) is None
-        assert returns.omega_ratio(values) is None
-        assert returns.probabilistic_sharpe(values) is None
-        assert returns.skew(values) is None
-        assert returns.beta(values, values) is None
-        assert returns.alpha(values, values) is None
+        assert returns.sharpe_ratio(sample) is None
+        assert returns.sortino_ratio(sample) is None
+        assert returns.omega_ratio(sample) is None
+        assert returns.gain_to_pain(sample) is None
+        assert returns.probabilistic_sharpe(sample) is None
+        assert returns.skew(sample) is None
+        assert returns.beta(sample, sample) is None
+        assert returns.alpha(sample, sample) is None
+        assert returns.correlation(sample, sample) is None
+
+    def test_series_of_different_length_are_not_compared(self):
+        assert returns.beta(Sample(OURS), Sample(MARKET[1:])) is None
 
     def test_a_total_loss_or_no_time_has_no_growth_rate(self):
         assert returns.annual_growth(-1.0, 1) is None
@@ -88,35 +110,76 @@ class TestReturns:
         assert returns.annual_growth(0.5, 1e-6) is None
         assert returns.annual_growth(0.21, 2) == pytest.approx(0.1)
 
+    @given(st.lists(st.floats(-0.5, 1), min_size=2, max_size=60))
+    def test_bounds_hold_for_any_series(self, values):
+        sample = Sample(np.array(values))
+
+        low, worst = returns.value_at_risk(sample), returns.conditional_value_at_risk(sample)
+        assert low is not None
+        assert worst is not None
+        assert min(values) - 1e-12 <= worst <= low + 1e-12 <= max(values) + 2e-12
+        sure = returns.probabilistic_sharpe(sample)
+        assert sure is None or 0 <= sure <= 1
+        omega, pain = returns.omega_ratio(sample), returns.gain_to_pain(sample)
+        if omega is None or pain is None:
+            assert omega is pain is None
+        else:
+            assert omega == pytest.approx(pain + 1)
+        together = returns.correlation(sample, sample)
+        assert together is None or together == pytest.approx(1)
+
+    @given(st.lists(st.floats(-0.2, 0.3), min_size=3, max_size=40), st.floats(0.1, 10))
+    def test_ratios_do_not_depend_on_the_stake(self, values, stake):
+        sample, scaled = Sample(np.array(values)), Sample(np.array(values) * stake)
+        assume(min(sample.deviation, scaled.deviation) > 1e-6)
+        assume(min(sample.losses, scaled.losses) > 1e-6)
+
+        for ratio in (returns.sharpe_ratio, returns.omega_ratio, returns.skew):
+            assert ratio(scaled) == pytest.approx(ratio(sample), rel=1e-6, abs=1e-6)
+
 
 class TestDrawdowns:
-    def test_each_fall_has_peak_trough_and_recovery(self):
+    def test_each_fall_has_peak_depth_and_recovery(self):
         equity = np.array([100.0, 110, 99, 105, 110, 120, 90])
 
-        first, second = drawdowns.drawdowns(equity)
+        found = drawdowns.find_drawdowns(equity)
 
-        assert (first.peak, first.trough, first.end, first.recovered) == (1, 2, 4, True)
-        assert (second.peak, second.trough, second.end, second.recovered) == (5, 6, 6, False)
-        assert [first.depth, second.depth] == pytest.approx([0.1, 0.25])
+        assert found.peak.tolist() == [1, 5]
+        assert found.end.tolist() == [4, 6]
+        assert found.depth == pytest.approx([0.1, 0.25])
+        assert found.max_depth == pytest.approx(0.25)
+        assert found.deepest_money == 30
 
     def test_time_under_water_and_the_ulcer_index_count_points(self):
-        equity = np.array([100.0, 90, 100, 80])
+        found = drawdowns.find_drawdowns(np.array([100.0, 90, 100, 80]))
 
-        assert drawdowns.time_under_water(equity) == 0.5
-        assert drawdowns.ulcer_index(equity) == pytest.approx(math.sqrt((0.01 + 0.04) / 4))
+        assert found.under_water == 0.5
+        assert found.ulcer_index == pytest.approx(math.sqrt((0.01 + 0.04) / 4))
 
     @given(st.lists(st.floats(1, 1e6), min_size=1, max_size=50))
-    def test_the_deepest_fall_is_one_of_the_falls(self, values):
-        equity = np.array(values)
+    def test_falls_are_those_of_a_walk_from_point_to_point(self, values):
+        found = drawdowns.find_drawdowns(np.array(values))
 
-        deepest = max((each.depth for each in drawdowns.drawdowns(equity)), default=0.0)
-
-        assert deepest == drawdowns.max_drawdown(equity)
-        assert 0 <= deepest < 1
+        peak, falls, begun = 0, [], None
+        for index, value in enumerate(values):
+            if value < values[peak]:
+                begun = peak if begun is None else begun
+            elif begun is not None:
+                falls.append((begun, index))
+                begun = None
+            if value >= values[peak]:
+                peak = index
+        if begun is not None:
+            falls.append((begun, len(values) - 1))
+        # A fall too small for a fraction to show is none.
+        shown = [(a, b) for a, b in falls if any(1 - v / values[a] > 0 for v in values[a : b + 1])]
+        assert list(zip(found.peak.tolist(), found.end.tolist(), strict=True)) == shown
+        assert found.max_depth == max(found.depth, default=0.0)
+        assert 0 <= found.max_depth < 1
 
 
 class TestTrades:
-    PNLS = (10.0, -5.0, 20.0, 0.0, -5.0, -10.0, 15.0)
+    PNLS = np.array([10.0, -5.0, 20.0, 0.0, -5.0, -10.0, 15.0])
 
     def test_they_are_counted_by_hand(self):
         pnls = self.PNLS
@@ -125,6 +188,7 @@ class TestTrades:
         assert tradestats.payoff_ratio(pnls) == pytest.approx(15 / (20 / 3))
         assert tradestats.profit_factor(pnls) == pytest.approx(45 / 20)
         assert tradestats.median(pnls) == 0
+        assert tradestats.median(pnls[:4]) == 5
         assert tradestats.kelly_fraction(pnls) == pytest.approx(3 / 7 - (4 / 7) / 2.25)
         assert tradestats.longest_streak(pnls, winning=True) == 1
         assert tradestats.longest_streak(pnls, winning=False) == 3
@@ -133,17 +197,32 @@ class TestTrades:
             math.sqrt(7) * (25 / 7) / deviation
         )
 
-    @pytest.mark.parametrize("pnls", [(), (5.0,), (5.0, 5.0)])
+    @pytest.mark.parametrize("pnls", [[], [5.0], [5.0, 5.0]])
     def test_without_a_loss_ratios_are_undefined(self, pnls):
-        assert tradestats.payoff_ratio(pnls) is None
-        assert tradestats.profit_factor(pnls) is None
-        assert tradestats.kelly_fraction(pnls) is None
-        assert tradestats.system_quality_number(pnls) is None
+        column = np.array(pnls)
+
+        assert tradestats.payoff_ratio(column) is None
+        assert tradestats.profit_factor(column) is None
+        assert tradestats.kelly_fraction(column) is None
+        assert tradestats.system_quality_number(column) is None
 
     def test_without_trades_there_is_no_rate(self):
-        assert tradestats.win_rate(()) is None
-        assert tradestats.mean(()) is None
-        assert tradestats.median(()) is None
+        none = np.empty(0)
+
+        for of_trades in (tradestats.win_rate, tradestats.mean, tradestats.median):
+            assert of_trades(none) is None
+        assert tradestats.largest(none) is tradestats.smallest(none) is None
+        assert tradestats.longest_streak(none, winning=True) == 0
+
+    @given(st.lists(st.floats(-100, 100), max_size=40))
+    def test_streaks_are_those_of_a_walk_from_trade_to_trade(self, values):
+        for winning in (True, False):
+            best = run = 0
+            for value in values:
+                run = run + 1 if (value > 0) is winning else 0
+                best = max(best, run)
+
+            assert tradestats.longest_streak(np.array(values), winning=winning) == best
 
 
 class TestPeriods:
@@ -151,24 +230,31 @@ class TestPeriods:
         hours = np.array([0, 23, 24, 30, 72]) * HOUR_MS
 
         daily = periods.period_returns(
-            hours, np.array([90.0, 110, 100, 121, 242]), 100.0, Timeframe.H1
+            periods.period_ends(hours, Timeframe.H1),
+            np.array([90.0, 110, 100, 121, 242]),
+            100.0,
+            Timeframe.H1,
         )
 
         assert daily.per_year == 365
         assert daily.values == pytest.approx([0.1, 0.1, 0.0, 1.0])
 
     def test_bars_longer_than_a_day_are_their_own_periods(self):
+        weeks = np.array([0, 7]) * DAY_MS
+
         weekly = periods.period_returns(
-            np.array([0, 7]) * DAY_MS, np.array([110.0, 121]), 100.0, Timeframe.W1
+            periods.period_ends(weeks, Timeframe.W1), np.array([110.0, 121]), 100.0, Timeframe.W1
         )
 
         assert weekly.per_year == pytest.approx(365 / 7)
         assert weekly.values == pytest.approx([0.1, 0.1])
+        assert periods.periods_per_year(Timeframe.MO1) == 12
 
     def test_returns_on_nothing_are_undefined(self):
-        lost = periods.period_returns(np.array([0]), np.array([0.0]), 100.0, Timeframe.D1)
+        for value in (0.0, -5.0):
+            lost = periods.period_returns(np.array([0]), np.array([value]), 100.0, Timeframe.D1)
 
-        assert len(lost.values) == 0
+            assert len(lost) == 0
 
     def test_months_are_calendar_months_and_years_compound(self):
         at = [
@@ -184,6 +270,92 @@ class TestPeriods:
         assert second.months[0] is None
         assert first.total == pytest.approx(0.21)
         assert periods.all_months([first, second]) == pytest.approx([0.1, 0.1, -0.5])
+
+    @given(
+        st.lists(st.integers(0, 90 * 24), min_size=1, max_size=60, unique=True),
+        st.randoms(use_true_random=False),
+    )
+    def test_days_and_months_compound_to_the_whole(self, hours, random):
+        open_time = np.array(sorted(hours), dtype=np.int64) * HOUR_MS
+        values = np.array([random.uniform(50, 200) for _ in hours])
+
+        ends = periods.period_ends(open_time, Timeframe.H1)
+        daily = periods.period_returns(ends, values, 100.0, Timeframe.H1)
+        months = periods.all_months(periods.monthly_returns(open_time, values, 100.0))
+
+        assert math.prod(1 + daily.values) == pytest.approx(values[-1] / 100)
+        assert math.prod(1 + month for month in months) == pytest.approx(values[-1] / 100)
+
+
+class TestGoldenFigures:
+    """A made-up year and a half of days, measured once by independent libraries.
+
+    How, with which versions, and how to repeat it stands in ``golden_metrics.py``.
+    """
+
+    @pytest.fixture
+    def golden(self):
+        return json.loads(Path(__file__).with_name("golden_metrics.json").read_text("utf-8"))
+
+    @pytest.fixture
+    def metrics(self, golden):
+        ours, market = np.array(golden["returns"]), np.array(golden["market"])
+        first = to_milliseconds(_utc(2023, 1, 1))
+        course = Course(
+            timeframe=Timeframe.D1,
+            open_time=first + np.arange(len(ours), dtype=np.int64) * DAY_MS,
+            equity=10_000 * np.cumprod(1 + ours),
+            market=100 * np.cumprod(1 + market),
+            first_price=100.0,
+            capital=10_000.0,
+            bars_invested=len(ours),
+            end_ms=first + len(ours) * DAY_MS,
+        )
+        return measure(course, TradeColumns.from_trades((), COSTS))
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("annual_volatility", "sharpe", "sortino", "omega", "calmar", "alpha", "beta"),
+            *("correlation", "value_at_risk", "conditional_value_at_risk", "tail_ratio", "skew"),
+            *("kurtosis", "max_drawdown", "cagr", "probabilistic_sharpe", "best_day", "worst_day"),
+            *("drawdowns", "average_drawdown", "total_return"),
+        ],
+    )
+    def test_figures_of_a_run_meet_them(self, golden, metrics, name):
+        assert metrics.values[name] == pytest.approx(golden["golden"][name], rel=1e-9)
+
+    def test_the_ulcer_index_counts_the_start_as_a_point(self, golden, metrics):
+        count = len(golden["returns"])
+
+        theirs = golden["golden"]["ulcer_index"] * math.sqrt((count - 1) / (count + 1))
+        assert metrics.values["ulcer_index"] == pytest.approx(theirs, rel=1e-9)
+
+    def test_the_table_of_months_is_theirs(self, golden, metrics):
+        for ours, theirs in zip(metrics.monthly_returns, golden["golden"]["monthly"], strict=True):
+            months = [0.0 if month is None else month for month in ours.months]
+            assert [*months, ours.total] == pytest.approx(theirs, rel=1e-9, abs=1e-12)
+
+    @pytest.mark.parametrize(
+        ("name", "of_trades"),
+        [
+            ("payoff_ratio", tradestats.payoff_ratio),
+            ("profit_factor", tradestats.profit_factor),
+            ("kelly", tradestats.kelly_fraction),
+            ("win_rate", tradestats.win_rate),
+            ("max_consecutive_wins", partial(tradestats.longest_streak, winning=True)),
+            ("max_consecutive_losses", partial(tradestats.longest_streak, winning=False)),
+        ],
+    )
+    def test_measures_of_trades_meet_them(self, golden, name, of_trades):
+        ours = of_trades(np.array(golden["returns"]))
+
+        assert ours == pytest.approx(golden["golden"][name], rel=1e-9)
+
+    def test_gains_over_losses_meet_them(self, golden):
+        ours = returns.gain_to_pain(Sample(np.array(golden["returns"])))
+
+        assert ours == pytest.approx(golden["golden"]["gain_to_pain"], rel=1e-9)
 
 
 class TestComputeMetrics:
@@ -221,9 +393,15 @@ class TestComputeMetrics:
         assert values["fees"] == pytest.approx(sum(trade.fees for trade in result.trades))
         assert values["slippage"] == pytest.approx(sum(trade.slippage for trade in result.trades))
         assert sum(row.trades for row in metrics.by_exit_reason) == len(result.trades)
-        assert sum(row.pnl for row in metrics.by_exit_reason) == pytest.approx(
-            values["net_profit"], abs=1e-6
+        for groups in (metrics.by_exit_reason, metrics.by_direction):
+            total = sum(row.pnl for row in groups)
+            assert total == pytest.approx(values["net_profit"], abs=1e-6)
+        assert values["gross_profit"] + values["gross_loss"] == pytest.approx(
+            values["long_profit"] + values["short_profit"]
         )
+        traded = sum(fill.lots * fill.price_ticks for fill in result.fills)
+        turnover = traded * COSTS.tick_size * COSTS.lot_step / 10_000
+        assert values["turnover"] == pytest.approx(turnover)
         compounded = math.prod(1 + month for month in periods.all_months(metrics.monthly_returns))
         assert compounded - 1 == pytest.approx(values["total_return"])
 
@@ -264,7 +442,12 @@ class TestComputeMetrics:
         _, metrics = self.run(candles)
 
         text = json.dumps(metrics.to_json(), allow_nan=False)
-        assert set(json.loads(text)) == {"values", "monthly_returns", "by_exit_reason"}
+        assert set(json.loads(text)) == {
+            "values",
+            "monthly_returns",
+            "by_exit_reason",
+            "by_direction",
+        }
 
     def test_a_run_that_loses_more_than_everything_is_still_plain_json(self):
         crash = [(i * HOUR_MS, p, p, p, p, 1.0) for i, p in enumerate([100.0, 100, 100, 400, 400])]
@@ -292,7 +475,7 @@ class TestComputeMetrics:
         assert result.final_equity < 0
         assert metrics.values["sharpe"] is None
         assert metrics.values["cagr"] is None
-        assert [row.reason for row in metrics.by_exit_reason] == [ExitReason.END_OF_DATA]
+        assert [row.name for row in metrics.by_exit_reason] == ["END_OF_DATA"]
         json.dumps(metrics.to_json(), allow_nan=False)
 
 
