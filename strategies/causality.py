@@ -5,7 +5,7 @@ bar that differs. They are run on every strategy of the registry, and on any oth
 wants to use.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -139,7 +139,7 @@ def examine(
             f"{2 * warm_up + 1:,} are needed."
         )
     trial = _Trial(definition, params, history, warm_up)
-    plans = {
+    plans: dict[Check, Sequence[Callable[[], Violation | None]]] = {
         Check.REPEAT: [trial.again],
         Check.PREFIX: [_Call(trial.with_only, length) for length in trial.lengths(cuts)],
         Check.FUTURE: [_Call(trial.with_other_future, length) for length in trial.lengths(cuts)],
@@ -277,11 +277,12 @@ class _Trial:
     def _speaks(self) -> NDArray[np.bool_]:
         whole = self._whole
         said = whole.enter_long | whole.enter_short | whole.exit_long | whole.exit_short
-        anyone: NDArray[np.bool_] = said.any(axis=0) if said.ndim == 2 else said
+        anyone: NDArray[np.bool_] = np.any(np.atleast_2d(said), axis=0)
         return anyone
 
     def _say(self, history: History) -> Signals:
-        return self._definition.signals(history.view(), self._params)
+        view: Any = history.view()  # of the kind that the strategy asks for
+        return self._definition.signals(view, self._params)
 
     def _compare(
         self, check: Check, told: Signals, shift: int, window: tuple[int, int], detail: str

@@ -3,7 +3,8 @@
 A history is that of one instrument or of a universe; bars are counted along its time grid.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 import numpy as np
@@ -106,27 +107,29 @@ class UniverseHistory:
 
     def part(self, start: int, stop: int) -> "UniverseHistory":
         """See ``History``."""
-        columns = {
-            name: np.ascontiguousarray(getattr(self.universe, name)[:, start:stop])
-            for name in _PRICES_AND_VOLUME
-        }
         times = self.universe.open_time[start:stop]
-        return UniverseHistory(replace(self.universe, open_time=times, **columns))
+        return self._with(times, lambda column: np.ascontiguousarray(column[:, start:stop]))
 
     def bent(self, start: int, stop: int, factors: NDArray[np.float64]) -> "UniverseHistory":
         """See ``History``; each symbol is bent in its own way, or ranks would stay as they are."""
         count = len(self.universe.symbols)
         powers = np.linspace(1.0, -1.0, count)[:, np.newaxis] if count > 1 else np.ones((1, 1))
         each = factors[np.newaxis, :] ** powers
-        columns = {
-            name: _bent(getattr(self.universe, name), start, stop, each)
-            for name in _PRICES_AND_VOLUME
-        }
-        return UniverseHistory(replace(self.universe, **columns))
+        times = self.universe.open_time
+        return self._with(times, lambda column: _bent(column, start, stop, each))
 
     def view(self) -> UniverseView:
         """See ``History``."""
         return self.universe
+
+    def _with(
+        self,
+        times: NDArray[np.int64],
+        change: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    ) -> "UniverseHistory":
+        old = self.universe
+        columns = (change(getattr(old, name)) for name in _PRICES_AND_VOLUME)
+        return UniverseHistory(UniverseView(old.symbols, old.timeframe, times, *columns))
 
 
 def generated_candles(
