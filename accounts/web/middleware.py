@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -41,9 +42,20 @@ class PersonMiddleware:
         """Answer within the person's time zone."""
         if not request.user.is_authenticated:
             return self._get_response(request)
-        _note_seen(request, now=timezone.now())
+        now = timezone.now()
+        if _is_idle(request, now=now):
+            return self._end_session(request)
+        if not _asks_by_itself(request):
+            _note_seen(request, now=now)
         with timezone.override(_zone_of(request.user.time_zone)):
             return self._get_response(request)
+
+    def _end_session(self, request: HttpRequest) -> HttpResponse:
+        """Sign out whoever has not been here for long, and go on as with a stranger."""
+        logout(request)
+        minutes = settings.SESSION_IDLE_S // 60
+        messages.info(request, f"You were signed out after {minutes} minutes without use.")
+        return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer 503 on a page whose tries cannot be counted: without Redis nobody may guess at secrets."""
@@ -105,6 +117,21 @@ def _wanted(request: HttpRequest) -> str:
     index = reverse("admin:index")
     is_page = request.method in {"GET", "HEAD"} and request.path != reverse("admin:login")
     return request.get_full_path() if is_page else index
+
+
+def _is_idle(request: HttpRequest, *, now: datetime) -> bool:
+    """Tell whether the session was not used for so long that it ends, up to one writing of the time later."""
+    seen = request.session.get(SEEN_KEY)
+    if seen is None or not settings.SESSION_IDLE_S:
+        return False
+    longest_s = settings.SESSION_IDLE_S + _SEEN_EVERY.total_seconds()
+    return bool(now.timestamp() - seen > longest_s)
+
+
+def _asks_by_itself(request: HttpRequest) -> bool:
+    """Tell whether a script asks for news of an open page, which is nobody's use of the session."""
+    by_script = "HX-Request" in request.headers or request.headers.get("Sec-Fetch-Dest") == "empty"
+    return request.method in {"GET", "HEAD"} and by_script
 
 
 def _note_seen(request: HttpRequest, *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -21,6 +22,8 @@ from billing.models import (
 
 #: The signed-in person as a request knows them; pages behind the login never meet the anonymous one.
 Owner = AbstractBaseUser | AnonymousUser
+
+_GIVEN_UP_WITHIN: Final = timedelta(days=1)
 
 
 def entitling(*, now: datetime) -> Q:
@@ -49,6 +52,19 @@ def retained_owners(product_code: str, owner_ids: Collection[int], *, now: datet
         entitling(now=now) | in_grace(now=now), product__code=product_code, owner_id__in=owner_ids
     )
     return set(kept.values_list("owner_id", flat=True))
+
+
+def losing_a_plan(owner_ids: Collection[int], *, now: datetime) -> set[int]:
+    """Return whose plan has ended and may not have been given up: what it carried may still run.
+
+    It has no sweep to wait for: an end counts from its instant, in its time of grace too, and for a
+    day after it was carried out, within which everything above the limits that are left has stopped.
+    """
+    ended = Q(ended_at=None, ends_at__lte=now) | Q(ended_at__gt=now - _GIVEN_UP_WITHIN)
+    held = Subscription.objects.filter(
+        ended, product__kind=Product.Kind.PLAN, owner_id__in=owner_ids
+    )
+    return set(held.values_list("owner_id", flat=True))
 
 
 def is_entitled(owner_id: int, product_code: str, *, now: datetime) -> bool:

@@ -46,10 +46,7 @@ def tell_grace(subscription: Subscription, *, now: datetime) -> None:
         kind=NotificationKind.SUBSCRIPTION_EXPIRING,
         key=f"subscription-grace:{subscription.pk}:{_moment(subscription.ends_at)}",
         title=f"“{name}” has ended",
-        body=(
-            f"Nothing is entered with it any more. What runs keeps its stops and exits until {last}, "
-            f"and stops then. {advice}"
-        ),
+        body=f"{_in_grace(subscription, until=last)} {advice}",
         path=renewal,
         level=NotificationLevel.WARNING,
         mail=MailKind.SUBSCRIPTION_EXPIRING,
@@ -71,6 +68,18 @@ def tell_ended(subscription: Subscription, *, now: datetime) -> None:
         level=NotificationLevel.WARNING,
         mail=MailKind.SUBSCRIPTION_ENDED,
         facts={"subscription": name, "ended": _moment(now)},
+    )
+
+
+def _in_grace(subscription: Subscription, *, until: str) -> str:
+    if subscription.product.kind == Product.Kind.PLAN:
+        return (
+            "Deployments above the limits of your next plan, the newest ones, open no positions any "
+            f"more. They keep their stops and exits until {until}, and stop then."
+        )
+    return (
+        "Nothing is entered with it any more. "
+        f"What runs keeps its stops and exits until {until}, and stops then."
     )
 
 

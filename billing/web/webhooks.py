@@ -5,8 +5,8 @@ notice is stored; what follows from it is a worker's.
 """
 
 import logging
-from typing import Final
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -18,13 +18,12 @@ from billing.providers.protocol import SignatureInvalidError
 from billing.providers.registry import find_provider
 from billing.services import provider_events
 from billing.services.provider_events import LARGEST_BODY_BYTES
+from foundation.bodies import BodyTooLargeError, BodyTooSlowError, read_body
 from foundation.http import address_of
 from foundation.throttles import RateLimitedError, count_call
 from market.errors import PlatformError
 
 logger = logging.getLogger(__name__)
-
-_PIECE_BYTES: Final = 64 * 1024
 
 
 @csrf_exempt
@@ -36,9 +35,12 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         return _refusal(404, "not_found")
     if request.headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}:
         return _refusal(415, "unsupported_encoding")
-    raw_body = _read(request)
-    if raw_body is None:
+    try:
+        raw_body = read_body(request, at_most=LARGEST_BODY_BYTES, within_s=settings.HORIZONS.body_s)
+    except BodyTooLargeError:
         return _refusal(413, "too_large")
+    except BodyTooSlowError:
+        return _refusal(408, "too_slow")
     try:
         provider_events.receive(
             provider_code=provider,
@@ -58,19 +60,6 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         logger.exception("webhook.not_stored", extra={"provider": provider})
         return _refusal(503, "unavailable")
     return JsonResponse({"received": True})
-
-
-def _read(request: HttpRequest) -> bytes | None:
-    """Return the body, or None if it is too large; no more than the limit is ever held."""
-    length = request.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) > LARGEST_BODY_BYTES:
-        return None
-    body = bytearray()
-    while piece := request.read(_PIECE_BYTES):
-        body += piece
-        if len(body) > LARGEST_BODY_BYTES:
-            return None
-    return bytes(body)
 
 
 def _refuse_forged(request: HttpRequest, error: SignatureInvalidError) -> HttpResponse:

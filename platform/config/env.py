@@ -52,6 +52,7 @@ class Environment:
     csrf_trusted_origins: tuple[str, ...]
     site_url: str
     trusted_proxies: int
+    session_idle_minutes: int
     simulator_url: str
     simulator_admin_token: str
     log_level: str
@@ -90,6 +91,7 @@ KNOWN_NAMES: Final = frozenset(
         "CSRF_TRUSTED_ORIGINS",
         "SITE_URL",
         "TRUSTED_PROXIES",
+        "SESSION_IDLE_MINUTES",
         "SIMULATOR_URL",
         "SIMULATOR_ADMIN_TOKEN",
         "LOG_LEVEL",
@@ -282,6 +284,7 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
         csrf_trusted_origins=reader.items("CSRF_TRUSTED_ORIGINS", ""),
         site_url=reader.url("SITE_URL", ("http", "https"), "http://127.0.0.1:8000").rstrip("/"),
         trusted_proxies=int(reader.number("TRUSTED_PROXIES", 0, low=0, high=10)),
+        session_idle_minutes=int(reader.number("SESSION_IDLE_MINUTES", 120, low=0, high=720)),
         simulator_url=reader.url("SIMULATOR_URL", ("http", "https"), "").rstrip("/"),
         simulator_admin_token=reader.text("SIMULATOR_ADMIN_TOKEN", ""),
         log_level=reader.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

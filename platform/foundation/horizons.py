@@ -28,6 +28,8 @@ class Horizons:
     finality_s: float = 0.2
     #: No answer from a venue within this time is no answer.
     venue_timeout_s: float = 8.0
+    #: A notice that has not arrived in whole after this long is not waited for.
+    body_s: float = 10.0
     #: An order is asked about at its provider this long after it was opened, then ever more rarely.
     payment_check_s: float = 60.0
     #: The bank for development confirms a delayed payment after this long.

@@ -53,8 +53,9 @@ class OneStrategy(APIView):
     @extend_schema(responses=answers.StrategyDetailSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Return it with the JSON Schema of its parameters."""
-        version = catalogue.current_version(catalogue.get_strategy(slug))
-        [entry] = entries_of([version.strategy], now=timezone.now())
+        now = timezone.now()
+        version = catalogue.current_version(catalogue.get_strategy_for(request.user, slug, now=now))
+        [entry] = entries_of([version.strategy], now=now)
         return Response(_present(entry) | _present_version(version))
 
 

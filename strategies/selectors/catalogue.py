@@ -1,10 +1,12 @@
 """Questions to the catalogue; it is the same for everybody."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from difflib import get_close_matches
 
 from django.db.models import OuterRef, Subquery
 
+from billing.selectors.entitlements import Owner, is_entitled
 from market.errors import ConflictError
 from strategies import registry
 from strategies.models import Evidence, Strategy, StrategyVersion
@@ -34,6 +36,22 @@ def get_strategy(slug: str) -> Strategy:
         return Strategy.objects.offered().get(slug=slug)
     except Strategy.DoesNotExist:
         raise UnknownStrategyError(slug) from None
+
+
+def get_strategy_for(reader: Owner, slug: str, *, now: datetime) -> Strategy:
+    """Return a strategy that *reader* may read about; raise UnknownStrategyError for any other.
+
+    Everybody reads what is offered; what an operator has retired, whoever has a right to it at *now*.
+    """
+    try:
+        strategy = Strategy.objects.get(slug=slug, is_registered=True)
+    except Strategy.DoesNotExist:
+        raise UnknownStrategyError(slug) from None
+    if strategy.is_offered:
+        return strategy
+    if reader.pk and is_entitled(reader.pk, strategy.product_code, now=now):
+        return strategy
+    raise UnknownStrategyError(slug)
 
 
 def current_version(strategy: Strategy) -> StrategyVersion:

@@ -58,6 +58,7 @@ class StrategyCard:
     market: str
     suggested_timeframe: str
     is_featured: bool
+    is_retired: bool
     offer: Offer | None
     evidence: EvidenceCard | None
 
@@ -133,6 +134,7 @@ def _card(entry: Entry, offer: Offer | None) -> StrategyCard:
         market=_MARKETS[entry.market],
         suggested_timeframe=strategy.suggested_timeframe,
         is_featured=strategy.is_featured,
+        is_retired=not strategy.is_offered,
         offer=offer,
         evidence=_evidence(entry.evidence[0]) if entry.evidence else None,
     )

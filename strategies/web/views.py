@@ -45,7 +45,8 @@ def strategy(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one strategy with its evidence, what it costs and what may be set."""
     now = timezone.now()
     try:
-        version = catalogue.current_version(catalogue.get_strategy(slug))
+        found = catalogue.get_strategy_for(request.user, slug, now=now)
+        version = catalogue.current_version(found)
         [entry] = entries_of([version.strategy], now=now)
         offer = present_offer(request.user, product_code=version.strategy.product_code, now=now)
         page = presenters.present_strategy(entry, version, offer)

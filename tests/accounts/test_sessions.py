@@ -33,6 +33,13 @@ def rows_of(browser: Client):
     return browser.get(LIST).context["rows"]
 
 
+def leave_alone(browser: Client, *, minutes: int) -> None:
+    """Let so many minutes pass without a request."""
+    session = browser.session
+    session[SEEN_KEY] -= minutes * 60
+    session.save()
+
+
 class TestTheList:
     def test_it_says_which_device_from_where_and_that_it_is_this_one(self):
         person = make_person()
@@ -145,6 +152,33 @@ class TestTheSessionItself:
         )
         stored = session["_session_expiry"]
         assert not isinstance(stored, int)
+
+    @pytest.mark.parametrize(
+        ("minutes", "limit_minutes", "stays"),
+        [(60, 120, True), (124, 120, True), (126, 120, False), (126, 0, True), (40, 30, False)],
+    )
+    def test_it_ends_when_nobody_has_used_it_for_long(
+        self, settings, minutes, limit_minutes, stays
+    ):
+        settings.SESSION_IDLE_S = limit_minutes * 60
+        browser = signed_in(make_person())
+        leave_alone(browser, minutes=minutes)
+
+        answer = browser.get("/dashboard/", follow=True)
+
+        assert is_signed_in(browser) == stays
+        assert ("without use" in answer.content.decode()) != stays
+
+    @pytest.mark.parametrize("headers", [{"HX-Request": "true"}, {"Sec-Fetch-Dest": "empty"}])
+    def test_a_page_that_asks_for_news_by_itself_does_not_keep_it_alive(self, headers):
+        browser = signed_in(make_person())
+        leave_alone(browser, minutes=100)
+        before = browser.session[SEEN_KEY]
+
+        browser.get("/notifications/", headers=headers)
+        assert browser.session[SEEN_KEY] == before
+        browser.get("/notifications/")
+        assert browser.session[SEEN_KEY] > before
 
     def test_the_cookies_of_production_belong_to_the_host_alone(self):
         from config.settings import production  # noqa: PLC0415  the settings of another environment

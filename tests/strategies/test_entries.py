@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from billing.models import Product
 from foundation.audit import Actor
@@ -126,6 +127,26 @@ class TestRetire:
         assert client.get("/api/v1/strategies/ema-crossover").status_code == 404
         assert client.get("/api/v1/strategies").json()["results"] == []
         assert AuditEntry.objects.filter(verb="strategy.retired").count() == 1
+
+    def test_who_has_a_right_to_a_retired_one_still_reads_about_it(self, strategy, client):
+        subscriber, other = make_person(), make_person("grace@example.com")
+        billing.give(subscriber, now=timezone.now())
+        entries.set_active(strategy_id=strategy.pk, is_active=False, by=BY, now=NOW)
+
+        client.force_login(subscriber)
+        page = client.get("/strategies/ema-crossover/")
+        assert page.status_code == 200
+        assert "This strategy was retired" in page.content.decode()
+        assert "Backtest</a>" not in page.content.decode()
+        assert client.get("/api/v1/strategies/ema-crossover").status_code == 200
+
+        client.force_login(other)
+        assert client.get("/strategies/ema-crossover/").status_code == 404
+        assert client.get("/api/v1/strategies/ema-crossover").status_code == 404
+
+        Strategy.objects.update(is_registered=False)
+        client.force_login(subscriber)
+        assert client.get("/strategies/ema-crossover/").status_code == 404
 
     def test_it_can_be_offered_again(self, strategy):
         for is_active in (False, False, True, True):

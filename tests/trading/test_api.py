@@ -61,6 +61,15 @@ class TestStartingADeployment:
             "stop_policy": "LEAVE",
         }
 
+    def test_a_market_that_does_not_trade_is_a_conflict_and_nothing_is_made(self, person, wish):
+        Instrument.objects.update(is_active=False)
+
+        response = self.send(person, wish)
+
+        assert (response.status_code, response.json()["code"]) == (409, "market_inactive")
+        assert [each["field"] for each in response.json()["errors"]] == ["symbol"]
+        assert not Deployment.objects.exists()
+
     def send(self, person: Client, wish: dict[str, object], key: str = ""):
         return person.post(
             reverse("trading-api:deployments"),

@@ -1,5 +1,6 @@
 """Nothing is opened without a subscription, above the plan or for somebody who is deactivated."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ import pytest
 
 from accounts.services import people as person_services
 from billing.domain.limits import Limit
+from billing.models import Subscription
 from billing.selectors.usage import usage_of
 from billing.services import subscriptions
 from billing.services.entitlements import PlanLimitError, SubscriptionRequiredError
@@ -15,6 +17,7 @@ from foundation.audit import Actor
 from market.enums import Leg, OrderStatus, Side
 from market.timeframes import MINUTE_MS, Timeframe, from_milliseconds, to_milliseconds
 from strategies.services import catalogue
+from tests.billing import buying
 from tests.billing.races import together
 from tests.factories import accounts as people
 from tests.factories import billing
@@ -31,12 +34,14 @@ from trading.models import (
     SignalGroup,
     StopPolicy,
 )
+from trading.selectors.entitled import entitlement_of, may_enter
 from trading.services import evaluation, stops
 
 pytestmark = pytest.mark.django_db
 
 PRODUCT = "strategy:ema-crossover"
 OPERATOR = Actor.system("test-operator")
+HOUR = timedelta(hours=1)
 
 
 def end_subscription(owner, *, now) -> None:
@@ -252,6 +257,66 @@ class TestTheEndOfASubscription:
 
         stopping = Deployment.objects.filter(desired_state="STOPPED").order_by("pk")
         assert list(stopping) == newer[2:]
+
+
+class TestTheGraceOfAPlan:
+    """What only a bought plan carried: nothing is entered after its end, stops and exits go on."""
+
+    @pytest.fixture
+    def carried(self, desk):
+        """Four deployments under a plan that ends in a month, and three places afterwards."""
+        buying.buy(desk.deployment.owner, buying.make_price(), now=desk.now)
+        for number in range(3):
+            factory.make_deployment(desk.deployment.account, now=desk.now, name=f"No {number}")
+        return list(Deployment.objects.order_by("pk"))
+
+    @pytest.fixture
+    def end(self, carried):
+        """When the plan ends."""
+        return Subscription.objects.get(product__code="plan:pro").ends_at
+
+    def test_before_the_end_everything_may_enter(self, carried, end):
+        assert may_enter(carried, now=end - HOUR) == {each.pk for each in carried}
+
+    @pytest.mark.parametrize("hours", [0, 24, 71, 73])
+    def test_from_the_end_on_only_what_the_next_plan_allows_may_enter(self, carried, end, hours):
+        now = end + hours * HOUR
+
+        assert may_enter(carried, now=now) == {each.pk for each in carried[:3]}
+        newest = carried[3]
+        shown = entitlement_of(newest.owner, deployment=newest, now=now)
+        assert (shown.holds, shown.label) == (False, "Plan ended")
+
+    def test_who_renews_in_time_enters_again(self, desk, carried, end):
+        now = end + 2 * HOUR
+        buying.buy(desk.deployment.owner, buying.make_price(), now=now)
+
+        assert may_enter(carried, now=now) == {each.pk for each in carried}
+
+    def test_within_the_grace_nothing_is_stopped_and_after_it_the_newest(self, carried, end):
+        for hours, stopping in [(71, []), (73, carried[3:])]:
+            subscriptions.expire_due(now=end + hours * HOUR)
+            deliver_events(now=end + hours * HOUR)
+
+            told = Deployment.objects.filter(desired_state="STOPPED").order_by("pk")
+            assert list(told) == stopping
+
+    def test_an_entry_is_denied_at_the_wire_and_the_exit_goes_out(self, desk, carried, end):
+        desk = replace(desk, deployment=carried[3])
+        desk.enter("0.1")
+        desk.now = end + HOUR
+
+        intent = desk.decide()
+        desk.submit()
+        intent.refresh_from_db()
+        assert (intent.status, intent.reason_code) == (IntentStatus.DENIED, "ENTITLEMENT_ENDED")
+        assert desk.order(Leg.STOP).status == OrderStatus.ACCEPTED
+
+        desk.decide(leg=Leg.EXIT, side=Side.SELL, quantity=Decimal("0.0999"))
+        desk.submit()
+        desk.submit()
+        assert desk.order(Leg.EXIT).status == OrderStatus.FILLED
+        assert desk.position.quantity == 0
 
 
 class TestSomebodyDeactivated:

@@ -1,11 +1,12 @@
 """What a person's deployments count for: which product they need, and which limit of the plan."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Count, Q, QuerySet
 
 from billing.domain.limits import Limit
-from trading.models import Deployment
+from trading.models import Deployment, DesiredState
 from trading.selectors.deployments import ENDED_STATES
 
 if TYPE_CHECKING:
@@ -49,3 +50,24 @@ def used_by(owner_id: int) -> dict[Limit, int]:
 def unfinished_of(owner_id: int) -> QuerySet[Deployment, Deployment]:
     """Return the deployments of a person that have not ended."""
     return Deployment.objects.filter(owner_id=owner_id).exclude(actual_state__in=ENDED_STATES)
+
+
+def above_limits(
+    running: Sequence[Deployment], *, limits: Mapping[Limit, int | None]
+) -> list[tuple[Deployment, int]]:
+    """Return which of a person's deployments (oldest first, with account and venue) *limits* do not carry.
+
+    The newest are above, each with how many of its kind are allowed; what is being stopped takes no place.
+    """
+    found = []
+    for limit in (Limit.LIVE_DEPLOYMENTS, Limit.PAPER_DEPLOYMENTS):
+        allowed = limits[limit]
+        if allowed is None:
+            continue
+        counting = [
+            each
+            for each in running
+            if limit_of(each.account) is limit and each.desired_state != DesiredState.STOPPED
+        ]
+        found += [(each, allowed) for each in counting[allowed:]]
+    return found

@@ -1,14 +1,13 @@
 """The transaction before the wire: decisions become orders on their way, or are refused."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Sum
 
-from billing.selectors import entitlements
 from exchanges.adapters.protocol import OrderRequest
 from exchanges.services import leases
 from exchanges.services.leases import AccountLease
@@ -23,7 +22,7 @@ from trading.models import (
     OrderIntent,
     Reservation,
 )
-from trading.selectors import usage
+from trading.selectors import entitled
 from trading.services import checks, intents, orders, protection, venues
 from trading.services.checks import Denial, Situation, Wait
 from trading.services.venues import Call, Cancellation, Submission
@@ -127,23 +126,10 @@ def _situation(
         held={(row.deployment_id, row.instrument_id): row.quantity for row in positions},
         working=working,
         exits_waiting=set(exits.values_list("deployment_id", "instrument_id")),
-        entitled=_entitled(waiting, now),
+        entitled=entitled.may_enter(
+            {each.deployment for each in waiting if not each.reduce_only}, now=now
+        ),
     )
-
-
-def _entitled(waiting: Iterable[OrderIntent], now: datetime) -> set[int]:
-    """Return the deployments with an entry to send whose owner has a right to the strategy."""
-    by_product: dict[str, list[Deployment]] = defaultdict(list)
-    for intent in waiting:
-        if not intent.reduce_only:
-            slug = intent.deployment.strategy_version.strategy.slug
-            by_product[usage.product_code(slug)].append(intent.deployment)
-    found: set[int] = set()
-    for product, deployments in by_product.items():
-        owners = {each.owner_id for each in deployments}
-        entitled = entitlements.entitled_owners(product, owners, now=now)
-        found |= {each.pk for each in deployments if each.owner_id in entitled}
-    return found
 
 
 def _prepare_one(intent: OrderIntent, situation: Situation, now: datetime) -> Submission | None:

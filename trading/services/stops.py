@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from billing.domain.limits import Limit
 from billing.selectors import entitlements
 from foundation.audit import Actor
 from foundation.events import publish
@@ -165,24 +164,16 @@ def _stop_above_limits(*, owner_id: int, key: str, now: datetime) -> int:
     if not running:
         return 0
     limits = entitlements.limits_of(running[0].owner, now=now)
-    stopped = 0
-    for limit in (Limit.LIVE_DEPLOYMENTS, Limit.PAPER_DEPLOYMENTS):
-        allowed = limits[limit]
-        if allowed is None:
-            continue
-        counting = [
-            each
-            for each in running
-            if usage.limit_of(each.account) is limit and each.desired_state != DesiredState.STOPPED
-        ]
-        stopped += _stop_all(
-            counting[allowed:],
+    return sum(
+        _stop_all(
+            [deployment],
             key=key,
             by=_BY_BILLING,
             now=now,
             note=f"The plan allows {allowed} of this kind now; the newest are stopped first.",
         )
-    return stopped
+        for deployment, allowed in usage.above_limits(running, limits=limits)
+    )
 
 
 def _stop_all(found: Iterable[Deployment], *, key: str, by: Actor, now: datetime, note: str) -> int:

@@ -47,6 +47,16 @@ class AccountNotReadyError(ConflictError):
         super().__init__(f"The account “{label}” is not connected. Test its key first.")
 
 
+class MarketInactiveError(ConflictError):
+    """The market is delisted or halted."""
+
+    code = "market_inactive"
+
+    def __init__(self, symbol: str) -> None:
+        text = f"{symbol} does not trade at the moment."
+        super().__init__(text, problems=[FieldProblem("symbol", self.code, text)])
+
+
 class CapitalTooSmallError(UnprocessableError):
     """The capital does not pay for the smallest order of the market."""
 
@@ -134,10 +144,7 @@ def check_market(account: "ExchangeAccount", *, instrument: "Instrument", capita
     if not markets.is_connected(account):
         raise AccountNotReadyError(account.label)
     if not instrument.is_active:
-        message = f"{instrument.symbol} does not trade at the moment."
-        raise InvalidDeploymentError(
-            message, problems=[FieldProblem("symbol", "market_inactive", message)]
-        )
+        raise MarketInactiveError(instrument.symbol)
     if capital <= instrument.minimum_notional:
         raise CapitalTooSmallError(
             capital=capital, minimum=instrument.minimum_notional, currency=instrument.settle

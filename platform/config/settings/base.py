@@ -274,6 +274,9 @@ SIGN_UP_HINT_COOKIE = "referral"
 PASSWORD_RESET_TIMEOUT = 3_600
 #: A session ends so long after its sign-in, however busy it is.
 SESSION_COOKIE_AGE = 12 * 3_600
+#: It also ends so long after it was last used by the person, in seconds; 0 for never. A page that asks for news by itself
+#: is no use.
+SESSION_IDLE_S = ENVIRONMENT.session_idle_minutes * 60
 #: The operators' pages open only to sessions that were signed in with a second factor.
 STAFF_SECOND_FACTOR_REQUIRED = True
 

@@ -1,15 +1,16 @@
 """What a person sees when something goes wrong; programs below /api/ get a problem instead."""
 
+import math
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from accounts.web.entries import session_ended
+from accounts.web.waits import seconds_to_wait
 from foundation import site_settings
 from foundation.http import PROBLEM_CONTENT_TYPE
 
 _API_PREFIX = "/api/"
-#: The shortest span that the limits on tries count.
-_RETRY_AFTER_S = 60
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -36,9 +37,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
     """429, from the accounts library: too many tries to sign in, sign up, or be sent a link."""
-    message = "Too many tries. Wait a minute; after many tries it takes up to an hour."
-    response = _answer(request, 429, "rate_limited", message)
-    response["Retry-After"] = str(_RETRY_AFTER_S)
+    wait_s = seconds_to_wait(request)
+    minutes = math.ceil(wait_s / 60)
+    span = f"{wait_s} seconds" if wait_s < 100 else f"{minutes} minutes"
+    response = _answer(request, 429, "rate_limited", f"Too many tries. Try again in {span}.")
+    response["Retry-After"] = str(wait_s)
     return response
 
 
