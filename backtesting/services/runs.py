@@ -16,7 +16,6 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from backtesting.domain.specification import Specification
-from backtesting.engine import ENGINE_VERSION
 from backtesting.models import BacktestRun, RunStatus
 from backtesting.selectors import usage
 from backtesting.selectors.runs import Owner
@@ -28,8 +27,6 @@ from foundation.audit import Actor
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
 from market.errors import ConflictError, UnprocessableError
-from market.timeframes import from_milliseconds
-from strategies.selectors import catalogue
 
 logger = logging.getLogger(__name__)
 
@@ -174,25 +171,9 @@ def _require_place(owner: Owner, *, bars: int, now: datetime) -> None:
 def _create(
     owner: Owner, specification: Specification, spec_hash: str, *, now: datetime
 ) -> BacktestRun:
-    terms, charges = specification.terms, specification.charges
     return BacktestRun.objects.create(
         owner_id=cast(int, owner.pk),
-        strategy_version=catalogue.version_of_code(specification.definition),
-        instrument_id=terms.instrument_id,
-        timeframe=specification.timeframe.value,
-        from_at=from_milliseconds(specification.window.from_ms),
-        to_at=from_milliseconds(specification.window.to_ms),
-        parameters=specification.params.model_dump(mode="json"),
-        capital=specification.capital,
-        maker_fee_bps=charges.maker_fee_bps,
-        taker_fee_bps=charges.taker_fee_bps,
-        slippage_bps=charges.slippage_bps,
-        tick_size=terms.tick_size,
-        lot_step=terms.lot_step,
-        minimum_quantity=terms.minimum_quantity,
-        minimum_notional=terms.minimum_notional,
-        engine_version=ENGINE_VERSION,
-        data_version=specification.data_version,
+        **specifications.columns_of(specification),
         spec_hash=spec_hash,
         requested_at=now,
         lease_until=Now() + _message_time(),

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from backtesting.domain.specification import Charges, Specification, Terms
 from backtesting.domain.windows import NoCandlesError, Stored, Window, window_on_grid
+from backtesting.engine import ENGINE_VERSION
 from exchanges.selectors import candles, instruments
 from market.enums import InstrumentKind
 from market.errors import FieldProblem, InvalidInputError, PlatformError
-from market.timeframes import Timeframe, to_milliseconds
+from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 from strategies import registry
 from strategies.registry import Definition, UnknownStrategyError
 from strategies.selectors import catalogue
@@ -96,6 +97,32 @@ def specify(
             to_ms=window.to_ms,
         ),
     )
+
+
+def columns_of(specification: Specification) -> dict[str, Any]:
+    """Return the columns in which a row keeps *specification*, all but its owner and its hash.
+
+    Raises CatalogueOutOfDateError if the catalogue does not describe the code that runs here.
+    """
+    terms, charges = specification.terms, specification.charges
+    return {
+        "strategy_version": catalogue.version_of_code(specification.definition),
+        "instrument_id": terms.instrument_id,
+        "timeframe": specification.timeframe.value,
+        "from_at": from_milliseconds(specification.window.from_ms),
+        "to_at": from_milliseconds(specification.window.to_ms),
+        "parameters": specification.params.model_dump(mode="json"),
+        "capital": specification.capital,
+        "maker_fee_bps": charges.maker_fee_bps,
+        "taker_fee_bps": charges.taker_fee_bps,
+        "slippage_bps": charges.slippage_bps,
+        "tick_size": terms.tick_size,
+        "lot_step": terms.lot_step,
+        "minimum_quantity": terms.minimum_quantity,
+        "minimum_notional": terms.minimum_notional,
+        "engine_version": ENGINE_VERSION,
+        "data_version": specification.data_version,
+    }
 
 
 class _Problems:
