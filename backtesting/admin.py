@@ -54,7 +54,7 @@ class BacktestRunAdmin(DeedAdmin):
     list_select_related = ("owner", "strategy_version__strategy", "instrument")
     date_hierarchy = "requested_at"
     ordering = ("-id",)
-    exclude = ("equity",)
+    exclude = ("equity", "notes")
     export_fields = (
         "public_id",
         "owner__email",

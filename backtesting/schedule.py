@@ -8,6 +8,11 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 10.0,
         "options": {"expires": 30},
     },
+    "backtesting-purge-deleted": {
+        "task": "backtesting.purge_deleted",
+        "schedule": 3_600.0,
+        "options": {"expires": 3_600},
+    },
     "backtesting-sweep-evidence": {
         "task": "backtesting.sweep_evidence",
         "schedule": 300.0,

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from backtesting.services import evidence, execution, runs
+from backtesting.services import evidence, execution, history, runs
 from foundation.queue import queued_task
 from strategies.services import evidence as wishes
 
@@ -17,6 +17,12 @@ def execute_run(*, run_id: int) -> None:
 def sweep() -> None:
     """Send again for runs whose message or worker was lost."""
     runs.sweep(now=timezone.now())
+
+
+@queued_task("backtesting.purge_deleted", queue="default")
+def purge_deleted() -> None:
+    """Forget runs that people have deleted."""
+    history.purge_deleted(now=timezone.now())
 
 
 @queued_task("backtesting.record_evidence", queue="compute", soft_time_limit=240, time_limit=300)

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backtesting.metrics import Better, Unit
 from backtesting.models import RunStatus
 
 
@@ -33,6 +34,7 @@ class RunInListSerializer(serializers.Serializer[Any]):
     requested_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+    tags = serializers.ListField(child=serializers.CharField())
     error = FailureSerializer(allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
@@ -44,6 +46,7 @@ class RunInListSerializer(serializers.Serializer[Any]):
 class RunSerializer(RunInListSerializer):
     """Everything about a run but its trades and series, which have addresses of their own."""
 
+    notes = serializers.CharField()
     parameters = serializers.DictField()
     capital = ExactField()
     maker_fee_bps = ExactField()
@@ -57,6 +60,7 @@ class RunSerializer(RunInListSerializer):
     metrics = serializers.DictField(allow_null=True)
     monthly_returns = serializers.JSONField(allow_null=True)
     by_exit_reason = serializers.JSONField(allow_null=True)
+    by_direction = serializers.JSONField(allow_null=True)
     decisions = serializers.JSONField(allow_null=True)
     links = serializers.DictField(child=serializers.CharField())
 
@@ -102,7 +106,7 @@ class LineSerializer(serializers.Serializer[Any]):
 class SeriesLineSerializer(LineSerializer):
     """One line of a result."""
 
-    kind = serializers.ChoiceField(["equity", "benchmark", "drawdown"])
+    kind = serializers.ChoiceField(["equity", "benchmark", "drawdown", "return"])
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
@@ -137,3 +141,36 @@ class CandleChartSerializer(serializers.Serializer[Any]):
     lines = LineSerializer(many=True)
     bars_per_candle = serializers.IntegerField()
     trades_marked = serializers.BooleanField()
+
+
+class ComparedFigureSerializer(serializers.Serializer[Any]):
+    """One metric of every run; ``best`` holds the places of the best values, if they differ."""
+
+    key = serializers.CharField()
+    unit = serializers.ChoiceField([unit.value for unit in Unit])
+    better = serializers.ChoiceField([better.value for better in Better])
+    values = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    best = serializers.ListField(child=serializers.IntegerField())
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields with ``label``, which is a name of the library's own."""
+        return {**super().get_fields(), "label": serializers.CharField()}
+
+
+class ComparedSettingSerializer(serializers.Serializer[Any]):
+    """One thing that was chosen, for every run; null where a strategy does not know it."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    unit = serializers.CharField()
+    values = serializers.ListField(child=serializers.JSONField(allow_null=True))
+    differs = serializers.BooleanField()
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """Runs side by side; all lists of values are in the order of ``runs``."""
+
+    runs = RunInListSerializer(many=True)
+    figures = ComparedFigureSerializer(many=True)
+    settings = ComparedSettingSerializer(many=True)
+    series = SeriesLineSerializer(many=True, help_text="The return since the start of each run.")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from rest_framework import serializers
+
 from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
 from foundation.serializers import (
     DecimalField,
@@ -10,6 +12,17 @@ from foundation.serializers import (
     StrictSerializer,
     TextField,
 )
+
+
+class AnnotationSerializer(StrictSerializer):
+    """What a person writes on a run; what is not sent stays."""
+
+    tags = serializers.ListField(
+        child=TextField(allow_blank=True, trim_whitespace=False),
+        required=False,
+        help_text="At most 10, each of 1 to 30 characters without a comma.",
+    )
+    notes = TextField(required=False, allow_blank=True, help_text="At most 2,000 characters.")
 
 
 class RunRequestSerializer(StrictSerializer):

@@ -7,6 +7,7 @@ from backtesting.api import views
 app_name = "backtesting-api"
 urlpatterns = [
     path("backtests", views.Runs.as_view(), name="runs"),
+    path("backtests/compare", views.Compare.as_view(), name="compare"),
     path("backtests/<uuid:public_id>", views.Run.as_view(), name="run"),
     path("backtests/<uuid:public_id>/cancel", views.Cancel.as_view(), name="cancel"),
     path("backtests/<uuid:public_id>/trades", views.Trades.as_view(), name="trades"),

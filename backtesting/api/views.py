@@ -1,5 +1,6 @@
 """The JSON API of backtesting."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,12 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backtesting import reports
+from backtesting import comparison, reports
 from backtesting.api import answers, presenters
-from backtesting.api.serializers import RunRequestSerializer
+from backtesting.api.serializers import AnnotationSerializer, RunRequestSerializer
 from backtesting.models import RunStatus
 from backtesting.selectors import runs as selectors
-from backtesting.services import runs
+from backtesting.services import history, runs
 from foundation import idempotency, pagination, schema
 from foundation.http import actor_of
 
@@ -37,25 +38,30 @@ class Runs(APIView):
             *schema.PAGE,
             schema.filter_by("status", "In this state only.", values=RunStatus.values),
             schema.filter_by("strategy", "Of this strategy only, by its slug."),
+            schema.filter_by("market", "Of this market only, such as binance:BTC/USDT."),
+            schema.filter_by("tag", "With this tag only."),
         ],
         responses=schema.page_of(answers.RunInListSerializer),
     )
     def get(self, request: Request) -> Response:
         """List runs, newest first."""
-        status = pagination.choice_parameter(request, "status", RunStatus.values)
-        strategy = pagination.text_parameter(request, "strategy")
+        wanted = selectors.RunFilter(
+            status=pagination.choice_parameter(request, "status", RunStatus.values),
+            strategy=pagination.text_parameter(request, "strategy"),
+            market=pagination.text_parameter(request, "market"),
+            tag=pagination.text_parameter(request, "tag"),
+        )
         return pagination.page_response(
             request,
             lambda named, limit: selectors.page_of_runs(
                 request.user,
                 below=pagination.key_of(named),
                 limit=limit,
-                status=status,
-                strategy_slug=strategy,
+                wanted=wanted,
             ),
             name_of=lambda run: str(run.pk),
             present=presenters.present_run_in_list,
-            filters=("status", "strategy"),
+            filters=("status", "strategy", "market", "tag"),
         )
 
     @extend_schema(
@@ -74,13 +80,49 @@ class Runs(APIView):
 class Run(APIView):
     """One run."""
 
-    required_scope = _READ
+    required_scope = {"GET": _READ, "PATCH": "manage:strategy", "DELETE": "manage:strategy"}
+    problem_statuses = {"DELETE": (409,)}
 
     @extend_schema(responses=answers.RunSerializer)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return its specification, where it stands, and its metrics once it is done."""
         run = selectors.get_run_for(request.user, public_id=public_id)
         return Response(presenters.present_run(run))
+
+    @extend_schema(request=AnnotationSerializer, responses=answers.RunSerializer)
+    def patch(self, request: Request, public_id: UUID) -> Response:
+        """Write tags and a note on it; what is not sent stays."""
+        run = selectors.get_run_for(request.user, public_id=public_id)
+        serializer = AnnotationSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        history.annotate_run(run_id=run.pk, **serializer.validated_data, by=actor_of(request))
+        run = selectors.get_run_for(request.user, public_id=public_id)
+        return Response(presenters.present_run(run))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, public_id: UUID) -> Response:
+        """Take it away with its trades; one that is not over is canceled first."""
+        run = selectors.get_run_for(request.user, public_id=public_id)
+        history.delete_run(run_id=run.pk, by=actor_of(request), now=timezone.now())
+        return Response(status=204)
+
+
+class Compare(APIView):
+    """A few runs side by side."""
+
+    required_scope = _READ
+    problem_statuses = {"GET": (404, 409)}
+
+    @extend_schema(
+        parameters=[schema.filter_by("ids", "From 2 to 5 runs, with commas between them.")],
+        responses=answers.ComparisonSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Return their figures with the best marked, their settings and their curves."""
+        pagination.refuse_unknown(request, allowed=("ids",))
+        ids = _ids_of(request.query_params.get("ids", ""))
+        runs = selectors.get_runs_for(request.user, public_ids=ids)
+        return Response(presenters.present_comparison(comparison.compare(runs)))
 
 
 class Cancel(APIView):
@@ -155,6 +197,15 @@ class CandleChart(APIView):
         """Return at most 2,000 candles, each of several bars if need be."""
         run = selectors.get_run_for(request.user, public_id=public_id)
         return Response(reports.candle_chart(run))
+
+
+def _ids_of(text: str) -> Sequence[UUID]:
+    try:
+        ids = [UUID(part) for part in text.split(",") if part]
+    except ValueError:
+        raise selectors.BacktestNotFoundError from None
+    comparison.require_comparable(ids)
+    return ids
 
 
 def _request_run(request: Request) -> Response:

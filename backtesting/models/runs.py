@@ -4,8 +4,10 @@ import uuid
 from typing import Final, Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from backtesting.domain.tags import MAXIMUM_NOTE_LENGTH, MAXIMUM_TAG_LENGTH, MAXIMUM_TAGS
 from backtesting.models.specifications import StoredSpecification
 from foundation.choices import choices_of
 from foundation.fields import money_field
@@ -38,7 +40,11 @@ class BacktestRunQuerySet(models.QuerySet["BacktestRun"]):
 
     def standing(self) -> Self:
         """Runs that answer a repeated request."""
-        return self.filter(status__in=STANDING_STATUSES)
+        return self.present().filter(status__in=STANDING_STATUSES)
+
+    def present(self) -> Self:
+        """Runs that were not deleted."""
+        return self.filter(deleted_at__isnull=True)
 
     def claimed_by(self, *, run_id: int, epoch: int) -> Self:
         """The run, if it is unfinished and nobody has claimed it since this epoch.
@@ -78,13 +84,23 @@ class BacktestRun(StoredSpecification):
     )
     version = models.PositiveIntegerField(default=0)
 
+    tags = ArrayField(
+        models.CharField(max_length=MAXIMUM_TAG_LENGTH), size=MAXIMUM_TAGS, default=list, blank=True
+    )
+    notes = models.TextField(max_length=MAXIMUM_NOTE_LENGTH, blank=True)
+    deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when only the count of its day needs it."
+    )
+
     objects = BacktestRunQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "spec_hash"],
-                condition=models.Q(status__in=["QUEUED", "RUNNING", "DONE"]),
+                condition=models.Q(
+                    status__in=["QUEUED", "RUNNING", "DONE"], deleted_at__isnull=True
+                ),
                 name="one_run_per_specification",
             ),
             models.CheckConstraint(
@@ -98,6 +114,11 @@ class BacktestRun(StoredSpecification):
                 fields=["lease_until"],
                 name="runs_unfinished",
                 condition=models.Q(status__in=["QUEUED", "RUNNING"]),
+            ),
+            models.Index(
+                fields=["deleted_at"],
+                name="runs_deleted",
+                condition=models.Q(deleted_at__isnull=False),
             ),
         ]
 
