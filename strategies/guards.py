@@ -108,13 +108,13 @@ def guarded_overlays(
     @wraps(function)
     def call(view: MarketView | UniverseView, params: Any) -> Sequence[Overlay]:
         lines = polite(view, params)
-        bars = len(_times_of(view))
+        shape = _shape_of(view)
         fits = isinstance(lines, Sequence) and all(
-            isinstance(line, Overlay) and np.shape(line.values) == (bars,) for line in lines
+            isinstance(line, Overlay) and np.shape(line.values) == shape for line in lines
         )
         if not fits:
             raise StrategyFailedError(
-                f"“{name}” returned overlays that are no lines over its {bars:,} bars."
+                f"“{name}” returned overlays that are no lines over its {shape[-1]:,} bars."
             )
         return tuple(lines)
 
@@ -128,9 +128,7 @@ def check_signals(name: str, told: Signals, view: MarketView | UniverseView) -> 
     a limit or stop order has a price, levels are positive or undefined, and the score is a number.
     """
     times = _times_of(view)
-    shape: tuple[int, ...] = (len(times),)
-    if isinstance(view, UniverseView):
-        shape = (len(view.symbols), len(times))
+    shape = _shape_of(view)
     for column, kind in _KINDS.items():
         values = getattr(told, column)
         if values is not None or column in _REQUIRED:
@@ -195,6 +193,11 @@ def _is_price(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _times_of(view: MarketView | UniverseView) -> NDArray[np.int64]:
     return view.open_time if isinstance(view, UniverseView) else view.candles.open_time
+
+
+def _shape_of(view: MarketView | UniverseView) -> tuple[int, ...]:
+    bars = len(_times_of(view))
+    return (len(view.symbols), bars) if isinstance(view, UniverseView) else (bars,)
 
 
 def _words(shape: tuple[int, ...]) -> str:

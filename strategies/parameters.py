@@ -63,7 +63,9 @@ def describe(schema: Mapping[str, Any]) -> Sequence[ParameterInfo]:
 
 
 def _describe_one(name: str, declared: Mapping[str, Any]) -> ParameterInfo:
-    choices = tuple(str(choice) for choice in declared.get("enum", ()))
+    # A choice of one is written as a constant.
+    only = (declared["const"],) if "const" in declared else ()
+    choices = tuple(str(choice) for choice in declared.get("enum", only))
     return ParameterInfo(
         name=name,
         title=declared.get("title", name),

@@ -23,17 +23,16 @@ from pydantic_core import ErrorDetails
 
 from market.errors import FieldProblem, InvalidInputError, NotFoundError, PlatformError
 from strategies import guards
-from strategies.definitions import ema_crossover
-from strategies.indicators import averages, crossings
+from strategies.definitions import dca_ladder, ema_crossover, top_movers_macd
+from strategies.indicators import averages, crossings, oscillators
 from strategies.rules import Rules
 from strategies.shapes import INCONSISTENT, Category, Overlay, Requirements, Risk, StrategyParams
 from strategies.signals import Signals
-from strategies.views import MarketView
 
 ENTRY_POINT_GROUP: Final = "trading_platform.strategies"
 
-_OURS: Final[Sequence[ModuleType]] = (ema_crossover,)
-_INDICATORS: Final[Sequence[ModuleType]] = (averages, crossings)
+_OURS: Final[Sequence[ModuleType]] = (dca_ladder, ema_crossover, top_movers_macd)
+_INDICATORS: Final[Sequence[ModuleType]] = (averages, crossings, oscillators)
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 #: How long the texts of a definition may be: what the catalogue has room for.
 _LONGEST: Final = {"SLUG": 60, "NAME": 100, "SUMMARY": 300, "VERSION": 20}
@@ -61,9 +60,11 @@ class InvalidParametersError(InvalidInputError):
 class Definition:
     """One strategy of the catalogue: what it is called and the functions that it consists of.
 
-    The functions take the strategy's own ``params`` type, which this table cannot express. They
-    raise StrategyFailedError where the strategy's own code raises (see ``strategies.guards``).
-    ``package`` is the name and version of the installed package it is from, empty for ours.
+    The functions take the strategy's own ``params`` type, and a ``MarketView`` or, if it looks at a
+    universe, a ``UniverseView``, which this table cannot express. They raise StrategyFailedError
+    where the strategy's own code raises (see ``strategies.guards``). ``least_capital`` is what its
+    orders may cost together, in quote; 0 unless the module says otherwise. ``package`` is the name
+    and version of the installed package it is from, empty for ours.
     """
 
     slug: str
@@ -74,9 +75,10 @@ class Definition:
     version: str
     params: type[StrategyParams]
     requirements: Callable[[Any], Requirements]
-    signals: Callable[[MarketView, Any], Signals]
+    signals: Callable[[Any, Any], Signals]
     rules: Callable[[Any], Rules]
-    overlays: Callable[[MarketView, Any], Sequence[Overlay]]
+    overlays: Callable[[Any, Any], Sequence[Overlay]]
+    least_capital: Callable[[Any], float]
     module: ModuleType
     package: str = ""
 
@@ -201,6 +203,13 @@ def _read(module: ModuleType, package: str) -> Definition:
         signals=guards.guarded_signals(name, module.signals, package=home),
         rules=guards.guarded(name, "rules", Rules, module.rules, package=home),
         overlays=guards.guarded_overlays(name, module.overlays, package=home),
+        least_capital=guards.guarded(
+            name,
+            "least capital",
+            float,
+            getattr(module, "least_capital", _any_capital),
+            package=home,
+        ),
         module=module,
         package=package,
     )
@@ -270,6 +279,10 @@ def code_fingerprint(definition: Definition) -> str:
     modules = (definition.module, *_INDICATORS)
     sources = [inspect.getsource(module) for module in modules]
     return _sha256("\n".join([*sources, definition.package] if definition.package else sources))
+
+
+def _any_capital(_params: StrategyParams) -> float:
+    return 0.0
 
 
 def _problem(detail: ErrorDetails, definition: Definition) -> FieldProblem:

@@ -151,7 +151,10 @@ class Requirements:
 
 
 class Overlay(NamedTuple):
-    """One line to draw over the candles: shape ``(n,)``, NaN where it is undefined."""
+    """One line to draw over the candles: shape ``(n,)``, NaN where it is undefined.
+
+    Of a universe one line for each symbol, shape ``(symbols, n)``.
+    """
 
     name: str
     values: NDArray[np.float64]
