@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -21,6 +22,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from market import money
 from market.errors import FieldProblem, InvalidInputError, NotFoundError, PlatformError
 from strategies import guards
 from strategies.definitions import dca_ladder, ema_crossover, top_movers_macd
@@ -258,6 +260,17 @@ def params_from_text(definition: Definition, values: Mapping[str, str]) -> Strat
     """Return parameters from the text of a form or a command; errors as ``validate_params``."""
     stripped = {name: text.strip() for name, text in values.items()}
     return validate_params(definition, stripped, strict=False)
+
+
+def capital_problems(
+    definition: Definition, params: StrategyParams, capital: Decimal
+) -> Sequence[FieldProblem]:
+    """Return what is wrong with *capital*: that all of the strategy's orders may cost more."""
+    least = money.quantize_money(money.decimal_of(definition.least_capital(params)))
+    if capital >= least:
+        return ()
+    text = f"{definition.name} may buy for {least.normalize():f} together with these parameters."
+    return (FieldProblem("capital", "below_least_capital", text),)
 
 
 def signal_parameters_hash(params: StrategyParams) -> str:

@@ -46,6 +46,15 @@ class NothingToShowError(ConflictError):
         )
 
 
+class NeedsUniverseError(ConflictError):
+    """The strategy looks at many markets, and the catalogue shows backtests of one."""
+
+    code = "evidence_needs_universe"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"“{name}” looks at many markets; the catalogue shows backtests of one.")
+
+
 def answer_wish(*, strategy_id: int, now: datetime) -> None:
     """Do what an operator asked for, if it still stands; a failure becomes a text for them."""
     strategy = catalogue.find_wish(strategy_id=strategy_id)
@@ -77,10 +86,12 @@ def record_evidence(
     """Backtest the present version with its default parameters, and write it down for the catalogue.
 
     Without a *market* and a *timeframe* the series is chosen: of a real market, long enough, of the
-    suggested timeframe, the newest. The costs are those of the venue. Raises NothingToShowError, or
-    what ``specify`` raises.
+    suggested timeframe, the newest. The costs are those of the venue. Raises NothingToShowError,
+    NeedsUniverseError, or what ``specify`` raises.
     """
     definition = registry.get_definition(strategy_slug)
+    if definition.requirements(definition.default_params()).needs_universe:
+        raise NeedsUniverseError(definition.name)
     version = catalogue.version_of_code(definition)
     series = _choose(version.strategy, market=market, timeframe=timeframe)
     close_ms = series.timeframe.close_of(to_milliseconds(series.last_open_at))

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -111,7 +112,10 @@ def record_evidence(*, now: datetime) -> None:
     offered = strategy_selectors.active_strategies()
     known = strategy_selectors.evidence_of(offered)
     for strategy in offered:
-        if not known[strategy.pk]:
+        if known[strategy.pk]:
+            continue
+        # The catalogue shows those that look at many markets without a backtest.
+        with suppress(evidence.NeedsUniverseError):
             evidence.record_evidence(strategy_slug=strategy.slug, by=_ACTOR, now=now)
 
 

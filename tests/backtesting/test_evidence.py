@@ -156,9 +156,17 @@ class TestCommand:
 
         call_command("record_evidence", stdout=said)
 
-        assert said.getvalue().startswith(
-            "ema-crossover: BTC/USDT 1h, 2024-01-05 to 2024-01-26, 500 bars, +"
-        )
+        assert "ema-crossover: BTC/USDT 1h, 2024-01-05 to 2024-01-26, 500 bars, +" in said.getvalue()
+
+    def test_what_looks_at_many_markets_is_named_and_left_out(self):
+        make_market()
+        Venue.objects.update(real_money=True)
+        said = io.StringIO()
+
+        call_command("record_evidence", stdout=said)
+
+        assert "top-movers-macd: “Top movers MACD” looks at many markets" in said.getvalue()
+        assert not Evidence.objects.filter(version__strategy__slug="top-movers-macd").exists()
 
     def test_an_unknown_one_is_refused(self):
         errors = io.StringIO()

@@ -26,6 +26,12 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 BY = Actor.system("test")
 
 
+@pytest.fixture(autouse=True)
+def _the_code_has_one_strategy(monkeypatch):
+    only = registry.get_definition("ema-crossover")
+    monkeypatch.setattr(registry, "all_definitions", lambda: (only,))
+
+
 @pytest.fixture
 def strategy() -> Strategy:
     make_catalogue()

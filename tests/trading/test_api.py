@@ -177,6 +177,22 @@ class TestStartingADeployment:
 
         assert (response.status_code, response.json()["code"]) == (422, "capital_too_small")
 
+    def test_a_strategy_that_trades_a_universe_cannot_be_deployed(self, person, wish):
+        response = self.send(person, {**wish, "strategy": "top-movers-macd", "parameters": {}})
+
+        assert (response.status_code, response.json()["code"]) == (422, "universe_not_deployable")
+        assert not Deployment.objects.exists()
+
+    def test_the_whole_ladder_must_be_paid_for(self, person, wish):
+        ladder = {**wish, "strategy": "dca-ladder", "parameters": {}, "capital": "59.99"}
+
+        response = self.send(person, ladder)
+
+        (problem,) = response.json()["errors"]
+        assert response.status_code == 400
+        assert (problem["field"], problem["code"]) == ("capital", "below_least_capital")
+        assert "60" in problem["message"]
+
     @pytest.mark.parametrize(("change", "code"), [({"strategy": "none"}, "unknown_strategy")])
     def test_what_does_not_exist_is_not_found(self, person, wish, change, code):
         response = self.send(person, {**wish, **change})

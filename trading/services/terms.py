@@ -69,6 +69,17 @@ class CapitalTooSmallError(UnprocessableError):
         )
 
 
+class UniverseNotDeployableError(UnprocessableError):
+    """The strategy trades many markets from one wallet, which deployments cannot."""
+
+    code = "universe_not_deployable"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"“{name}” trades many markets from one wallet. It can be backtested, not deployed."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """A checked request for a deployment."""
@@ -106,6 +117,8 @@ def check_terms(
         params = registry.validate_params(definition, parameters, strict=not parameters_are_text)
     except registry.InvalidParametersError as error:
         problems += error.problems
+    if params is not None and definition.requirements(params).needs_universe:
+        raise UniverseNotDeployableError(definition.name)
     try:
         instrument = instruments.get_instrument(account.venue.code, symbol)
     except PlatformError as error:
@@ -120,6 +133,8 @@ def check_terms(
     if not capital.is_finite() or not 0 < capital <= MAXIMUM_CAPITAL:
         text = f"The capital must be more than 0 and at most {MAXIMUM_CAPITAL:,}."
         problems.append(FieldProblem("capital", "out_of_range", text))
+    elif params is not None:
+        problems += registry.capital_problems(definition, params, capital)
     if stop_policy not in StopPolicy.values:
         text = f"Use one of {', '.join(StopPolicy.values)}."
         problems.append(FieldProblem("stop_policy", "unknown_choice", text))

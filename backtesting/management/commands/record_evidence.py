@@ -34,13 +34,19 @@ class Command(PlatformCommand):
     ) -> None:
         """Compute each, and say over which market and time."""
         for slug in slugs or [each.slug for each in catalogue.active_strategies()]:
-            row = evidence.record_evidence(
-                strategy_slug=slug,
-                market=market,
-                timeframe=timeframe,
-                by=Actor.system("record_evidence"),
-                now=timezone.now(),
-            )
+            try:
+                row = evidence.record_evidence(
+                    strategy_slug=slug,
+                    market=market,
+                    timeframe=timeframe,
+                    by=Actor.system("record_evidence"),
+                    now=timezone.now(),
+                )
+            except evidence.NeedsUniverseError as error:
+                if slugs:
+                    raise
+                self.stdout.write(f"{slug}: {error.message}")
+                continue
             result = row.metrics["values"]["total_return"]
             self.stdout.write(
                 f"{slug}: {row.instrument} {row.timeframe}, {row.effective_from_at:%Y-%m-%d} to "
