@@ -36,7 +36,9 @@ SUMMARY: Final = (
 )
 VERSION: Final = "1.0.0"
 
-_WARM_UP_PERIODS: Final = 5
+#: Of the seed of an average 1 part in 10 million is left after so many of its periods: crosses of a
+#: difference around zero feel more of it than crosses of two prices.
+_WARM_UP_PERIODS: Final = 8
 #: A market that was not picked again within so many evaluation periods leaves in any case, so that
 #: what is followed depends on that much history and no more.
 _LONGEST_STAY: Final = 4

@@ -156,7 +156,9 @@ class TestCommand:
 
         call_command("record_evidence", stdout=said)
 
-        assert "ema-crossover: BTC/USDT 1h, 2024-01-05 to 2024-01-26, 500 bars, +" in said.getvalue()
+        assert (
+            "ema-crossover: BTC/USDT 1h, 2024-01-05 to 2024-01-26, 500 bars, +" in said.getvalue()
+        )
 
     def test_what_looks_at_many_markets_is_named_and_left_out(self):
         make_market()

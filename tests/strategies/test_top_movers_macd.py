@@ -1,5 +1,7 @@
 """The scanner of top movers as specified, on hand-made markets."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from strategies.views import UniverseView
 
 MOVERS = get_definition("top-movers-macd")
 #: Quick averages, so that hand-made markets stay short.
-QUICK = {
+QUICK: dict[str, Any] = {
     "macd_fast_period": 2,
     "macd_slow_period": 3,
     "macd_signal_period": 2,
@@ -303,7 +305,7 @@ class TestRules:
         needed = top_movers_macd.requirements(Params())
 
         assert needed.needs_universe
-        assert needed.warm_up_bars == 5 * 26 + 9
+        assert needed.warm_up_bars == 8 * 26 + 9
         assert needed.bars(Timeframe.M15) == (3 * 24 + 4 * 6) * 4
         assert needed.objection(Timeframe.W1)
 

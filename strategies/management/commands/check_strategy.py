@@ -5,9 +5,10 @@ from argparse import ArgumentParser
 from typing import Final
 
 from foundation.commands import REFUSED, PlatformCommand
-from market.candles import Candles
 from market.timeframes import Timeframe, from_milliseconds
 from strategies import causality, registry
+from strategies.causality import History, MarketHistory, UniverseHistory
+from strategies.shapes import Requirements
 
 #: Bars of the generated market behind twice the warm-up, which the checks cannot speak about.
 _BARS: Final = 600
@@ -30,8 +31,9 @@ class Command(PlatformCommand):
         """Run the checks; a violation ends with exit status 1."""
         definition = registry.get_definition(slug)
         params = definition.default_params()
-        candles = _market(definition.requirements(params).bars(Timeframe.H1), seed)
-        violations = causality.check_causality(definition, params, candles, Timeframe.H1)
+        history = _history(definition.requirements(params), seed)
+        findings = causality.examine(definition, params, history)
+        violations = [each.violation for each in findings if each.violation is not None]
         found = {violation.check: violation for violation in violations}
         for check in causality.Check:
             violation = found.get(check)
@@ -46,8 +48,11 @@ class Command(PlatformCommand):
         if violations:
             self.stderr.write(f"error: not_causal: {definition.name} is not causal.")
             sys.exit(REFUSED)
-        self.stdout.write(f"{definition.name} is causal on {len(candles)} bars.")
+        self.stdout.write(f"{definition.name} is causal on {len(history)} bars.")
 
 
-def _market(warm_up_bars: int, seed: int) -> Candles:
-    return causality.generated_candles(2 * warm_up_bars + _BARS, seed=seed)
+def _history(requirements: Requirements, seed: int) -> History:
+    bars = 2 * requirements.bars(Timeframe.H1) + _BARS
+    if requirements.needs_universe:
+        return UniverseHistory(causality.generated_universe(bars, seed=seed))
+    return MarketHistory(causality.generated_candles(bars, seed=seed), Timeframe.H1)
