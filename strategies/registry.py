@@ -7,7 +7,6 @@ be used is left out and told of by ``broken_entries``; it takes nothing else dow
 """
 
 import hashlib
-import inspect
 import json
 import logging
 import re
@@ -24,9 +23,9 @@ from pydantic_core import ErrorDetails
 
 from market import money
 from market.errors import FieldProblem, InvalidInputError, NotFoundError, PlatformError
-from strategies import guards
+from market.timeframes import Timeframe
+from strategies import guards, sources
 from strategies.definitions import dca_ladder, ema_crossover, top_movers_macd
-from strategies.indicators import averages, crossings, oscillators
 from strategies.rules import Rules
 from strategies.shapes import INCONSISTENT, Category, Overlay, Requirements, Risk, StrategyParams
 from strategies.signals import Signals
@@ -34,7 +33,6 @@ from strategies.signals import Signals
 ENTRY_POINT_GROUP: Final = "trading_platform.strategies"
 
 _OURS: Final[Sequence[ModuleType]] = (dca_ladder, ema_crossover, top_movers_macd)
-_INDICATORS: Final[Sequence[ModuleType]] = (averages, crossings, oscillators)
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 #: How long the texts of a definition may be: what the catalogue has room for.
 _LONGEST: Final = {"SLUG": 60, "NAME": 100, "SUMMARY": 300, "VERSION": 20}
@@ -65,7 +63,8 @@ class Definition:
     The functions take the strategy's own ``params`` type, and a ``MarketView`` or, if it looks at a
     universe, a ``UniverseView``, which this table cannot express. They raise StrategyFailedError
     where the strategy's own code raises (see ``strategies.guards``). ``least_capital`` is what its
-    orders may cost together, in quote; 0 unless the module says otherwise. ``package`` is the name
+    orders may cost together, in quote; 0 unless the module says otherwise. ``timeframe`` is the one
+    that it is meant for, TIMEFRAME of its module (an hour if it has none). ``package`` is the name
     and version of the installed package it is from, empty for ours.
     """
 
@@ -82,6 +81,7 @@ class Definition:
     overlays: Callable[[Any, Any], Sequence[Overlay]]
     least_capital: Callable[[Any], float]
     module: ModuleType
+    timeframe: Timeframe = Timeframe.H1
     package: str = ""
 
     def default_params(self) -> StrategyParams:
@@ -213,6 +213,7 @@ def _read(module: ModuleType, package: str) -> Definition:
             package=home,
         ),
         module=module,
+        timeframe=Timeframe(getattr(module, "TIMEFRAME", Timeframe.H1)),
         package=package,
     )
 
@@ -289,9 +290,7 @@ def code_fingerprint(definition: Definition) -> str:
 
     An installed package counts with its version: it may hold more modules than the one that is named.
     """
-    modules = (definition.module, *_INDICATORS)
-    sources = [inspect.getsource(module) for module in modules]
-    return _sha256("\n".join([*sources, definition.package] if definition.package else sources))
+    return sources.fingerprint(definition.module, release=definition.package)
 
 
 def _any_capital(_params: StrategyParams) -> float:

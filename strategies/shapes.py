@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import PydanticCustomError
 
-from market.timeframes import Timeframe
+from market.timeframes import MINUTE_MS, Timeframe
 from strategies.rules import TradeDirection
 
 #: Marks a rule between parameters that is broken; see ``inconsistent``.
@@ -126,6 +126,8 @@ class Requirements:
         Whether it is pointless where nothing can be sold short.
     needs_universe
         Whether it looks at many symbols at once: it gets a ``UniverseView``.
+    day_marks_ms
+        Instants within the UTC day, in ms, at which a bar has to begin: the ends of its sessions.
     """
 
     warm_up_bars: int
@@ -134,6 +136,7 @@ class Requirements:
     warm_up_ms: int = 0
     longest_timeframe: Timeframe | None = None
     needs_universe: bool = False
+    day_marks_ms: tuple[int, ...] = ()
 
     def bars(self, timeframe: Timeframe) -> int:
         """Return the bars of *timeframe* in front of the first decision."""
@@ -147,6 +150,13 @@ class Requirements:
         for higher in self.timeframes:
             if higher.milliseconds <= timeframe.milliseconds:
                 return f"Its higher timeframe {higher} must be longer than its bars of {timeframe}."
+            if not higher.is_made_of(timeframe):
+                return f"Its higher timeframe {higher} is no whole number of bars of {timeframe}."
+        for mark in self.day_marks_ms:
+            if mark % timeframe.milliseconds:
+                hour, minute = divmod(mark // MINUTE_MS, 60)
+                at = f"{hour:02}:{minute:02} UTC"
+                return f"It needs a bar that begins at {at}, and those of {timeframe} do not."
         return ""
 
 

@@ -11,21 +11,26 @@ from market.timeframes import Timeframe
 
 
 class HigherView(NamedTuple):
-    """Bars of a higher timeframe: ``last_closed[i]`` is the newest one closed at base bar i's close.
+    """Completed bars of a higher timeframe, and which of them was the newest one when.
 
-    -1 where none is closed yet.
+    ``last_closed[i]`` is the newest bar that was closed at base bar i's close, and
+    ``closed_before[i]`` the newest one that was closed when base bar i opened; -1 where none was.
     """
 
     candles: Candles
     last_closed: NDArray[np.int64]
+    closed_before: NDArray[np.int64]
 
     def at_base(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return *values*, one per higher bar, as known at the close of each base bar (or NaN)."""
-        if not len(values):
-            return np.full(len(self.last_closed), np.nan)
-        known: NDArray[np.float64] = values[np.maximum(self.last_closed, 0)].astype(np.float64)
-        known[self.last_closed < 0] = np.nan
-        return known
+        return _taken(values, self.last_closed)
+
+    def at_open(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return *values*, one per higher bar, as known when each base bar opened (or NaN).
+
+        All base bars of a day have the same value of the day before then, the last one as well.
+        """
+        return _taken(values, self.closed_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +43,30 @@ class MarketView:
     def higher(self, timeframe: Timeframe | str) -> HigherView:
         """Return the completed bars of a longer *timeframe*, made from the base bars.
 
-        A bar that the history begins in the middle of is left out; one with gaps is made from the
-        base bars that are there. Raises ValueError if *timeframe* is not longer.
+        A bar that the history begins in the middle of is left out, and so is one that is not closed
+        when the history ends; one with gaps is made from the base bars that are there. Raises
+        ValueError if a bar of *timeframe* is not a whole number of base bars.
         """
         wanted = Timeframe(timeframe)
-        if wanted.milliseconds <= self.timeframe.milliseconds:
-            raise ValueError(f"{wanted} is not longer than the bars of {self.timeframe}.")
+        if not wanted.is_made_of(self.timeframe):
+            raise ValueError(f"{wanted} is not made of whole bars of {self.timeframe}.")
         times = self.candles.open_time
         opens = _opens_of(times, wanted)
         starts = np.flatnonzero(np.diff(opens, prepend=opens[:1] - 1)) if len(times) else times[:0]
         if len(starts) and times[starts[0]] != opens[starts[0]]:
             starts = starts[1:]
-        if not len(starts):
-            return HigherView(Candles.empty(), np.full(len(times), -1, dtype=np.int64))
-        ends = np.append(starts[1:], len(times)) - 1
-        base = self.candles
-        higher = Candles(
-            np.ascontiguousarray(opens[starts]),
-            np.ascontiguousarray(base.open[starts]),
-            np.maximum.reduceat(base.high, starts),
-            np.minimum.reduceat(base.low, starts),
-            np.ascontiguousarray(base.close[ends]),
-            np.add.reduceat(base.volume, starts),
+        closes = np.array(
+            [wanted.close_of(each) for each in opens[starts].tolist()], dtype=np.int64
         )
-        closes = np.array([wanted.close_of(each) for each in higher.open_time.tolist()])
+        ends = np.append(starts[1:], len(times)) - 1
         decided_at = times + self.timeframe.milliseconds
-        last_closed = np.searchsorted(closes, decided_at, side="right").astype(np.int64) - 1
-        return HigherView(higher, last_closed)
+        if len(closes) and closes[-1] > decided_at[-1]:
+            starts, ends, closes = starts[:-1], ends[:-1], closes[:-1]
+        return HigherView(
+            _joined(self.candles, opens, starts, ends),
+            np.searchsorted(closes, decided_at, side="right").astype(np.int64) - 1,
+            np.searchsorted(closes, times, side="right").astype(np.int64) - 1,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +89,33 @@ class UniverseView:
 
     def __len__(self) -> int:
         return len(self.open_time)
+
+
+def _taken(values: NDArray[np.float64], indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the value at each of *indices*, NaN for -1."""
+    if not len(values):
+        return np.full(len(indices), np.nan)
+    known: NDArray[np.float64] = values[np.maximum(indices, 0)].astype(np.float64)
+    known[indices < 0] = np.nan
+    return known
+
+
+def _joined(
+    base: Candles, opens: NDArray[np.int64], starts: NDArray[np.intp], ends: NDArray[np.intp]
+) -> Candles:
+    """Return one bar for each stretch of *base* from a start to its end, which follow each other."""
+    if not len(starts):
+        return Candles.empty()
+    # A stretch ends where the next one starts; what follows the last one belongs to none.
+    part = base.slice(0, int(ends[-1]) + 1)
+    return Candles(
+        np.ascontiguousarray(opens[starts]),
+        np.ascontiguousarray(part.open[starts]),
+        np.maximum.reduceat(part.high, starts),
+        np.minimum.reduceat(part.low, starts),
+        np.ascontiguousarray(part.close[ends]),
+        np.add.reduceat(part.volume, starts),
+    )
 
 
 def _opens_of(times: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:

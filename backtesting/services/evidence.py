@@ -124,6 +124,7 @@ def _choose(strategy: Strategy, *, market: str | None, timeframe: str | None) ->
         series
         for series in candles.series()
         if suits(series)
+        and not requirements.objection(series.timeframe)
         and series.row_count >= requirements.bars(series.timeframe) + _BARS_AT_LEAST
     ]
     if not found:

@@ -15,7 +15,7 @@ from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 from strategies import registry
 from strategies.registry import Definition, UnknownStrategyError
 from strategies.selectors import catalogue
-from strategies.shapes import StrategyParams
+from strategies.shapes import Requirements, StrategyParams
 
 DEFAULT_CAPITAL: Final = Decimal(10_000)
 DEFAULT_SLIPPAGE_BPS: Final = Decimal(5)
@@ -73,9 +73,11 @@ def specify(
     if definition is None or params is None or frame is None or terms_and_fees is None:
         raise found.error()
     terms, maker_fee_bps, taker_fee_bps = terms_and_fees
-    warm_up_bars = definition.requirements(params).bars(frame)
+    requirements = definition.requirements(params)
+    found.keep("timeframe", lambda: _check_suits(requirements, frame))
+    warm_up_bars = requirements.bars(frame)
     window = None
-    if not found.names("to"):
+    if not found.names("to") and not found.names("timeframe"):
         window = found.keep("from", lambda: _window(terms, frame, from_at, to_at, warm_up_bars))
     if window is None or found:
         raise found.error()
@@ -160,6 +162,10 @@ class _InvalidTimeframeError(InvalidInputError):
     code = "invalid_timeframe"
 
 
+class _UnsuitableTimeframeError(InvalidInputError):
+    code = "unsuitable_timeframe"
+
+
 class _RangeInvertedError(InvalidInputError):
     code = "range_inverted"
 
@@ -215,6 +221,12 @@ def _timeframe(text: str) -> Timeframe:
         raise _InvalidTimeframeError(
             f"“{text[:40]}” is no timeframe. Use one of: {known}."
         ) from None
+
+
+def _check_suits(requirements: Requirements, timeframe: Timeframe) -> None:
+    objection = requirements.objection(timeframe)
+    if objection:
+        raise _UnsuitableTimeframeError(objection)
 
 
 def _terms(market: str) -> tuple[Terms, Decimal, Decimal]:

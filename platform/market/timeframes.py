@@ -56,6 +56,13 @@ class Timeframe(StrEnum):
             return _month_start(open_ms + 32 * DAY_MS)
         return open_ms + self.milliseconds
 
+    def is_made_of(self, shorter: "Timeframe") -> bool:
+        """Tell whether every bar of this timeframe is a whole number of bars of the *shorter* one."""
+        if shorter.milliseconds >= self.milliseconds:
+            return False
+        whole = DAY_MS if self is Timeframe.MO1 else self.milliseconds
+        return whole % shorter.milliseconds == 0
+
     def is_on_grid(self, open_ms: int) -> bool:
         """Tell whether a bar of this timeframe may open at *open_ms*."""
         return self.open_of(open_ms) == open_ms

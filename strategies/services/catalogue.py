@@ -52,6 +52,7 @@ def texts_of(definition: Definition) -> dict[str, str]:
         "risk": definition.risk.value,
         "summary": definition.summary,
         "description": inspect.getdoc(definition.module) or "",
+        "suggested_timeframe": definition.timeframe.value,
     }
 
 

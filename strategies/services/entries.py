@@ -1,5 +1,6 @@
 """What operators decide about an entry of the catalogue: its texts, its place, and whether it is offered."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,8 +15,6 @@ from strategies.registry import UnknownStrategyError
 from strategies.services import catalogue
 from strategies.shapes import Category, Risk
 
-#: Where the timeframe and the place come from before an operator sets them: the code has no word for them.
-_DEFAULTS: Final = {"suggested_timeframe": "1h", "position": 100, "is_featured": False}
 _LAST_POSITION: Final = 9_999
 _DESCRIPTION_LENGTH: Final = 10_000
 
@@ -86,8 +85,7 @@ def reset_entry(*, strategy_id: int, by: Actor, now: datetime) -> Strategy:
     except UnknownStrategyError:
         raise NotInCodeError(strategy.name) from None
     strategy.edited_fields = []
-    wanted = {**texts, "suggested_timeframe": _DEFAULTS["suggested_timeframe"]}
-    return _change(strategy, wanted, verb="strategy.reset", by=by, now=now, is_edit=False)
+    return _change(strategy, texts, verb="strategy.reset", by=by, now=now, is_edit=False)
 
 
 @transactional
@@ -115,7 +113,7 @@ def set_active(*, strategy_id: int, is_active: bool, by: Actor, now: datetime) -
 
 def _change(
     strategy: Strategy,
-    wanted: dict[str, Any],
+    wanted: Mapping[str, Any],
     *,
     verb: str,
     by: Actor,

@@ -130,6 +130,10 @@ def check_terms(
     if timeframe not in set(Timeframe):
         text = f"“{timeframe[:10]}” is no timeframe. Use one of {', '.join(Timeframe)}."
         problems.append(FieldProblem("timeframe", "unknown_timeframe", text))
+    elif params is not None:
+        objection = definition.requirements(params).objection(Timeframe(timeframe))
+        if objection:
+            problems.append(FieldProblem("timeframe", "unsuitable_timeframe", objection))
     if not capital.is_finite() or not 0 < capital <= MAXIMUM_CAPITAL:
         text = f"The capital must be more than 0 and at most {MAXIMUM_CAPITAL:,}."
         problems.append(FieldProblem("capital", "out_of_range", text))
