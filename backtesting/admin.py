@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from backtesting.models import BacktestRun, BacktestTrade
-from backtesting.services import runs
+from backtesting.models import BacktestRun, BacktestTrade, Sweep, SweepChunk
+from backtesting.services import runs, sweeps
 from foundation.admin import Deed, DeedAdmin, ReadOnlyAdmin
 from foundation.admin.deeds import now
 from foundation.audit import Actor
@@ -16,6 +16,10 @@ from foundation.audit import Actor
 
 def _cancel(run: BacktestRun, by: Actor, _: Mapping[str, Any]) -> None:
     runs.cancel_run(run_id=run.pk, by=by, now=now())
+
+
+def _cancel_sweep(sweep: Sweep, by: Actor, _: Mapping[str, Any]) -> None:
+    sweeps.cancel_sweep(sweep_id=sweep.pk, by=by, now=now())
 
 
 DEEDS: Final = (
@@ -27,6 +31,19 @@ DEEDS: Final = (
         permission="backtesting.change_backtestrun",
         perform=_cancel,
         applies_to=lambda run: not run.is_finished and not run.cancel_requested,
+        is_dangerous=True,
+    ),
+)
+
+SWEEP_DEEDS: Final = (
+    Deed(
+        name="cancel",
+        label="Cancel",
+        done="canceled",
+        text="Its workers stop soon. Its owner sees it as canceled, with the trials so far.",
+        permission="backtesting.change_sweep",
+        perform=_cancel_sweep,
+        applies_to=lambda sweep: not sweep.is_finished and not sweep.cancel_requested,
         is_dangerous=True,
     ),
 )
@@ -94,3 +111,69 @@ class BacktestTradeAdmin(ReadOnlyAdmin):
     search_fields = ("run__public_id", "owner__email")
     list_select_related = ("run", "owner")
     ordering = ("-id",)
+
+
+@admin.register(Sweep)
+class SweepAdmin(DeedAdmin):
+    """Sweeps and where they stand."""
+
+    deeds = SWEEP_DEEDS
+    list_display = (
+        "public_id",
+        "owner",
+        "strategy_version",
+        "instrument",
+        "timeframe",
+        "method",
+        "status",
+        "progress",
+        "trials_done",
+        "trials_planned",
+        "requested_at",
+        "finished_at",
+    )
+    list_filter = ("status", "method", "timeframe", "strategy_version__strategy")
+    search_fields = ("public_id", "owner__email", "spec_hash", "error_code")
+    list_select_related = ("owner", "strategy_version__strategy", "instrument")
+    date_hierarchy = "requested_at"
+    ordering = ("-id",)
+    export_fields = (
+        "public_id",
+        "owner__email",
+        "strategy_version",
+        "instrument",
+        "timeframe",
+        "method",
+        "objective",
+        "trials_done",
+        "status",
+        "error_code",
+        "requested_at",
+        "finished_at",
+    )
+
+
+@admin.register(SweepChunk)
+class SweepChunkAdmin(ReadOnlyAdmin):
+    """The chunks of all sweeps, for whoever looks why one does not move."""
+
+    list_display = (
+        "sweep",
+        "number",
+        "owner",
+        "status",
+        "trial_count",
+        "evaluated",
+        "attempts",
+        "lease_until",
+    )
+    list_filter = ("status",)
+    search_fields = ("sweep__public_id", "owner__email")
+    list_select_related = ("sweep", "owner")
+    ordering = ("-id",)
+    exclude = ("points", "figures")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SweepChunk]:
+        """Leave the trials where they are."""
+        rows: QuerySet[SweepChunk] = super().get_queryset(request)
+        return rows.defer("points", "figures")

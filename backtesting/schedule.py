@@ -13,6 +13,16 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 3_600.0,
         "options": {"expires": 3_600},
     },
+    "backtesting-purge-sweeps": {
+        "task": "backtesting.purge_sweeps",
+        "schedule": 3_600.0,
+        "options": {"expires": 3_600},
+    },
+    "backtesting-look-after-sweeps": {
+        "task": "backtesting.look_after_sweeps",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
     "backtesting-sweep-evidence": {
         "task": "backtesting.sweep_evidence",
         "schedule": 300.0,

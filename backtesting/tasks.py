@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from backtesting.services import evidence, execution, history, runs
+from backtesting.services import chunks, evidence, execution, history, runs, sweeps
 from foundation.queue import queued_task
 from strategies.services import evidence as wishes
 
@@ -25,6 +25,12 @@ def purge_deleted() -> None:
     history.purge_deleted(now=timezone.now())
 
 
+@queued_task("backtesting.purge_sweeps", queue="default")
+def purge_sweeps() -> None:
+    """Forget sweeps that people have deleted."""
+    sweeps.purge_deleted(now=timezone.now())
+
+
 @queued_task("backtesting.record_evidence", queue="compute", soft_time_limit=240, time_limit=300)
 def record_evidence(*, strategy_id: int) -> None:
     """Compute a backtest for the catalogue."""
@@ -35,3 +41,15 @@ def record_evidence(*, strategy_id: int) -> None:
 def sweep_evidence() -> None:
     """Ask again for backtests of the catalogue whose message or worker was lost."""
     wishes.sweep_wishes(now=timezone.now())
+
+
+@queued_task("backtesting.work_on_sweep", queue="compute", soft_time_limit=240, time_limit=300)
+def work_on_sweep(*, sweep_id: int) -> None:
+    """Compute the next trials of a sweep."""
+    chunks.work_on_sweep(sweep_id=sweep_id, now=timezone.now())
+
+
+@queued_task("backtesting.look_after_sweeps", queue="default")
+def look_after_sweeps() -> None:
+    """Send again for sweeps whose message or worker was lost."""
+    sweeps.look_after_sweeps(now=timezone.now())

@@ -9,6 +9,7 @@ from backtesting.models.runs import (
     RunStatus,
 )
 from backtesting.models.specifications import StoredSpecification
+from backtesting.models.sweeps import ChunkStatus, Sweep, SweepChunk, SweepQuerySet
 
 __all__ = (
     "STANDING_STATUSES",
@@ -16,6 +17,10 @@ __all__ = (
     "BacktestRun",
     "BacktestRunQuerySet",
     "BacktestTrade",
+    "ChunkStatus",
     "RunStatus",
     "StoredSpecification",
+    "Sweep",
+    "SweepChunk",
+    "SweepQuerySet",
 )

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from backtesting.models import BacktestRun
+from backtesting.models import BacktestRun, Sweep
 from billing.domain.limits import Limit
 from billing.selectors import usage
 
@@ -13,6 +13,7 @@ def connect() -> None:
 
 
 def count_runs_today(owner_id: int, now: datetime) -> int:
-    """Return how many runs a person has asked for since 00:00 UTC, whatever became of them."""
+    """Return how many runs and sweeps a person has asked for since 00:00 UTC, whatever came of them."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return BacktestRun.objects.filter(owner_id=owner_id, requested_at__gte=midnight).count()
+    asked = {"owner_id": owner_id, "requested_at__gte": midnight}
+    return BacktestRun.objects.filter(**asked).count() + Sweep.objects.filter(**asked).count()

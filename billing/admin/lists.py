@@ -47,6 +47,7 @@ class PlanAdmin(DeedAdmin):
         "exchange_accounts",
         "backtests_per_day",
         "bars_per_run",
+        "trials_per_sweep",
     )
     search_fields = ("product__code", "product__name", "summary")
     list_select_related = ("product",)

@@ -15,6 +15,11 @@ class Limit(StrEnum):
     EXCHANGE_ACCOUNTS = "exchange_accounts"
     BACKTESTS_PER_DAY = "backtests_per_day"
     BARS_PER_RUN = "bars_per_run"
+    TRIALS_PER_SWEEP = "trials_per_sweep"
+
+
+#: Limits that hold for each thing by itself, so that nothing is counted up.
+EACH_BY_ITSELF: Final = frozenset({Limit.BARS_PER_RUN, Limit.TRIALS_PER_SWEEP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ WORDS: Final[Mapping[Limit, LimitWords]] = MappingProxyType(
             "Backtests today",
             "backtest a day",
             "backtests a day",
-            "Backtests asked for today; asking again for one that is there does not count.",
+            "Backtests and sweeps asked for today; asking again for one that is there does not count.",
             "Starts again at 00:00 UTC.",
             "Wait until 00:00 UTC",
         ),
@@ -74,6 +79,14 @@ WORDS: Final[Mapping[Limit, LimitWords]] = MappingProxyType(
             "The bars of the window, without those of the warm-up.",
             "Holds for each backtest by itself.",
             "Choose a shorter window or a longer timeframe",
+        ),
+        Limit.TRIALS_PER_SWEEP: LimitWords(
+            "Trials in one sweep",
+            "trial in one sweep",
+            "trials in one sweep",
+            "The combinations of parameters that one sweep tries.",
+            "Holds for each sweep by itself.",
+            "Try fewer combinations",
         ),
     }
 )

@@ -32,6 +32,7 @@ FREE: Final = PlanDefinition(
             Limit.EXCHANGE_ACCOUNTS: 3,
             Limit.BACKTESTS_PER_DAY: 20,
             Limit.BARS_PER_RUN: 500_000,
+            Limit.TRIALS_PER_SWEEP: 500,
         }
     ),
     is_default=True,
@@ -49,6 +50,7 @@ PRO: Final = PlanDefinition(
             Limit.EXCHANGE_ACCOUNTS: 10,
             Limit.BACKTESTS_PER_DAY: 200,
             Limit.BARS_PER_RUN: None,
+            Limit.TRIALS_PER_SWEEP: 20_000,
         }
     ),
 )

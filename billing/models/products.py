@@ -86,6 +86,7 @@ class Plan(models.Model):
     exchange_accounts = models.PositiveIntegerField(null=True, blank=True)
     backtests_per_day = models.PositiveIntegerField(null=True, blank=True)
     bars_per_run = models.PositiveIntegerField(null=True, blank=True)
+    trials_per_sweep = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
-from billing.domain.limits import WORDS, Limit
+from billing.domain.limits import EACH_BY_ITSELF, WORDS, Limit
 from billing.models import BillingAccount
 from billing.selectors import entitlements as selectors
 from billing.selectors.entitlements import Owner
@@ -32,7 +32,7 @@ class PlanLimitError(EntitlementError):
     ) -> None:
         words = WORDS[limit]
         allows = f"Your plan “{plan_name}” allows {words.counted(allowed)}"
-        if limit is Limit.BARS_PER_RUN:
+        if limit in EACH_BY_ITSELF:
             text = f"{allows}; this one has {asked:,}. {words.remedy}, or ask for a larger plan."
         elif allowed == 0:
             text = f"Your plan “{plan_name}” has no {words.many}. Ask for a larger plan."

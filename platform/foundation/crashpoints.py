@@ -26,6 +26,9 @@ CRASHPOINTS: Final = (
     "reconciliation.applied",
     "commands.recorded",
     "commands.acting",
+    "sweeps.claimed",
+    "sweeps.computed",
+    "sweeps.stored",
 )
 
 _armed: str = os.environ.get("CRASHPOINT", "")

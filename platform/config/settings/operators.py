@@ -79,6 +79,7 @@ _STRATEGIES: Final = [
     _entry("Versions", "history", "strategyversion", app="strategies"),
     _entry("Evidence", "query_stats", "evidence", app="strategies"),
     _entry("Backtests", "science", "backtestrun", app="backtesting"),
+    _entry("Sweeps", "grid_view", "sweep", app="backtesting"),
 ]
 _TRADING: Final = [
     _entry("Deployments", "rocket_launch", "deployment", app="trading"),
