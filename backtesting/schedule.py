@@ -23,6 +23,11 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 10.0,
         "options": {"expires": 30},
     },
+    "backtesting-sweep-checks": {
+        "task": "backtesting.sweep_checks",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
     "backtesting-sweep-evidence": {
         "task": "backtesting.sweep_evidence",
         "schedule": 300.0,

@@ -2,7 +2,16 @@
 
 from django.utils import timezone
 
-from backtesting.services import chunks, evidence, execution, history, runs, sweeps
+from backtesting.services import (
+    checking,
+    checks,
+    chunks,
+    evidence,
+    execution,
+    history,
+    runs,
+    sweeps,
+)
 from foundation.queue import queued_task
 from strategies.services import evidence as wishes
 
@@ -53,3 +62,15 @@ def work_on_sweep(*, sweep_id: int) -> None:
 def look_after_sweeps() -> None:
     """Send again for sweeps whose message or worker was lost."""
     sweeps.look_after_sweeps(now=timezone.now())
+
+
+@queued_task("backtesting.execute_check", queue="compute", soft_time_limit=240, time_limit=300)
+def execute_check(*, check_id: int) -> None:
+    """Compute one check of a strategy."""
+    checking.execute_check(check_id=check_id)
+
+
+@queued_task("backtesting.sweep_checks", queue="default")
+def sweep_checks() -> None:
+    """Send again for checks whose message or worker was lost."""
+    checks.sweep_checks(now=timezone.now())

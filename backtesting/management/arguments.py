@@ -1,10 +1,13 @@
 """What may be typed after ``manage.py backtest``."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
+from market.errors import InvalidInputError
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -12,21 +15,8 @@ def declare(parser: ArgumentParser) -> None:
     parser.add_argument("strategy", help="such as ema-crossover")
     parser.add_argument("--market", required=True, help="such as binance:BTC/USDT")
     parser.add_argument("--timeframe", required=True, help="such as 4h")
-    parser.add_argument(
-        "--from", dest="from_at", type=_instant, required=True, help="a day or ISO 8601, in UTC"
-    )
-    parser.add_argument(
-        "--to", dest="to_at", type=_instant, required=True, help="exclusive, a day or ISO 8601"
-    )
-    parser.add_argument(
-        "--param",
-        dest="parameters",
-        type=_parameter,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of the strategy; may be repeated, the others have their defaults",
-    )
+    declare_window(parser, is_required=True)
+    declare_parameters(parser, flag="--param")
     parser.add_argument(
         "--capital", type=_decimal, default=DEFAULT_CAPITAL, help="in quote (default: %(default)s)"
     )
@@ -43,6 +33,46 @@ def declare(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--owner", default="", metavar="EMAIL", help="store the run for this person as well"
     )
+
+
+def declare_window(parser: ArgumentParser, *, is_required: bool) -> None:
+    """Add ``--from`` and ``--to`` to *parser*."""
+    parser.add_argument(
+        "--from",
+        dest="from_at",
+        type=_instant,
+        required=is_required,
+        help="a day or ISO 8601, in UTC",
+    )
+    parser.add_argument(
+        "--to",
+        dest="to_at",
+        type=_instant,
+        required=is_required,
+        help="exclusive, a day or ISO 8601",
+    )
+
+
+def declare_parameters(parser: ArgumentParser, *, flag: str) -> None:
+    """Add *flag* to *parser*, by which parameters of the strategy are set."""
+    parser.add_argument(
+        flag,
+        dest="parameters",
+        type=_parameter,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the strategy; may be repeated, the others have their defaults",
+    )
+
+
+def parameters_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters among the parsed *options*; raise InvalidInputError for one given twice."""
+    names = [name for name, _ in options["parameters"]]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidInputError(f"The parameter {twice[0]} is given more than once.")
+    return dict(options["parameters"])
 
 
 def _instant(text: str) -> datetime:

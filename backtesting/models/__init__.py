@@ -1,5 +1,6 @@
 """The tables of backtesting, one aggregate a module."""
 
+from backtesting.models.checks import StrategyCheck, StrategyCheckQuerySet
 from backtesting.models.runs import (
     STANDING_STATUSES,
     UNFINISHED_STATUSES,
@@ -20,6 +21,8 @@ __all__ = (
     "ChunkStatus",
     "RunStatus",
     "StoredSpecification",
+    "StrategyCheck",
+    "StrategyCheckQuerySet",
     "Sweep",
     "SweepChunk",
     "SweepQuerySet",

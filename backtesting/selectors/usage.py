@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from backtesting.models import BacktestRun, Sweep
+from backtesting.models import BacktestRun, StrategyCheck, Sweep
 from billing.domain.limits import Limit
 from billing.selectors import usage
 
@@ -13,7 +13,9 @@ def connect() -> None:
 
 
 def count_runs_today(owner_id: int, now: datetime) -> int:
-    """Return how many runs and sweeps a person has asked for since 00:00 UTC, whatever came of them."""
+    """Return how many runs, sweeps and checks a person has asked for since 00:00 UTC."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     asked = {"owner_id": owner_id, "requested_at__gte": midnight}
-    return BacktestRun.objects.filter(**asked).count() + Sweep.objects.filter(**asked).count()
+    return sum(
+        model.objects.filter(**asked).count() for model in (BacktestRun, Sweep, StrategyCheck)
+    )

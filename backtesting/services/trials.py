@@ -1,10 +1,36 @@
-"""A run without a person and without a row: computed here and now, from the same specification."""
+"""Runs and checks without a person and without a row: computed here and now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
 
 from backtesting.domain.backtest import Backtest, run_backtest
-from backtesting.domain.specification import Specification
+from backtesting.domain.checks import CheckReport, check_strategy
+from backtesting.domain.specification import Charges, Specification, Terms
+from backtesting.domain.windows import Window
 from backtesting.selectors import specifications
+from backtesting.services import checks
+from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
+from market.enums import InstrumentKind
+from strategies import causality
+from strategies.registry import Definition
+from strategies.shapes import StrategyParams
+
+#: Bars of a generated market behind the two warm-ups that the checks cannot speak about.
+_GENERATED_BARS: Final = 1_500
+#: A market that was never there: anything may be traded on it, both ways and in small steps.
+_GENERATED_TERMS: Final = Terms(
+    instrument_id=0,
+    venue="generated",
+    symbol="COIN/USDT",
+    kind=InstrumentKind.LINEAR_SWAP,
+    tick_size=Decimal("0.01"),
+    lot_step=Decimal("0.00001"),
+    minimum_quantity=Decimal("0.00001"),
+    minimum_notional=Decimal(5),
+)
+_GENERATED_CHARGES: Final = Charges(Decimal(10), Decimal(10), DEFAULT_SLIPPAGE_BPS)
 
 
 def try_out(
@@ -16,3 +42,58 @@ def try_out(
     """
     candles = specifications.candles_of(specification)
     return run_backtest(specification, candles, progress=progress)
+
+
+def check_on_stored(
+    *,
+    strategy_slug: str,
+    market: str,
+    timeframe: str,
+    from_at: datetime,
+    to_at: datetime,
+    parameters: Mapping[str, str],
+    now: datetime,
+) -> CheckReport:
+    """Return what every check comes to on stored candles; nothing is written.
+
+    Arguments and errors as for ``checks.specify``.
+    """
+    specification = checks.specify(
+        strategy_slug=strategy_slug,
+        market=market,
+        timeframe=timeframe,
+        from_at=from_at,
+        to_at=to_at,
+        parameters=parameters,
+        parameters_are_text=True,
+        now=now,
+    )
+    return checks.compute(specification)
+
+
+def check_on_generated(
+    *, definition: Definition, params: StrategyParams, timeframe: str, seed: int
+) -> CheckReport:
+    """Return what every check comes to on a generated market; the same *seed* is the same market.
+
+    Raises InvalidRunError for an unknown timeframe or one that the strategy cannot run on.
+    """
+    frame = checks.timeframe_for(definition, params, timeframe)
+    warm_up = definition.requirements(params).bars(frame)
+    bars = 2 * warm_up + _GENERATED_BARS
+    candles = causality.generated_candles(bars, seed=seed, timeframe=frame)
+    first_ms = int(candles.open_time[warm_up])
+    end_ms = int(candles.open_time[-1]) + frame.milliseconds
+    specification = Specification(
+        definition=definition,
+        params=params,
+        terms=_GENERATED_TERMS,
+        window=Window.with_warm_up(frame, first_ms, end_ms, warm_up_bars=warm_up),
+        capital=DEFAULT_CAPITAL,
+        charges=_GENERATED_CHARGES,
+        data_version="",
+    )
+    universe = None
+    if definition.requirements(params).needs_universe:
+        universe = causality.generated_universe(bars, seed=seed, timeframe=frame)
+    return check_strategy(specification, candles, universe=universe)

@@ -58,6 +58,10 @@ class TestRequestRun:
             "risk_per_trade_percent": 1.0,
             "stop_loss_percent": 2.0,
             "take_profit_percent": 4.0,
+            "direction": "BOTH",
+            "leverage": 1,
+            "max_trades_per_day": 0,
+            "cooldown_bars": 0,
         }
         assert (run.maker_fee_bps, run.taker_fee_bps) == (Decimal(10), Decimal(10))
         assert run.tick_size == Decimal("0.01")

@@ -19,7 +19,7 @@ from backtesting.selectors import runs as selectors
 from backtesting.services import execution, runs, specifications, trials
 from foundation.audit import Actor
 from foundation.commands import PlatformCommand
-from market.errors import ConflictError, FieldProblem, InvalidInputError, NotFoundError
+from market.errors import ConflictError, FieldProblem, NotFoundError
 
 _USAGE: Final = 2
 _POLL_S: Final = 0.2
@@ -114,17 +114,13 @@ def _stored(email: str, wanted: Mapping[str, Any]) -> _Outcome:
 
 
 def _wanted(options: Mapping[str, Any]) -> dict[str, Any]:
-    names = [name for name, _ in options["parameters"]]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InvalidInputError(f"--param {twice[0]} is given more than once.")
     return {
         "strategy_slug": options["strategy"],
         "market": options["market"],
         "timeframe": options["timeframe"],
         "from_at": options["from_at"],
         "to_at": options["to_at"],
-        "parameters": dict(options["parameters"]),
+        "parameters": arguments.parameters_of(options),
         "parameters_are_text": True,
         "capital": options["capital"],
         "fee_bps": options["fee_bps"],
