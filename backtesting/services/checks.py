@@ -40,6 +40,7 @@ MAXIMUM_ATTEMPTS: Final = 3
 #: How many checks of one person may wait or run at the same time.
 MAXIMUM_UNFINISHED: Final = 3
 _SWEPT_AT_ONCE: Final = 100
+_USUAL: Final = (Timeframe.H1, Timeframe.M15, Timeframe.M5, Timeframe.M1)
 TASK: Final = "backtesting.execute_check"
 
 
@@ -116,15 +117,20 @@ def compute(
     return check_strategy(specification, candles, universe=universe, progress=progress)
 
 
-def timeframe_for(definition: Definition, params: StrategyParams, text: str) -> Timeframe:
-    """Return the timeframe called *text*; raise InvalidInputError if the strategy cannot run on it."""
+def timeframe_for(definition: Definition, params: StrategyParams, text: str | None) -> Timeframe:
+    """Return the timeframe called *text*, or one that suits the strategy if there is no text.
+
+    Raises InvalidInputError if there is no such timeframe, or the strategy cannot run on it.
+    """
+    objection = definition.requirements(params).objection
+    if text is None:
+        return next((each for each in _USUAL if not objection(each)), _USUAL[-1])
     try:
         timeframe = Timeframe(text)
     except ValueError:
         raise InvalidInputError(f"“{text[:40]}” is no timeframe.") from None
-    objection = definition.requirements(params).objection(timeframe)
-    if objection:
-        raise InvalidInputError(objection)
+    if objection(timeframe):
+        raise InvalidInputError(objection(timeframe))
     return timeframe
 
 

@@ -72,11 +72,12 @@ def check_on_stored(
 
 
 def check_on_generated(
-    *, definition: Definition, params: StrategyParams, timeframe: str, seed: int
+    *, definition: Definition, params: StrategyParams, timeframe: str | None, seed: int
 ) -> CheckReport:
     """Return what every check comes to on a generated market; the same *seed* is the same market.
 
-    Raises InvalidRunError for an unknown timeframe or one that the strategy cannot run on.
+    Without a *timeframe* it is an hour, or the longest below on which the strategy can run. Raises
+    InvalidInputError for an unknown timeframe, or one that the strategy cannot run on.
     """
     frame = checks.timeframe_for(definition, params, timeframe)
     warm_up = definition.requirements(params).bars(frame)

@@ -21,7 +21,9 @@ from backtesting.tasks import execute_check, sweep_checks
 from foundation.audit import Actor
 from foundation.models import AuditEntry
 from market.errors import InvalidInputError
+from market.timeframes import Timeframe
 from strategies.definitions import ema_crossover
+from strategies.indicators import crossings
 from strategies.registry import definition_of, get_definition
 from strategies.signals import Signals
 from tests.factories import exchanges as exchange_factory
@@ -259,7 +261,7 @@ class TestWorker:
     def test_candles_that_changed_after_the_request_fail_it(self, market, person):
         check = make_check(person)
         bar = exchange_factory.make_candles([1.0, 31_000.0]).slice(1, 2)
-        exchange_factory.store_candles(market, specifications.Timeframe.H1, bar)
+        exchange_factory.store_candles(market, Timeframe.H1, bar)
         checking.execute_check(check_id=check.pk)
         check.refresh_from_db()
 
@@ -268,7 +270,7 @@ class TestWorker:
     def test_a_wish_to_cancel_is_noticed_on_the_way(self, market, person, monkeypatch):
         check = make_check(person)
         monkeypatch.setattr(checking, "_REPORT_S", 0.0)
-        real = ema_crossover.cross_up
+        real = crossings.cross_up
 
         def interrupted(*arguments):
             row = StrategyCheck.objects.get()
@@ -306,7 +308,7 @@ class TestWorker:
 
     def test_a_worker_whose_claim_was_lost_writes_nothing(self, market, person, monkeypatch):
         check = make_check(person)
-        real = ema_crossover.cross_up
+        real = crossings.cross_up
 
         def interrupted(*arguments):
             StrategyCheck.objects.update(epoch=99)

@@ -104,12 +104,6 @@ class TestCommands:
         assert "released  ema-crossover version 1" in first.getvalue()
         assert second.getvalue() == "The catalogue is up to date.\n"
 
-    def test_every_strategy_is_causal(self):
-        for definition in registry.all_definitions():
-            output = io.StringIO()
-            call_command("check_strategy", definition.slug, stdout=output)
-            assert "is causal on" in output.getvalue()
-
     def test_a_strategy_that_looks_ahead_is_caught_with_the_bar(self, monkeypatch):
         real = crossings.cross_up
         monkeypatch.setattr(

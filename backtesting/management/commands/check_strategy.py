@@ -39,7 +39,7 @@ class Command(PlatformCommand):
         """Declare the arguments."""
         parser.add_argument("slug", help="the strategy, such as ema-crossover")
         parser.add_argument("--market", help="such as binance:BTC/USDT")
-        parser.add_argument("--timeframe", help="such as 4h; 1h for generated bars")
+        parser.add_argument("--timeframe", help="such as 4h; generated bars: 1h if that suits")
         arguments.declare_window(parser, is_required=False)
         arguments.declare_parameters(parser, flag="--set")
         parser.add_argument(
@@ -56,7 +56,7 @@ class Command(PlatformCommand):
             report = trials.check_on_generated(
                 definition=definition,
                 params=registry.params_from_text(definition, parameters),
-                timeframe=options["timeframe"] or "1h",
+                timeframe=options["timeframe"],
                 seed=options["seed"],
             )
         elif len(given) == len(_STORED):
