@@ -25,14 +25,30 @@ from market import money
 from market.errors import FieldProblem, InvalidInputError, NotFoundError, PlatformError
 from market.timeframes import Timeframe
 from strategies import guards, sources
-from strategies.definitions import dca_ladder, ema_crossover, top_movers_macd
+from strategies.definitions import (
+    dca_ladder,
+    ema_crossover,
+    kernel_envelope,
+    macd_mtf_forecast,
+    orphan_bands,
+    rsi_divergence,
+    top_movers_macd,
+)
 from strategies.rules import Rules
 from strategies.shapes import INCONSISTENT, Category, Overlay, Requirements, Risk, StrategyParams
 from strategies.signals import Signals
 
 ENTRY_POINT_GROUP: Final = "trading_platform.strategies"
 
-_OURS: Final[Sequence[ModuleType]] = (dca_ladder, ema_crossover, top_movers_macd)
+_OURS: Final[Sequence[ModuleType]] = (
+    dca_ladder,
+    ema_crossover,
+    kernel_envelope,
+    macd_mtf_forecast,
+    orphan_bands,
+    rsi_divergence,
+    top_movers_macd,
+)
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 #: How long the texts of a definition may be: what the catalogue has room for.
 _LONGEST: Final = {"SLUG": 60, "NAME": 100, "SUMMARY": 300, "VERSION": 20}

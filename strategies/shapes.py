@@ -161,10 +161,13 @@ class Requirements:
 
 
 class Overlay(NamedTuple):
-    """One line to draw over the candles: shape ``(n,)``, NaN where it is undefined.
+    """One line to draw with the candles: shape ``(n,)``, NaN where it is undefined.
 
-    Of a universe one line for each symbol, shape ``(symbols, n)``.
+    Of a universe one line for each symbol, shape ``(symbols, n)``. A line without a *pane* is drawn
+    over the candles, on their scale; the others stand below them, those of one pane together on a
+    scale of their own.
     """
 
     name: str
     values: NDArray[np.float64]
+    pane: str = ""

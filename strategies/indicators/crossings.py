@@ -19,3 +19,18 @@ def cross_up(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_
 def cross_down(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell where *a* crosses below *b*: ``a[i-1] >= b[i-1]`` and ``a[i] < b[i]``."""
     return cross_up(b, a)
+
+
+def reach_up(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell where *a* comes up to *b* or past it: ``a[i-1] < b[i-1]`` and ``a[i] >= b[i]``.
+
+    Unlike ``cross_up`` a touch is enough. Undefined values and first bars as there.
+    """
+    reached = np.zeros(len(a), dtype=np.bool_)
+    reached[1:] = (a[:-1] < b[:-1]) & (a[1:] >= b[1:])
+    return reached
+
+
+def reach_down(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell where *a* comes down to *b* or past it: ``a[i-1] > b[i-1]`` and ``a[i] <= b[i]``."""
+    return reach_up(b, a)

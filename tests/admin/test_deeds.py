@@ -196,7 +196,7 @@ class TestStrategies:
     @pytest.fixture
     def strategy(self, operator) -> Strategy:
         make_catalogue()
-        return Strategy.objects.get()
+        return Strategy.objects.get(slug="ema-crossover")
 
     def test_an_entry_is_edited(self, client, strategy):
         told = do(client, "edit", strategy, name="Two averages", position="3")

@@ -29,7 +29,7 @@ _WIDER = "document.documentElement.scrollWidth - document.documentElement.client
 def pages() -> dict[str, str]:
     """Return the addresses to look at, by the name of their picture."""
     person = User.objects.get(email="mallory@example.com")
-    strategy = Strategy.objects.get()
+    strategy = Strategy.objects.get(slug="ema-crossover")
     deed = reverse("admin:strategies_strategy_deed", args=["edit"])
     return {
         "summary": reverse("admin:index"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategies.indicators.averages import ema
-from strategies.indicators.crossings import cross_down, cross_up
+from strategies.indicators.crossings import cross_down, cross_up, reach_down, reach_up
 
 NAN = float("nan")
 
@@ -49,6 +49,13 @@ class TestCrossings:
 
         assert np.flatnonzero(cross_up(a, b)).tolist() == [2, 6]
         assert np.flatnonzero(cross_down(a, b)).tolist() == [5]
+
+    def test_a_touch_is_enough_to_reach(self):
+        a = np.array([1.0, 2.0, 3.0, 2.0, 2.0, 1.0, 3.0])
+        b = np.full(7, 2.0)
+
+        assert np.flatnonzero(reach_up(a, b)).tolist() == [1, 6]
+        assert np.flatnonzero(reach_down(a, b)).tolist() == [3]
 
     def test_undefined_values_do_not_cross(self):
         a = np.array([NAN, 3.0, 1.0, NAN, 3.0])

@@ -6,7 +6,6 @@ from django.utils import timezone
 from accounts.models import User
 from exchanges.models import AccountKind
 from foundation.audit import Actor
-from strategies.selectors import catalogue as catalogue_questions
 from strategies.services import catalogue
 from tests.factories import billing
 from tests.factories import trading as factory
@@ -48,7 +47,7 @@ def _stopped_by_an_operator(person: User) -> str:
 
 def _new(person: User) -> str:
     url = _new_without_subscription(person)
-    billing.subscribe(person, catalogue_questions.active_strategies()[0].slug)
+    billing.subscribe(person, "ema-crossover")
     return url
 
 

@@ -1,0 +1,31 @@
+"""Hand-made bars, and what a strategy says of them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from market.candles import Candles
+from market.timeframes import Timeframe
+from strategies.signals import Signals
+from strategies.views import MarketView
+
+
+def view_of(closes: Iterable[float], timeframe: Timeframe = Timeframe.H1) -> MarketView:
+    """Return bars that open, close and stay at *closes*, the first of them at time 0."""
+    rows = [
+        (index * timeframe.milliseconds, close, close, close, close, 1.0)
+        for index, close in enumerate(map(float, closes))
+    ]
+    return MarketView(Candles.from_rows(rows), timeframe)
+
+
+def spoken(signals: Signals) -> dict[str, list[int]]:
+    """Return the bars of each signal that is given at all."""
+    names = ("enter_long", "enter_short", "exit_long", "exit_short")
+    bars = {name: np.flatnonzero(getattr(signals, name)).tolist() for name in names}
+    return {name: found for name, found in bars.items() if found}
+
+
+def mirrored(closes: Iterable[float], around: float = 100.0) -> list[float]:
+    """Return *closes* upside down: what rose by a point falls by one."""
+    return [2 * around - close for close in closes]
