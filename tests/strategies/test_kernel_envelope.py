@@ -1,5 +1,7 @@
 """The kernel envelope as specified."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ from tests.strategies.sequences import spoken, view_of
 
 DEFINITION = get_definition("kernel-envelope")
 #: A narrow envelope that is there from bar 68 on.
-SMALL = {"h_bandwidth": 4.0, "window": 50, "mae_length": 20}
+SMALL: dict[str, Any] = {"h_bandwidth": 4.0, "window": 50, "mae_length": 20}
 #: Nothing happens, then a fall out of the envelope and a rise out of it.
 CLOSES = [*[100, 100.2] * 40, 98, 97.8, 100, 100.2, 100, 102.2, 102.4, 100, 100]
 

@@ -1,5 +1,7 @@
 """The MACD on two timeframes as specified."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ from strategies.views import MarketView
 from tests.strategies.sequences import mirrored, spoken, view_of
 
 DEFINITION = get_definition("macd-mtf-forecast")
-SMALL = {"htf": "5m", "fast_len": 2, "slow_len": 3, "signal_len": 2}
+SMALL: dict[str, Any] = {"htf": "5m", "fast_len": 2, "slow_len": 3, "signal_len": 2}
 #: Minutes: rest, a rise (which the 5m bars follow), a dip, and the rise again.
 CLOSES = [
     *[100] * 30,
@@ -171,7 +173,7 @@ class TestSignals:
 class TestForecastFilter:
     VIEW = MarketView(generated_candles(3_000), Timeframe.H1)
     #: Far ends of long forecasts come from trends that lasted, which are all large.
-    SHORT = {"memory_bars": 1_000, "forecast_length": 3}
+    SHORT: dict[str, Any] = {"memory_bars": 1_000, "forecast_length": 3}
 
     def entries(self, **changes):
         params = Params(**{**self.SHORT, "use_forecast_filter": True, **changes})

@@ -1,5 +1,7 @@
 """The Orphan's bands as specified."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from strategies.shapes import StrategyParams
 from tests.strategies.sequences import mirrored, spoken, view_of
 
 DEFINITION = get_definition("orphan-bands")
-SMALL = {
+SMALL: dict[str, Any] = {
     "bb_length": 5,
     "bb_stdev": 1.5,
     "trend_period": 10,

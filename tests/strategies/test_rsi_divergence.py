@@ -1,5 +1,7 @@
 """The RSI divergence as specified."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from strategies.views import MarketView
 from tests.strategies.sequences import mirrored, spoken, view_of
 
 DEFINITION = get_definition("rsi-divergence")
-SMALL = {"rsi_period": 5, "lookback_period": 12}
+SMALL: dict[str, Any] = {"rsi_period": 5, "lookback_period": 12}
 #: A steep fall to 91 at bar 14, then a slow one to 90.3 at bar 21, which the RSI does not confirm.
 CLOSES = [
     *[100, 101] * 5,
