@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from backtesting.domain.windows import Window
 from backtesting.engine import ENGINE_VERSION
@@ -47,7 +48,11 @@ class Charges:
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """One run, fully said; ``data_version`` is the state of the stored candles that it reads."""
+    """One run, fully said; ``data_version`` is the state of the stored candles that it reads.
+
+    A run over many markets from one wallet names them all in ``universe``, by symbol; ``terms`` is
+    then the first of them.
+    """
 
     definition: Definition
     params: StrategyParams
@@ -56,6 +61,17 @@ class Specification:
     capital: Decimal
     charges: Charges
     data_version: str
+    universe: tuple[Terms, ...] = ()
+
+    @property
+    def markets(self) -> tuple[Terms, ...]:
+        """Everything that it trades."""
+        return self.universe or (self.terms,)
+
+    @property
+    def asked_bars(self) -> int:
+        """How many bars the window has, over all markets and without the warm-up."""
+        return self.window.asked_bars * len(self.markets)
 
     @property
     def timeframe(self) -> Timeframe:
@@ -74,17 +90,21 @@ class Specification:
         )
         return rules
 
-    def costs(self) -> Costs:
-        """Return costs and steps as the engine takes them; the spread is part of the slippage."""
+    def costs(self, terms: Terms | None = None) -> Costs:
+        """Return costs and steps of a market as the engine takes them, of the first by default.
+
+        The spread is part of the slippage.
+        """
+        of = terms or self.terms
         return Costs.from_decimals(
             maker_fee_bps=self.charges.maker_fee_bps,
             taker_fee_bps=self.charges.taker_fee_bps,
             slippage_bps=self.charges.slippage_bps,
             spread_bps=Decimal(0),
-            tick_size=self.terms.tick_size,
-            lot_step=self.terms.lot_step,
-            minimum_notional=self.terms.minimum_notional,
-            minimum_quantity=self.terms.minimum_quantity,
+            tick_size=of.tick_size,
+            lot_step=of.lot_step,
+            minimum_notional=of.minimum_notional,
+            minimum_quantity=of.minimum_quantity,
         )
 
     def spec_hash(self) -> str:
@@ -94,17 +114,7 @@ class Specification:
             "release": self.definition.version,
             "code": registry.code_fingerprint(self.definition),
             "parameters": self.params.model_dump(mode="json"),
-            "market": self.terms.market,
-            "kind": self.terms.kind.value,
-            "steps": [
-                _plain(amount)
-                for amount in (
-                    self.terms.tick_size,
-                    self.terms.lot_step,
-                    self.terms.minimum_quantity,
-                    self.terms.minimum_notional,
-                )
-            ],
+            **_said_of(self.terms),
             "timeframe": self.timeframe.value,
             "window": [self.window.from_ms, self.window.to_ms],
             "capital": _plain(self.capital),
@@ -119,8 +129,24 @@ class Specification:
             "engine": ENGINE_VERSION,
             "data": self.data_version,
         }
+        if self.universe:
+            said["universe"] = [_said_of(terms) for terms in self.universe]
         text = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _said_of(terms: Terms) -> dict[str, Any]:
+    amounts = (
+        terms.tick_size,
+        terms.lot_step,
+        terms.minimum_quantity,
+        terms.minimum_notional,
+    )
+    return {
+        "market": terms.market,
+        "kind": terms.kind.value,
+        "steps": [_plain(amount) for amount in amounts],
+    }
 
 
 def _plain(amount: Decimal) -> str:

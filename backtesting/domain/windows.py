@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from market.candles import Candles
 from market.errors import InvalidInputError
@@ -112,17 +113,27 @@ def stretch_of(candles: Candles, window: Window, *, warm_up_bars: int) -> Stretc
 
     Raises NoCandlesError or WindowTooShortError.
     """
-    first, last = np.searchsorted(candles.open_time, [window.from_ms, window.to_ms]).tolist()
+    begin, end = stretch_bounds(candles.open_time, window, warm_up_bars=warm_up_bars)
+    return Stretch(candles.slice(begin, end), start_index=warm_up_bars)
+
+
+def stretch_bounds(
+    open_time: NDArray[np.int64], window: Window, *, warm_up_bars: int
+) -> tuple[int, int]:
+    """Return where the warm-up begins and the window ends among bars that open at *open_time*.
+
+    Raises NoCandlesError or WindowTooShortError.
+    """
+    first, last = np.searchsorted(open_time, [window.from_ms, window.to_ms]).tolist()
     if first == last:
         raise NoCandlesError(
             f"There are no candles from {_text(window.from_ms)} to {_text(window.to_ms)}."
         )
     begin = max(first - warm_up_bars, 0)
-    part = candles.slice(begin, last)
-    left = len(part) - warm_up_bars
+    left = last - begin - warm_up_bars
     if left < MINIMUM_TRADABLE_BARS:
-        raise _too_short(warm_up_bars, max(left, 0), int(candles.open_time[0]))
-    return Stretch(part, start_index=warm_up_bars)
+        raise _too_short(warm_up_bars, max(left, 0), int(open_time[0]))
+    return begin, last
 
 
 def _too_short(warm_up_bars: int, left: int, first_open_ms: int) -> WindowTooShortError:

@@ -82,6 +82,11 @@ class BacktestRun(StoredSpecification):
     equity = models.BinaryField(
         null=True, blank=True, help_text="Compressed columns: close time, equity, buy and hold."
     )
+    exposure = models.BinaryField(
+        null=True,
+        blank=True,
+        help_text="Of a run over many markets, compressed columns: gross and net exposure, positions.",
+    )
     version = models.PositiveIntegerField(default=0)
 
     tags = ArrayField(
@@ -137,6 +142,9 @@ class BacktestTrade(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     run = models.ForeignKey(BacktestRun, on_delete=models.CASCADE, related_name="trades")
     number = models.PositiveIntegerField()
+    symbol = models.CharField(
+        max_length=40, blank=True, help_text="Which market, in a run over many."
+    )
     direction = models.CharField(max_length=5, choices=choices_of(Direction))
     entry_at = models.DateTimeField()
     exit_at = models.DateTimeField()

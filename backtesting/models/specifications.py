@@ -16,6 +16,11 @@ class StoredSpecification(models.Model):
     instrument = models.ForeignKey(
         "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
     )
+    universe = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Of a run over many markets: each with its rules. The instrument is their first.",
+    )
     timeframe = models.CharField(max_length=3)
     from_at = models.DateTimeField()
     to_at = models.DateTimeField()
@@ -36,3 +41,13 @@ class StoredSpecification(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What it trades, by symbol."""
+        return tuple(each["symbol"] for each in self.universe) or (self.instrument.symbol,)
+
+    @property
+    def markets(self) -> str:
+        """The venue and the symbols, as a person writes them: ``binance:BTC/USDT,ETH/USDT``."""
+        return f"{self.instrument.venue.code}:{','.join(self.symbols)}"

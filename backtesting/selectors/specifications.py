@@ -1,5 +1,9 @@
 """A stored run as the specification that it was requested with."""
 
+import hashlib
+from collections.abc import Sequence
+
+from backtesting.domain import universes
 from backtesting.domain.specification import Charges, Specification, Terms
 from backtesting.domain.windows import Window
 from backtesting.engine import ENGINE_VERSION
@@ -10,6 +14,7 @@ from market.enums import InstrumentKind
 from market.errors import ConflictError
 from market.timeframes import Timeframe, to_milliseconds
 from strategies import registry
+from strategies.views import UniverseView
 
 
 class CodeChangedError(ConflictError):
@@ -57,33 +62,60 @@ def specification_of(run: StoredSpecification) -> Specification:
         capital=run.capital,
         charges=Charges(run.maker_fee_bps, run.taker_fee_bps, run.slippage_bps),
         data_version=run.data_version,
+        universe=tuple(
+            universes.terms_from(each, venue=instrument.venue.code) for each in run.universe
+        ),
     )
 
 
-def candles_of(specification: Specification) -> Candles:
-    """Return the stored bars of its window and warm-up."""
+def candles_of(specification: Specification, terms: Terms | None = None) -> Candles:
+    """Return the stored bars of its window and warm-up, of its first market unless one is named."""
     return candles.load_candles(
-        instrument_id=specification.terms.instrument_id,
+        instrument_id=(terms or specification.terms).instrument_id,
         timeframe=specification.timeframe,
         from_ms=specification.window.load_from_ms,
         to_ms=specification.window.to_ms,
+    )
+
+
+def universe_of(specification: Specification) -> UniverseView:
+    """Return the stored bars of all its markets on one time grid."""
+    return universes.view_of(
+        [terms.symbol for terms in specification.markets],
+        [candles_of(specification, terms) for terms in specification.markets],
+        specification.timeframe,
     )
 
 
 def data_version_now(specification: Specification) -> str:
     """Return the present state of the stored bars of its window and warm-up."""
-    return candles.data_version(
-        instrument_id=specification.terms.instrument_id,
-        timeframe=specification.timeframe,
-        from_ms=specification.window.load_from_ms,
-        to_ms=specification.window.to_ms,
-    )
+    return data_version_of(specification.markets, specification.window)
 
 
-def window_candles_of(run: BacktestRun) -> Candles:
-    """Return the stored bars of the run's window, whatever has become of its strategy."""
+def data_version_of(markets: Sequence[Terms], window: Window) -> str:
+    """Return the present state of the stored bars of *markets* in a window with its warm-up."""
+    versions = [
+        candles.data_version(
+            instrument_id=terms.instrument_id,
+            timeframe=window.timeframe,
+            from_ms=window.load_from_ms,
+            to_ms=window.to_ms,
+        )
+        for terms in markets
+    ]
+    if len(versions) == 1:
+        return versions[0]
+    return hashlib.blake2b("".join(versions).encode(), digest_size=32).hexdigest()
+
+
+def window_candles_of(run: BacktestRun, *, symbol: str = "") -> Candles:
+    """Return the stored bars of the run's window, whatever has become of its strategy.
+
+    Of a run over many markets those of *symbol*, or of the first.
+    """
+    ids = {each["symbol"]: each["instrument"] for each in run.universe}
     return candles.load_candles(
-        instrument_id=run.instrument_id,
+        instrument_id=ids.get(symbol, run.instrument_id),
         timeframe=Timeframe(run.timeframe),
         from_ms=to_milliseconds(run.from_at),
         to_ms=to_milliseconds(run.to_at),

@@ -55,7 +55,8 @@ def request_run(
     *,
     owner: Owner,
     strategy_slug: str,
-    market: str,
+    market: str = "",
+    universe: str = "",
     timeframe: str,
     from_at: datetime,
     to_at: datetime,
@@ -76,6 +77,7 @@ def request_run(
     specification = specifications.specify(
         strategy_slug=strategy_slug,
         market=market,
+        universe=universe,
         timeframe=timeframe,
         from_at=from_at,
         to_at=to_at,
@@ -94,7 +96,7 @@ def request_run(
     except IntegrityError:
         return mine.standing().get(spec_hash=spec_hash)
     # Counted after writing: what is refused here is rolled back with everything else.
-    _require_place(owner, bars=specification.window.asked_bars, now=now)
+    _require_place(owner, bars=specification.asked_bars, now=now)
     if mine.unfinished().count() > MAXIMUM_UNFINISHED:
         raise TooManyRunsError(
             f"{MAXIMUM_UNFINISHED} of your backtests are waiting. Let one finish, or cancel one."

@@ -1,13 +1,16 @@
 """A request for a run, checked as a whole: either a complete specification or every problem."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from backtesting.domain.specification import Charges, Specification, Terms
+from backtesting.domain.universes import stored_terms
 from backtesting.domain.windows import NoCandlesError, Stored, Window, window_on_grid
 from backtesting.engine import ENGINE_VERSION
+from backtesting.selectors import specifications as stored
+from backtesting.services import universes
 from exchanges.selectors import candles, instruments
 from market.enums import InstrumentKind
 from market.errors import FieldProblem, InvalidInputError, PlatformError
@@ -16,6 +19,9 @@ from strategies import registry
 from strategies.registry import Definition, UnknownStrategyError
 from strategies.selectors import catalogue
 from strategies.shapes import Requirements, StrategyParams
+
+if TYPE_CHECKING:
+    from exchanges.models import Instrument
 
 DEFAULT_CAPITAL: Final = Decimal(10_000)
 DEFAULT_SLIPPAGE_BPS: Final = Decimal(5)
@@ -39,7 +45,8 @@ class InvalidRunError(InvalidInputError):
 def specify(
     *,
     strategy_slug: str,
-    market: str,
+    market: str = "",
+    universe: str = "",
     timeframe: str,
     from_at: datetime,
     to_at: datetime,
@@ -52,10 +59,11 @@ def specify(
 ) -> Specification:
     """Return the specification of a run, or raise InvalidRunError with all problems at once.
 
-    *market* is written ``binance:BTC/USDT``, the window is ``[from_at, to_at)`` and ends where the
+    *market* is written ``binance:BTC/USDT``; a strategy that looks at many gets a *universe*, written
+    ``binance:BTC/USDT,ETH/USDT``, instead. The window is ``[from_at, to_at)`` and ends where the
     stored candles do. ``fee_bps`` None takes the venue's maker and taker fees. Parameters from a
     form or a command are text and read as what the strategy needs. Problems name the fields
-    ``strategy``, ``market``, ``timeframe``, ``from``, ``to``, ``parameters.<name>``, ``capital``,
+    ``strategy``, ``market``, ``universe``, ``timeframe``, ``from``, ``to``, ``parameters.<name>``, ``capital``,
     ``fee_bps`` and ``slippage_bps``.
     """
     found = _Problems()
@@ -64,40 +72,41 @@ def specify(
     if definition is not None:
         params = _params(definition, parameters, parameters_are_text, found)
     frame = found.keep("timeframe", lambda: _timeframe(timeframe))
-    terms_and_fees = found.keep("market", lambda: _terms(market))
+    needs = None
+    if definition is not None and params is not None:
+        needs = definition.requirements(params)
+        if capital.is_finite() and capital > 0:
+            found.add_all(registry.capital_problems(definition, params, capital))
+    markets = _markets(definition, needs, market, universe, found)
     found.keep("to", lambda: _check_order(from_at, to_at, now))
     found.keep("capital", lambda: _check_capital(capital))
     found.keep("slippage_bps", lambda: _check_bps("slippage_bps", slippage_bps))
     if fee_bps is not None:
         found.keep("fee_bps", lambda: _check_bps("fee_bps", fee_bps))
-    if definition is None or params is None or frame is None or terms_and_fees is None:
+    if definition is None or params is None or needs is None or frame is None or not markets:
         raise found.error()
-    terms, maker_fee_bps, taker_fee_bps = terms_and_fees
-    requirements = definition.requirements(params)
-    found.keep("timeframe", lambda: _check_suits(requirements, frame))
-    warm_up_bars = requirements.bars(frame)
+    warm_up_bars = needs.bars(frame)
+    found.keep("timeframe", lambda: _check_suits(needs, frame))
+    terms = tuple(_terms(each) for each in markets)
     window = None
     if not found.names("to") and not found.names("timeframe"):
         window = found.keep("from", lambda: _window(terms, frame, from_at, to_at, warm_up_bars))
     if window is None or found:
         raise found.error()
+    venue = markets[0].venue
     return Specification(
         definition=definition,
         params=params,
-        terms=terms,
+        terms=terms[0],
         window=window,
         capital=capital,
         charges=Charges(
-            maker_fee_bps if fee_bps is None else fee_bps,
-            taker_fee_bps if fee_bps is None else fee_bps,
+            venue.maker_fee_bps if fee_bps is None else fee_bps,
+            venue.taker_fee_bps if fee_bps is None else fee_bps,
             slippage_bps,
         ),
-        data_version=candles.data_version(
-            instrument_id=terms.instrument_id,
-            timeframe=frame,
-            from_ms=window.load_from_ms,
-            to_ms=window.to_ms,
-        ),
+        data_version=stored.data_version_of(terms, window),
+        universe=terms if needs.needs_universe else (),
     )
 
 
@@ -110,6 +119,7 @@ def columns_of(specification: Specification) -> dict[str, Any]:
     return {
         "strategy_version": catalogue.version_of_code(specification.definition),
         "instrument_id": terms.instrument_id,
+        "universe": [stored_terms(each) for each in specification.universe],
         "timeframe": specification.timeframe.value,
         "from_at": from_milliseconds(specification.window.from_ms),
         "to_at": from_milliseconds(specification.window.to_ms),
@@ -147,6 +157,10 @@ class _Problems:
     def add(self, problem: FieldProblem) -> None:
         """Note a problem that is described already."""
         self._found.append(problem)
+
+    def add_all(self, problems: Iterable[FieldProblem]) -> None:
+        """Note problems that are described already."""
+        self._found.extend(problems)
 
     def names(self, field: str) -> bool:
         """Tell whether something is wrong with *field*."""
@@ -229,10 +243,34 @@ def _check_suits(requirements: Requirements, timeframe: Timeframe) -> None:
         raise _UnsuitableTimeframeError(objection)
 
 
-def _terms(market: str) -> tuple[Terms, Decimal, Decimal]:
-    """Return the instrument's terms and the venue's maker and taker fees."""
-    instrument = instruments.parse_market(market)
-    terms = Terms(
+def _markets(
+    definition: Definition | None,
+    needs: Requirements | None,
+    market: str,
+    universe: str,
+    found: _Problems,
+) -> "Sequence[Instrument]":
+    """Return what is to be traded: one instrument, or those of a universe; none after a problem."""
+    if needs is None or definition is None:
+        # What it needs is unknown, so whatever was named is read.
+        needs_universe, name = bool(universe), "The strategy"
+    else:
+        needs_universe, name = needs.needs_universe, definition.name
+    if needs_universe:
+        if not universe.strip():
+            error = universes.UniverseRequiredError(name)
+            found.add(FieldProblem("universe", error.code, error.message))
+            return ()
+        return found.keep("universe", lambda: universes.parse_universe(universe)) or ()
+    if universe.strip():
+        unused = universes.UniverseUnusedError(name)
+        found.add(FieldProblem("universe", unused.code, unused.message))
+    one = found.keep("market", lambda: instruments.parse_market(market))
+    return () if one is None else (one,)
+
+
+def _terms(instrument: "Instrument") -> Terms:
+    return Terms(
         instrument_id=instrument.pk,
         venue=instrument.venue.code,
         symbol=instrument.symbol,
@@ -242,7 +280,6 @@ def _terms(market: str) -> tuple[Terms, Decimal, Decimal]:
         minimum_quantity=instrument.minimum_quantity,
         minimum_notional=instrument.minimum_notional,
     )
-    return terms, instrument.venue.maker_fee_bps, instrument.venue.taker_fee_bps
 
 
 def _check_order(from_at: datetime, to_at: datetime, now: datetime) -> None:
@@ -273,23 +310,33 @@ def _check_places(field: str, value: Decimal, places: int) -> None:
 
 
 def _window(
-    terms: Terms, timeframe: Timeframe, from_at: datetime, to_at: datetime, warm_up_bars: int
+    markets: Sequence[Terms],
+    timeframe: Timeframe,
+    from_at: datetime,
+    to_at: datetime,
+    warm_up_bars: int,
 ) -> Window:
-    coverage = candles.coverage(instrument_id=terms.instrument_id, timeframe=timeframe)
-    if coverage is None:
-        raise NoCandlesError(f"There are no {timeframe} candles of {terms.market}.")
+    """Return the window on the bars that any of *markets* has; each has to have some."""
+    extents = candles.extents(
+        instrument_ids=[terms.instrument_id for terms in markets], timeframe=timeframe
+    )
+    for terms in markets:
+        if terms.instrument_id not in extents:
+            raise NoCandlesError(f"There are no {timeframe} candles of {terms.market}.")
     window = window_on_grid(
         timeframe=timeframe,
         from_ms=to_milliseconds(from_at),
         to_ms=to_milliseconds(to_at),
         warm_up_bars=warm_up_bars,
         stored=Stored(
-            to_milliseconds(coverage.first_open_at), to_milliseconds(coverage.last_open_at)
+            to_milliseconds(min(first for first, _ in extents.values())),
+            to_milliseconds(max(last for _, last in extents.values())),
         ),
     )
-    if window.estimated_bars > MAXIMUM_BARS:
+    bars = window.estimated_bars * len(markets)
+    if bars > MAXIMUM_BARS:
         raise _TooManyBarsError(
-            f"This window has {window.estimated_bars:,} bars of {timeframe}, at most "
+            f"This window has {bars:,} bars of {timeframe}, at most "
             f"{MAXIMUM_BARS:,} can be run. Choose a shorter window or a longer timeframe."
         )
     return window

@@ -122,6 +122,15 @@ def coverage(*, instrument_id: int, timeframe: Timeframe) -> Coverage | None:
     )
 
 
+def extents(
+    *, instrument_ids: Sequence[int], timeframe: Timeframe
+) -> dict[int, tuple[datetime, datetime]]:
+    """Return the open times of the first and the last stored bar of each instrument that has any."""
+    key = {"instrument_id__in": instrument_ids, "timeframe": timeframe.value}
+    found = _extents(CandleChunk.objects.filter(**key), CandleTail.objects.filter(**key))
+    return {instrument: (first, last) for (instrument, _), (first, last, _) in found.items()}
+
+
 def series() -> list[Series]:
     """Return all stored series, by venue, symbol and length of the bar."""
     extents = _extents(CandleChunk.objects.all(), CandleTail.objects.all())

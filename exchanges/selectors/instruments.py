@@ -1,6 +1,6 @@
 """Which venues there are and what trades at them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from django.db.models import QuerySet
@@ -59,6 +59,25 @@ def get_instrument(venue_code: str, symbol: str) -> Instrument:
     except Instrument.DoesNotExist:
         known = Instrument.objects.filter(venue=venue).values_list("symbol", flat=True)
         raise UnknownInstrumentError(symbol, venue_code=venue_code, known=known) from None
+
+
+def get_instruments(venue_code: str, symbols: Sequence[str]) -> Sequence[Instrument]:
+    """Return what trades as each of *symbols* at a venue, in their order, with the venue.
+
+    Raise UnknownVenueError, or UnknownInstrumentError for the first one that is not there.
+    """
+    venue = get_venue(venue_code)
+    found = {
+        instrument.symbol: instrument
+        for instrument in Instrument.objects.select_related("venue").filter(
+            venue=venue, symbol__in=symbols
+        )
+    }
+    for symbol in symbols:
+        if symbol not in found:
+            known = Instrument.objects.filter(venue=venue).values_list("symbol", flat=True)
+            raise UnknownInstrumentError(symbol, venue_code=venue_code, known=known)
+    return [found[symbol] for symbol in symbols]
 
 
 def parse_market(market: str) -> Instrument:

@@ -1,6 +1,6 @@
 """What somebody asks to deploy, checked: every problem is named at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, cast
@@ -111,14 +111,8 @@ def check_terms(
     definition = registry.get_definition(strategy_slug)
     account = accounts.get_account_for(cast("User", owner), public_id=account_public_id)
     problems: list[FieldProblem] = []
-    params: StrategyParams | None = None
     instrument: Instrument | None = None
-    try:
-        params = registry.validate_params(definition, parameters, strict=not parameters_are_text)
-    except registry.InvalidParametersError as error:
-        problems += error.problems
-    if params is not None and definition.requirements(params).needs_universe:
-        raise UniverseNotDeployableError(definition.name)
+    params = _params(definition, parameters, problems, strict=not parameters_are_text)
     try:
         instrument = instruments.get_instrument(account.venue.code, symbol)
     except PlatformError as error:
@@ -127,13 +121,7 @@ def check_terms(
     if not 1 <= len(shown) <= _LONGEST_NAME:
         text = f"Give it a name of 1 to {_LONGEST_NAME} characters."
         problems.append(FieldProblem("name", "out_of_range", text))
-    if timeframe not in set(Timeframe):
-        text = f"“{timeframe[:10]}” is no timeframe. Use one of {', '.join(Timeframe)}."
-        problems.append(FieldProblem("timeframe", "unknown_timeframe", text))
-    elif params is not None:
-        objection = definition.requirements(params).objection(Timeframe(timeframe))
-        if objection:
-            problems.append(FieldProblem("timeframe", "unsuitable_timeframe", objection))
+    problems += _timeframe_problems(definition, params, timeframe)
     if not capital.is_finite() or not 0 < capital <= MAXIMUM_CAPITAL:
         text = f"The capital must be more than 0 and at most {MAXIMUM_CAPITAL:,}."
         problems.append(FieldProblem("capital", "out_of_range", text))
@@ -156,6 +144,36 @@ def check_terms(
         capital=capital,
         stop_policy=StopPolicy(stop_policy),
     )
+
+
+def _params(
+    definition: Definition,
+    parameters: Mapping[str, object],
+    problems: list[FieldProblem],
+    *,
+    strict: bool,
+) -> StrategyParams | None:
+    """Return the strategy's parameters, or None after adding what is wrong with them."""
+    try:
+        params = registry.validate_params(definition, parameters, strict=strict)
+    except registry.InvalidParametersError as error:
+        problems += error.problems
+        return None
+    if definition.requirements(params).needs_universe:
+        raise UniverseNotDeployableError(definition.name)
+    return params
+
+
+def _timeframe_problems(
+    definition: Definition, params: StrategyParams | None, timeframe: str
+) -> Sequence[FieldProblem]:
+    if timeframe not in set(Timeframe):
+        text = f"“{timeframe[:10]}” is no timeframe. Use one of {', '.join(Timeframe)}."
+        return (FieldProblem("timeframe", "unknown_timeframe", text),)
+    if params is None:
+        return ()
+    objection = definition.requirements(params).objection(Timeframe(timeframe))
+    return (FieldProblem("timeframe", "unsuitable_timeframe", objection),) if objection else ()
 
 
 def check_market(account: "ExchangeAccount", *, instrument: "Instrument", capital: Decimal) -> None:
