@@ -164,7 +164,7 @@ def csv_response(run: BacktestRun) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         trades_csv(run),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{_csv_name(run)}"'},
+        headers={"Content-Disposition": f'attachment; filename="{file_name(run, "csv")}"'},
     )
 
 
@@ -179,10 +179,11 @@ def instant(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at is not None else None
 
 
-def _csv_name(run: BacktestRun) -> str:
+def file_name(run: BacktestRun, ending: str) -> str:
+    """Return what a file of *run* is called."""
     symbol = "".join(each if each.isalnum() else "-" for each in run.instrument.symbol)
     slug = run.strategy_version.strategy.slug
-    return f"{slug}-{symbol}-{run.timeframe}-{run.public_id.hex[:8]}.csv"
+    return f"{slug}-{symbol}-{run.timeframe}-{run.public_id.hex[:8]}.{ending}"
 
 
 def _points(

@@ -12,6 +12,9 @@ urlpatterns = [
     path("backtests/<uuid:public_id>/cancel", views.Cancel.as_view(), name="cancel"),
     path("backtests/<uuid:public_id>/trades", views.Trades.as_view(), name="trades"),
     path("backtests/<uuid:public_id>/trades.csv", views.TradesCsv.as_view(), name="trades-csv"),
+    path("backtests/<uuid:public_id>/equity.csv", views.EquityCsv.as_view(), name="equity-csv"),
+    path("backtests/<uuid:public_id>/document", views.Document.as_view(), name="document"),
+    path("backtests/<uuid:public_id>/report", views.Report.as_view(), name="report"),
     path("backtests/<uuid:public_id>/series", views.Series.as_view(), name="series"),
     path("backtests/<uuid:public_id>/candles", views.CandleChart.as_view(), name="candles"),
 ]

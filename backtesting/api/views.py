@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backtesting import comparison, reports
+from backtesting import comparison, exports, reports
 from backtesting.api import answers, presenters
 from backtesting.api.serializers import AnnotationSerializer, RunRequestSerializer
 from backtesting.models import RunStatus
@@ -60,7 +60,7 @@ class Runs(APIView):
                 wanted=wanted,
             ),
             name_of=lambda run: str(run.pk),
-            present=presenters.present_run_in_list,
+            present=exports.describe_run_in_list,
             filters=("status", "strategy", "market", "tag"),
         )
 
@@ -171,6 +171,45 @@ class TradesCsv(APIView):
         """Return all of them as CSV."""
         run = selectors.get_run_for(request.user, public_id=public_id)
         return reports.csv_response(run)
+
+
+class EquityCsv(APIView):
+    """The equity curve of a run as a file."""
+
+    required_scope = _READ
+    throttle_buckets = {"GET": ("export",)}
+    problem_statuses = {"GET": (409,)}
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, request: Request, public_id: UUID) -> StreamingHttpResponse:
+        """Return the value after every bar as CSV, not thinned."""
+        return exports.equity_response(selectors.get_run_for(request.user, public_id=public_id))
+
+
+class Document(APIView):
+    """A run as one JSON file."""
+
+    required_scope = _READ
+    throttle_buckets = {"GET": ("export",)}
+    problem_statuses = {"GET": (409,)}
+
+    @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT})
+    def get(self, request: Request, public_id: UUID) -> StreamingHttpResponse:
+        """Return the run, its series (at most 2,000 points a line) and all of its trades."""
+        return exports.json_response(selectors.get_run_for(request.user, public_id=public_id))
+
+
+class Report(APIView):
+    """A run as a report to read and print."""
+
+    required_scope = _READ
+    throttle_buckets = {"GET": ("export",)}
+    problem_statuses = {"GET": (409,)}
+
+    @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR})
+    def get(self, request: Request, public_id: UUID) -> HttpResponse:
+        """Return one HTML file that needs nothing else."""
+        return exports.report_response(selectors.get_run_for(request.user, public_id=public_id))
 
 
 class Series(APIView):

@@ -31,6 +31,9 @@ def declare(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
     parser.add_argument(
+        "--html", default="", metavar="PATH", help="write a report in one HTML file as well"
+    )
+    parser.add_argument(
         "--owner", default="", metavar="EMAIL", help="store the run for this person as well"
     )
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -12,9 +12,11 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from backtesting.domain.backtest import Backtest, run_backtest
+from backtesting.domain.specification import Specification
 from backtesting.engine import SimulationStopped, TradeRow
 from backtesting.models import BacktestRun, BacktestTrade, RunStatus
 from backtesting.selectors import specifications
+from backtesting.services.specifications import columns_of
 from foundation import tenancy
 from foundation.transactions import transactional
 from market import money
@@ -89,6 +91,23 @@ def unsaved_trade(trade: TradeRow) -> BacktestTrade:
         bars=trade.bars,
         mae=money.float_of(trade.adverse_excursion),
         mfe=money.float_of(trade.favorable_excursion),
+    )
+
+
+def unsaved_run(*, specification: Specification, backtest: Backtest, now: datetime) -> BacktestRun:
+    """Return what *backtest* came to as a row that is not stored and belongs to nobody."""
+    return BacktestRun(
+        **columns_of(specification),
+        spec_hash=specification.spec_hash(),
+        status=RunStatus.DONE,
+        progress=100,
+        requested_at=now,
+        finished_at=now,
+        effective_from_at=backtest.effective_from_at,
+        data_fingerprint=backtest.fingerprint(),
+        bar_count=backtest.bar_count,
+        metrics=backtest.metrics_json(),
+        equity=backtest.curve().to_bytes(),
     )
 
 

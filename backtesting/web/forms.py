@@ -1,4 +1,4 @@
-"""The form of a new backtest; its fields are named as in the problems of the service."""
+"""The forms of backtests; their fields are named as in the problems of the services."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,12 +7,16 @@ from typing import Any, Final
 from django import forms
 from django.utils import timezone
 
+from backtesting.domain.tags import parse_tags
+from backtesting.models import BacktestRun, RunStatus
+from backtesting.selectors.runs import RunFilter
 from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
 from backtesting.web.coverage import CoverageRow
 from market.errors import PlatformError
 from strategies.web.parameter_fields import parameter_fields, texts_of
 
 _INSTANT_FORMAT: Final = "%Y-%m-%dT%H:%M"
+_ANY: Final = ("", "All")
 
 
 class UtcInstantField(forms.DateTimeField):
@@ -111,6 +115,64 @@ class RunForm(forms.Form):
         for problem in error.problems:
             field = problem.field if problem.field in self.fields else None
             self.add_error(field, forms.ValidationError(problem.message, code=problem.code))
+
+
+class HistoryForm(forms.Form):
+    """Which runs to list; a value that is no choice narrows nothing down."""
+
+    strategy = forms.ChoiceField(required=False)
+    market = forms.ChoiceField(required=False)
+    status = forms.ChoiceField(required=False, choices=[_ANY, *RunStatus.choices])
+    tag = forms.ChoiceField(required=False)
+
+    def __init__(
+        self,
+        *args: Any,
+        kinds: Sequence[tuple[str, str, str, str]],
+        tags: Sequence[str],
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        choices = {
+            "strategy": {slug: name for slug, name, _, _ in kinds},
+            "market": {f"{venue}:{symbol}": f"{symbol} · {venue}" for _, _, venue, symbol in kinds},
+            "tag": {tag: tag for tag in tags},
+        }
+        for name, offered in choices.items():
+            field = self.fields[name]
+            if isinstance(field, forms.ChoiceField):
+                field.choices = [_ANY, *offered.items()]
+
+    def wanted(self) -> RunFilter:
+        """Return what was asked for and is a choice."""
+        self.is_valid()
+        return RunFilter(**{name: value for name, value in self.cleaned_data.items() if value})
+
+
+class AnnotationForm(forms.Form):
+    """What a person writes on a run; the service says what is wrong with it."""
+
+    tags = forms.CharField(
+        required=False, help_text="A few words to find it again, with commas between them."
+    )
+    notes = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 5}))
+
+    @classmethod
+    def of(cls, run: BacktestRun) -> "AnnotationForm":
+        """Return the form with what is written on *run*."""
+        return cls(initial={"tags": ", ".join(run.tags), "notes": run.notes})
+
+    def wish(self) -> dict[str, Any]:
+        """Return the cleaned values as the arguments of the service."""
+        return {
+            "tags": parse_tags(self.cleaned_data["tags"]),
+            "notes": self.cleaned_data["notes"],
+        }
+
+    def add_problems(self, error: PlatformError) -> None:
+        """Put each problem next to its field."""
+        for problem in error.problems:
+            self.add_error(problem.field, forms.ValidationError(problem.message, code=problem.code))
 
 
 def _is_aware(value: Any) -> bool:

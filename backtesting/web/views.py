@@ -12,12 +12,14 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backtesting import reports
+from backtesting import comparison, exports, reports
 from backtesting.models import BacktestRun
+from backtesting.results import present_run
+from backtesting.selectors import excursions
 from backtesting.selectors import runs as selectors
-from backtesting.services import runs
+from backtesting.services import history, runs
 from backtesting.web import coverage, presenters
-from backtesting.web.forms import RunForm
+from backtesting.web.forms import AnnotationForm, HistoryForm, RunForm
 from foundation.http import actor_of, is_fragment
 from market.errors import (
     ConflictError,
@@ -34,12 +36,22 @@ _TRADES_A_PAGE = 50
 
 @require_safe
 def backtests(request: HttpRequest) -> HttpResponse:
-    """List a person's backtests, newest first."""
-    page = Paginator(selectors.runs_for(request.user), _RUNS_A_PAGE).get_page(
-        request.GET.get("page")
+    """List a person's backtests, newest first, narrowed down as asked."""
+    form = HistoryForm(
+        request.GET,
+        kinds=selectors.kinds_of(request.user),
+        tags=selectors.tags_of(request.user),
     )
-    rows = [presenters.present_row(run) for run in page]
-    return TemplateResponse(request, "backtesting/list.html", {"page": page, "rows": rows})
+    wanted = form.wanted()
+    runs_found = wanted.apply(selectors.runs_for(request.user))
+    page = Paginator(runs_found, _RUNS_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [presenters.present_row(run) for run in page],
+        "form": form,
+        "is_narrowed": wanted != selectors.RunFilter(),
+    }
+    return TemplateResponse(request, "backtesting/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -83,13 +95,11 @@ def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
             return HttpResponse(headers={"HX-Refresh": "true", "Vary": "HX-Request"})
         if request.GET.get("version") == str(run.version):
             return HttpResponse(status=204, headers={"Vary": "HX-Request"})
-    page = presenters.present_run(run)
-    template = "backtesting/_status.html" if is_fragment(request) else "backtesting/detail.html"
-    context: dict[str, Any] = {"page": page}
-    if page.result is not None:
-        trades = Paginator(run.trades.order_by("-number"), _TRADES_A_PAGE)
-        context["trades"] = trades.get_page(request.GET.get("page"))
-    return TemplateResponse(request, template, context, headers={"Vary": "HX-Request"})
+        context = {"page": present_run(run)}
+        return TemplateResponse(
+            request, "backtesting/_status.html", context, headers={"Vary": "HX-Request"}
+        )
+    return _detail_page(request, run, AnnotationForm.of(run))
 
 
 @require_POST
@@ -101,6 +111,51 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     except runs.RunFinishedError as error:
         messages.info(request, error.message)
     return redirect("backtesting:detail", public_id=public_id)
+
+
+@require_POST
+def annotate(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Write tags and a note on a run, and go back to its page."""
+    run = _run_or_404(request, public_id)
+    form = AnnotationForm(request.POST)
+    if form.is_valid():
+        try:
+            history.annotate_run(run_id=run.pk, **form.wish(), by=actor_of(request))
+        except InvalidInputError as error:
+            form.add_problems(error)
+    if form.errors:
+        return _detail_page(request, run, form)
+    return redirect("backtesting:detail", public_id=public_id)
+
+
+@require_POST
+def delete(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Delete a run that is over, and go back to the list."""
+    run = _run_or_404(request, public_id)
+    try:
+        history.delete_run(run_id=run.pk, by=actor_of(request), now=timezone.now())
+    except history.RunUnfinishedError as error:
+        messages.error(request, error.message)
+        return redirect("backtesting:detail", public_id=public_id)
+    messages.success(request, "The backtest was deleted.")
+    return redirect("backtesting:list")
+
+
+@require_safe
+def compare(request: HttpRequest) -> HttpResponse:
+    """Show a few finished runs side by side."""
+    chosen = request.GET.getlist("run")
+    try:
+        comparison.require_comparable(chosen)
+        found = selectors.get_runs_for(request.user, public_ids=[UUID(each) for each in chosen])
+        compared = comparison.compare(found)
+    except (selectors.BacktestNotFoundError, ValueError) as error:
+        raise Http404 from error
+    except (comparison.InvalidComparisonError, reports.RunNotDoneError) as error:
+        messages.warning(request, error.message)
+        return redirect("backtesting:list")
+    context = {"page": presenters.present_comparison(compared)}
+    return TemplateResponse(request, "backtesting/compare.html", context)
 
 
 @require_safe
@@ -127,6 +182,36 @@ def candles(request: HttpRequest, public_id: UUID) -> JsonResponse:
 def trades_csv(request: HttpRequest, public_id: UUID) -> StreamingHttpResponse:
     """Return the trades as a file."""
     return reports.csv_response(_done_run_or_404(request, public_id))
+
+
+@require_safe
+def equity_csv(request: HttpRequest, public_id: UUID) -> StreamingHttpResponse:
+    """Return the value after every bar as a file."""
+    return exports.equity_response(_done_run_or_404(request, public_id))
+
+
+@require_safe
+def document(request: HttpRequest, public_id: UUID) -> StreamingHttpResponse:
+    """Return the run with its trades as one JSON file."""
+    return exports.json_response(_done_run_or_404(request, public_id))
+
+
+@require_safe
+def report(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Return the run as one HTML file that needs nothing else."""
+    return exports.report_response(_done_run_or_404(request, public_id))
+
+
+def _detail_page(request: HttpRequest, run: BacktestRun, form: AnnotationForm) -> HttpResponse:
+    page = present_run(run)
+    context: dict[str, Any] = {"page": page, "annotation": form}
+    if page.result is not None:
+        trades = Paginator(run.trades.order_by("-number"), _TRADES_A_PAGE)
+        context["trades"] = trades.get_page(request.GET.get("page"))
+        context["scatter"] = presenters.present_excursions(excursions.of_run(run))
+    return TemplateResponse(
+        request, "backtesting/detail.html", context, headers={"Vary": "HX-Request"}
+    )
 
 
 def _run_or_404(request: HttpRequest, public_id: UUID) -> BacktestRun:

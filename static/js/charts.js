@@ -6,13 +6,16 @@
    candles: {"candles": [{"time", "open", "high", "low", "close"}],
              "markers": [{"time", "side": "BUY" | "SELL", "text"}],
              "lines":   [{"name", "points": [{"time", "value"}]}]}
-   lines:   {"series":  [{"name", "kind": "equity" | "benchmark" | "drawdown", "points": [{"time", "value"}]}]}
+   lines:   {"series":  [{"name", "kind": "equity" | "benchmark" | "drawdown" | "return", "points": [{"time", "value"}]}]}
+
+   Values of "drawdown" and "return" are fractions and shown as percentages.
 
    Numbers may be text, as decimals are in our JSON. */
 
 const library = globalThis.LightweightCharts;
 const NUMBERS_SHOWN = 200;
-const LINE_TOKENS = ["--color-series-1", "--color-series-2", "--color-series-3", "--color-series-4"];
+const LINE_TOKENS = ["--color-series-1", "--color-series-2", "--color-series-3", "--color-series-4", "--color-series-5"];
+const FRACTIONS = new Set(["drawdown", "return"]);
 const drawn = new WeakMap();
 
 /** Draw candles with markers and lines in `element`; return {update(data), dispose()}. */
@@ -79,7 +82,7 @@ function applyCandles({ chart, series, data }) {
 
 function applyLines({ chart, series, data }) {
   applyEach(chart, series, data.series ?? [], (line, index) => ({
-    priceFormat: line.kind === "drawdown" ? PERCENT_FORMAT : numberFormat(2),
+    priceFormat: FRACTIONS.has(line.kind) ? PERCENT_FORMAT : numberFormat(2),
     ...kindStyle(line.kind, index),
   }));
 }

@@ -1,11 +1,16 @@
 """The pages of backtesting that are looked at in a browser."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from accounts.models import User
 from backtesting.models import BacktestRun, RunStatus
-from tests.factories.backtesting import make_done_run, make_market, make_run
+from backtesting.services import history
+from foundation.audit import Actor
+from tests.factories.backtesting import FIRST_AT, make_done_run, make_market, make_run
 from tests.web.pages import PageCase, at
+
+_BY = Actor.system("test")
 
 
 def _address(run: BacktestRun) -> str:
@@ -19,6 +24,21 @@ def _list(person: User) -> str:
     return "/backtests/"
 
 
+def _filtered(person: User) -> str:
+    _list(person)
+    return "/backtests/?status=FAILED"
+
+
+def _compared(person: User) -> str:
+    make_market()
+    runs = [
+        make_done_run(person, parameters={"short_ema_period": period}) for period in (2, 3, 5, 8, 9)
+    ]
+    for run in runs[:2]:
+        history.annotate_run(run_id=run.pk, tags=["fast", "second try"], by=_BY)
+    return "/backtests/compare/?" + "&".join(f"run={run.public_id}" for run in runs)
+
+
 def _form(person: User) -> str:
     make_market()
     return "/backtests/new/?strategy=ema-crossover"
@@ -27,6 +47,31 @@ def _form(person: User) -> str:
 def _done(person: User) -> str:
     make_market()
     return _address(make_done_run(person))
+
+
+def _annotated(person: User) -> str:
+    """A longer run with months of both colors, an interval and a note."""
+    make_market(bars=3_000)
+    run = make_done_run(person, to_at=FIRST_AT + timedelta(hours=3_000))
+    tags = ["trend", "low risk", "a tag of thirty characters, no".replace(",", "")]
+    history.annotate_run(run_id=run.pk, tags=tags, notes="Too good?\n\n" + "x" * 90, by=_BY)
+    run.refresh_from_db()
+    values = run.metrics["values"]
+    run.metrics |= {
+        "optimistic": {
+            "total_return": values["total_return"] + 0.0123,
+            "final_equity": values["final_equity"] + 123,
+        },
+        "ambiguous_bars": 17,
+    }
+    run.save()
+    return _address(run)
+
+
+def _without_trades(person: User) -> str:
+    """Shorts on a spot market never open."""
+    make_market()
+    return _address(make_done_run(person, parameters={"direction": "SHORT"}))
 
 
 def _waiting(person: User) -> str:
@@ -48,7 +93,11 @@ PAGES = [
     PageCase("backtests-empty", at("/backtests/")),
     PageCase("backtest-new", _form),
     PageCase("backtest-new-empty", at("/backtests/new/")),
+    PageCase("backtests-nothing-fits", _filtered),
+    PageCase("backtests-compared", _compared),
     PageCase("backtest-done", _done),
+    PageCase("backtest-annotated", _annotated),
+    PageCase("backtest-without-trades", _without_trades),
     PageCase("backtest-waiting", _waiting),
     PageCase("backtest-failed", _failed),
 ]

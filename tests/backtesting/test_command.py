@@ -71,6 +71,17 @@ def test_all_problems_are_printed_each_with_its_code():
     ]
 
 
+def test_it_writes_a_report_without_storing_the_run(tmp_path):
+    make_market()
+
+    run("--html", str(tmp_path / "report.html"))
+
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert report.startswith("<!DOCTYPE html>")
+    assert "EMA crossover on BTC/USDT, 1h" in report
+    assert not BacktestRun.objects.exists()
+
+
 def test_a_window_that_ends_before_it_begins_is_a_usage_error():
     code, errors = refused(*BASE, "--to", "2023-01-01")
 

@@ -1,10 +1,14 @@
 """The pages of backtests, as they are without JavaScript."""
 
+from decimal import Decimal
+
 import pytest
 
+from backtesting.explanations import EXPLANATIONS
 from backtesting.metrics import CATALOGUE
 from backtesting.models import BacktestRun, RunStatus
-from backtesting.web.explanations import EXPLANATIONS
+from backtesting.services import history
+from foundation.audit import Actor
 from tests.factories.accounts import make_person
 from tests.factories.backtesting import make_done_run, make_market, make_run
 
@@ -24,6 +28,7 @@ FORM = {
     "parameters.stop_loss_percent": "2.0",
     "parameters.take_profit_percent": "4.0",
 }
+BY = Actor.system("test")
 NEW = "/backtests/new/?strategy=ema-crossover"
 
 
@@ -65,9 +70,83 @@ class TestList:
         for period in range(2, 2 + rows):
             make_run(person, parameters={"short_ema_period": period})
 
-        # The session, the person, the number of runs, the runs; the site's settings, what is unread.
-        with django_assert_num_queries(6):
+        # The session, the person, the choices (markets, tags), the number of runs, the runs; the site's
+        # settings, what is unread.
+        with django_assert_num_queries(8):
             page.get("/backtests/")
+
+
+class TestHistory:
+    def test_runs_are_found_again_by_what_they_are(self, page, person):
+        make_market()
+        run, other = make_done_run(person), make_run(person, capital=Decimal(2_000))
+        history.annotate_run(run_id=run.pk, tags=["trend"], by=BY)
+
+        for query in ("tag=trend", "status=DONE", "market=binance:BTC/USDT&status=DONE"):
+            shown = text(page.get(f"/backtests/?{query}"))
+            assert str(run.public_id) in shown
+            assert str(other.public_id) not in shown
+
+    def test_nothing_that_fits_is_said(self, page, person):
+        make_market()
+        make_run(person)
+
+        assert "Nothing fits" in text(page.get("/backtests/?status=FAILED"))
+
+    def test_a_value_that_is_no_choice_narrows_nothing_down(self, page, person):
+        make_market()
+        run = make_run(person)
+
+        assert str(run.public_id) in text(page.get("/backtests/?tag=gone&status=GONE"))
+
+    def test_only_finished_runs_can_be_chosen_for_comparison(self, page, person):
+        make_market()
+        run, waiting = make_done_run(person), make_run(person, capital=Decimal(2_000))
+
+        shown = text(page.get("/backtests/"))
+
+        assert f'name="run" value="{run.public_id}"' in shown
+        assert f'name="run" value="{waiting.public_id}"' not in shown
+
+
+class TestCompare:
+    def address(self, *runs):
+        return "/backtests/compare/?" + "&".join(f"run={run.public_id}" for run in runs)
+
+    def test_runs_stand_side_by_side(self, page, person):
+        make_market()
+        runs = [
+            make_done_run(person, parameters={"short_ema_period": period}) for period in (3, 5, 8)
+        ]
+
+        shown = text(page.get(self.address(*runs)))
+
+        assert "data-best" in shown
+        assert "data-differs" in shown
+        assert "compared-curves" in shown
+        for info in CATALOGUE:
+            assert info.label in shown
+
+    def test_too_few_lead_back_to_the_list(self, page, person):
+        make_market()
+
+        answer = page.get(self.address(make_done_run(person)), follow=True)
+
+        assert "from 2 to 5" in text(answer)
+        assert answer.redirect_chain[-1][0] == "/backtests/"
+
+    def test_a_run_without_a_result_leads_back_as_well(self, page, person):
+        make_market()
+        runs = make_done_run(person), make_run(person, capital=Decimal(2_000))
+
+        assert "has no result" in text(page.get(self.address(*runs), follow=True))
+
+    def test_what_is_not_ones_own_is_not_found(self, page, person):
+        make_market()
+        mine, theirs = make_done_run(person), make_done_run(make_person("bea@example.com"))
+
+        assert page.get(self.address(mine, theirs)).status_code == 404
+        assert page.get(f"{self.address(mine)}&run=7").status_code == 404
 
 
 class TestForm:
@@ -166,7 +245,7 @@ class TestRun:
 
         shown = text(page.get(f"/backtests/{run.public_id}/"))
 
-        for words in ("Total return", "Monthly returns", "By exit reason", "What was run"):
+        for words in ("Monthly returns", "By exit reason", "Long and short", "How far trades went"):
             assert words in shown
         for info in CATALOGUE:
             assert info.label in shown
@@ -244,7 +323,10 @@ class TestRun:
 
         assert answer.get("candles") or answer["series"][0]["points"]
 
-    @pytest.mark.parametrize("part", ["equity.json", "candles.json", "trades.csv"])
+    @pytest.mark.parametrize(
+        "part",
+        ["equity.json", "candles.json", "trades.csv", "equity.csv", "run.json", "report.html"],
+    )
     def test_there_are_none_before_the_result(self, page, person, part):
         make_market()
 
@@ -256,9 +338,79 @@ class TestRun:
         make_market()
         run = make_done_run(person)
 
-        # The session, the person, the run, the number of trades, the trades; the site's settings, what is unread.
-        with django_assert_num_queries(7):
+        # The session, the person, the run, the number of trades, the trades, how far they went; the site's
+        # settings, what is unread.
+        with django_assert_num_queries(8):
             page.get(f"/backtests/{run.public_id}/")
+
+
+class TestAnnotation:
+    def test_tags_and_a_note_are_kept(self, page, person):
+        make_market()
+        run = make_done_run(person)
+        address = f"/backtests/{run.public_id}/annotate/"
+
+        answer = page.post(address, {"tags": "Trend, low risk,", "notes": "<b>Look</b>"})
+        shown = text(page.get(answer.headers["Location"]))
+
+        assert "trend" in shown
+        assert "?tag=low%20risk" in shown
+        assert "&lt;b&gt;Look&lt;/b&gt;" in shown
+
+    def test_a_refusal_stands_beside_its_field(self, page, person):
+        make_market()
+        run = make_run(person)
+
+        shown = text(page.post(f"/backtests/{run.public_id}/annotate/", {"tags": "x" * 31}))
+
+        assert "from 1 to 30 characters" in shown
+        assert 'id="id_tags_error"' in shown
+
+
+class TestDelete:
+    def test_a_finished_run_goes(self, page, person):
+        make_market()
+        run = make_done_run(person)
+
+        shown = text(page.post(f"/backtests/{run.public_id}/delete/", follow=True))
+
+        assert "was deleted" in shown
+        assert "No backtests yet" in shown
+
+    def test_an_unfinished_one_stays(self, page, person):
+        make_market()
+        run = make_run(person)
+
+        shown = text(page.post(f"/backtests/{run.public_id}/delete/", follow=True))
+
+        assert "Cancel it first" in shown
+
+
+class TestInterval:
+    def test_what_the_bars_leave_open_is_shown_as_an_interval(self, page, person):
+        make_market()
+        run = make_done_run(person)
+        run.metrics |= {
+            "optimistic": {"total_return": 0.5, "final_equity": 15_000.0},
+            "ambiguous_bars": 7,
+        }
+        run.save()
+
+        shown = text(page.get(f"/backtests/{run.public_id}/"))
+
+        assert "+50.00%" in shown
+        assert "In 7 bars the order of events is unknown" in shown
+
+    def test_a_result_of_before_the_newest_figures_is_still_shown(self, page, person):
+        make_market()
+        run = make_done_run(person)
+        del run.metrics["values"]["correlation"], run.metrics["by_direction"]
+        run.save()
+
+        shown = text(page.get(f"/backtests/{run.public_id}/"))
+
+        assert "Correlation with" not in shown
+        assert "Long and short" not in shown
 
 
 def test_every_metric_is_explained():

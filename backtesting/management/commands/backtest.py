@@ -6,15 +6,15 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from backtesting import reports
-from backtesting.management import arguments, text
-from backtesting.models import BacktestTrade, RunStatus
+from backtesting import exports, reports
+from backtesting.management import arguments, files, text
+from backtesting.models import BacktestRun, BacktestTrade, RunStatus
+from backtesting.selectors import excursions
 from backtesting.selectors import runs as selectors
 from backtesting.services import execution, runs, specifications, trials
 from foundation.audit import Actor
@@ -42,6 +42,8 @@ class Command(PlatformCommand):
         wanted = _wanted(options)
         email = options["owner"]
         outcome = _stored(email, wanted) if email else self._tried_out(wanted)
+        if options["html"]:
+            files.write(options["html"], [outcome.report()])
         if options["json"]:
             self.stdout.write(json.dumps(outcome.to_json(), indent=2))
         else:
@@ -53,8 +55,10 @@ class Command(PlatformCommand):
         if self.stderr.isatty():
             self.stderr.write("\r", ending="\r")
         trades = [execution.unsaved_trade(row) for row in backtest.trades()]
-        at = backtest.effective_from_at
-        return _Outcome(wanted["market"], at, backtest.metrics_json(), trades)
+        run = execution.unsaved_run(
+            specification=specification, backtest=backtest, now=timezone.now()
+        )
+        return _Outcome(wanted["market"], run, trades)
 
     def _show_progress(self, fraction: float) -> None:
         if self.stderr.isatty():
@@ -62,11 +66,11 @@ class Command(PlatformCommand):
 
     def _print(self, outcome: "_Outcome") -> None:
         quote = outcome.market.partition("/")[2].partition(":")[0]
-        self.stdout.write(f"Effective start  {outcome.effective_from_at:%Y-%m-%d %H:%M} UTC")
+        self.stdout.write(f"Effective start  {outcome.run.effective_from_at:%Y-%m-%d %H:%M} UTC")
         self.stdout.write(f"Trades           {len(outcome.trades)}")
-        for line in text.metric_lines(outcome.metrics["values"], quote=quote):
+        for line in text.metric_lines(outcome.run.metrics["values"], quote=quote):
             self.stdout.write(line)
-        for line in text.reason_lines(outcome.metrics["by_exit_reason"], quote=quote):
+        for line in text.reason_lines(outcome.run.metrics["by_exit_reason"], quote=quote):
             self.stdout.write(line)
 
 
@@ -75,21 +79,26 @@ class _Outcome:
     """What is printed of a run, stored or not."""
 
     market: str
-    effective_from_at: datetime
-    metrics: Mapping[str, Any]
+    run: BacktestRun
     trades: Sequence[BacktestTrade]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; amounts are text."""
+        metrics = self.run.metrics
         return {
             "market": self.market,
-            "effective_from": reports.instant(self.effective_from_at),
-            "metrics": self.metrics["values"],
-            "monthly_returns": self.metrics["monthly_returns"],
-            "by_exit_reason": self.metrics["by_exit_reason"],
-            "decisions": self.metrics["decisions"],
+            "effective_from": reports.instant(self.run.effective_from_at),
+            "metrics": metrics["values"],
+            "monthly_returns": metrics["monthly_returns"],
+            "by_exit_reason": metrics["by_exit_reason"],
+            "by_direction": metrics["by_direction"],
+            "decisions": metrics["decisions"],
             "trades": [reports.present_trade(trade) for trade in self.trades],
         }
+
+    def report(self) -> str:
+        """Return it as one HTML file."""
+        return exports.report(self.run, self.trades, excursions.of_trades(self.trades))
 
 
 def _stored(email: str, wanted: Mapping[str, Any]) -> _Outcome:
@@ -105,12 +114,12 @@ def _stored(email: str, wanted: Mapping[str, Any]) -> _Outcome:
         run = selectors.get_run_for(owner, public_id=run.public_id)
         if not run.is_finished:
             time.sleep(_POLL_S)
-    if run.status != RunStatus.DONE or run.effective_from_at is None:
+    if run.status != RunStatus.DONE:
         code = run.error_code or "canceled"
         message = run.error_message or "The run was canceled."
         raise ConflictError(message, problems=[FieldProblem("run", code, message)])
     trades = selectors.trades_of(run)
-    return _Outcome(wanted["market"], run.effective_from_at, run.metrics, trades)
+    return _Outcome(wanted["market"], run, trades)
 
 
 def _wanted(options: Mapping[str, Any]) -> dict[str, Any]:

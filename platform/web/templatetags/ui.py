@@ -282,13 +282,18 @@ def field(bound: BoundField, help: str = "") -> dict[str, Any]:  # noqa: A002 (t
 
 
 @register.inclusion_tag("components/pagination.html", takes_context=True)
-def pagination(context: Context, page: Page[Any], parameter: str = "page") -> dict[str, Any]:
-    """Link to the neighbors of *page*, keeping the other parameters of the address."""
+def pagination(
+    context: Context, page: Page[Any], parameter: str = "page", anchor: str = ""
+) -> dict[str, Any]:
+    """Link to the neighbors of *page*, keeping the other parameters of the address.
+
+    *anchor* is the id of what the pages are of, for a list in the middle of others.
+    """
 
     def address(page_number: int) -> str:
         query = context["request"].GET.copy()
         query[parameter] = str(page_number)
-        return f"?{query.urlencode()}"
+        return f"?{query.urlencode()}#{anchor}" if anchor else f"?{query.urlencode()}"
 
     return {
         "page": page,
