@@ -26,11 +26,14 @@ from market.errors import FieldProblem, InvalidInputError, NotFoundError, Platfo
 from market.timeframes import Timeframe
 from strategies import guards, sources
 from strategies.definitions import (
+    cpr_daily,
     dca_ladder,
     ema_crossover,
     kernel_envelope,
     macd_mtf_forecast,
+    opening_range,
     orphan_bands,
+    premarket_breakout,
     rsi_divergence,
     top_movers_macd,
 )
@@ -41,11 +44,14 @@ from strategies.signals import Signals
 ENTRY_POINT_GROUP: Final = "trading_platform.strategies"
 
 _OURS: Final[Sequence[ModuleType]] = (
+    cpr_daily,
     dca_ladder,
     ema_crossover,
     kernel_envelope,
     macd_mtf_forecast,
+    opening_range,
     orphan_bands,
+    premarket_breakout,
     rsi_divergence,
     top_movers_macd,
 )

@@ -33,10 +33,12 @@ CHEATS = [definition_of(module) for module in cheats.ALL]
 def history_for(definition: Definition, params: StrategyParams, *, seed: int = 1) -> History:
     """Return generated bars, more than the checks need at least."""
     needs = definition.requirements(params)
-    bars = 2 * needs.bars(Timeframe.H1) + 600
     if needs.needs_universe:
+        bars = 2 * needs.bars(Timeframe.H1) + 600
         return UniverseHistory(generated_universe(bars, seed=seed))
-    return MarketHistory(generated_candles(bars, seed=seed), Timeframe.H1)
+    timeframe = definition.timeframe
+    bars = 2 * needs.bars(timeframe) + 600
+    return MarketHistory(generated_candles(bars, seed=seed, timeframe=timeframe), timeframe)
 
 
 def strategy_that_says(enter_long):
