@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from market import money
+from market.enums import InstrumentKind
 from market.errors import FieldProblem, InvalidInputError, NotFoundError, PlatformError
 from market.timeframes import Timeframe
 from strategies import guards, sources
@@ -85,9 +86,10 @@ class Definition:
     The functions take the strategy's own ``params`` type, and a ``MarketView`` or, if it looks at a
     universe, a ``UniverseView``, which this table cannot express. They raise StrategyFailedError
     where the strategy's own code raises (see ``strategies.guards``). ``least_capital`` is what its
-    orders may cost together, in quote; 0 unless the module says otherwise. ``timeframe`` is the one
-    that it is meant for, TIMEFRAME of its module (an hour if it has none). ``package`` is the name
-    and version of the installed package it is from, empty for ours.
+    orders may cost together, in quote; 0 unless the module says otherwise. ``timeframe`` and
+    ``market`` are what it is meant for, TIMEFRAME and MARKET of its module: an hour and SPOT, which
+    is any market, if it has none. ``package`` is the name and version of the installed package it
+    is from, empty for ours.
     """
 
     slug: str
@@ -104,6 +106,7 @@ class Definition:
     least_capital: Callable[[Any], float]
     module: ModuleType
     timeframe: Timeframe = Timeframe.H1
+    market: InstrumentKind = InstrumentKind.SPOT
     package: str = ""
 
     def default_params(self) -> StrategyParams:
@@ -236,6 +239,7 @@ def _read(module: ModuleType, package: str) -> Definition:
         ),
         module=module,
         timeframe=Timeframe(getattr(module, "TIMEFRAME", Timeframe.H1)),
+        market=InstrumentKind(getattr(module, "MARKET", InstrumentKind.SPOT)),
         package=package,
     )
 

@@ -17,7 +17,7 @@ from exchanges.selectors import candles
 from exchanges.selectors.candles import Series
 from foundation.audit import Actor
 from market.errors import ConflictError, PlatformError
-from market.timeframes import from_milliseconds, to_milliseconds
+from market.timeframes import DAY_MS, Timeframe, from_milliseconds, to_milliseconds
 from strategies import registry
 from strategies.models import Evidence, Strategy
 from strategies.selectors import catalogue
@@ -32,6 +32,8 @@ _PREFERRED_SYMBOL: Final = "BTC/USDT"
 #: Fewer tradable bars than this show nothing, more than that take long and are thinned anyway.
 _BARS_AT_LEAST: Final = 100
 _BARS_AT_MOST: Final = 20_000
+#: A strategy that trades the sessions of days shows nothing in less than a few of them.
+_SESSIONS_AT_LEAST: Final = 3
 _CURVE_POINTS: Final = 100
 
 
@@ -120,12 +122,16 @@ def _choose(strategy: Strategy, *, market: str | None, timeframe: str | None) ->
             return False
         return (market in (None, name)) and timeframe in (None, series.timeframe.value)
 
+    def least(timeframe: Timeframe) -> int:
+        days = _SESSIONS_AT_LEAST if requirements.day_marks_ms else 0
+        return max(_BARS_AT_LEAST, days * DAY_MS // timeframe.milliseconds)
+
     found = [
         series
         for series in candles.series()
         if suits(series)
         and not requirements.objection(series.timeframe)
-        and series.row_count >= requirements.bars(series.timeframe) + _BARS_AT_LEAST
+        and series.row_count >= requirements.bars(series.timeframe) + least(series.timeframe)
     ]
     if not found:
         raise NothingToShowError(strategy.name)

@@ -33,7 +33,7 @@ from strategies.signals import ENTER_AT_LIMIT, ENTER_AT_STOP, Signals
 from strategies.views import MarketView
 
 SLUG: Final = "cpr-daily"
-NAME: Final = "Central Pivot Range Daily"
+NAME: Final = "Central pivot range, daily"
 CATEGORY: Final = Category.MEAN_REVERSION
 RISK: Final = Risk.MEDIUM
 TIMEFRAME: Final = Timeframe.M15

@@ -12,7 +12,7 @@ from typing import Final, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from market.timeframes import MINUTE_MS, SECOND_MS
+from market.timeframes import MINUTE_MS, SECOND_MS, Timeframe
 from strategies.rules import Ladder, PartialTarget, Rules, SizingMode
 from strategies.shapes import Category, Overlay, Requirements, Risk, StrategyParams, inconsistent
 from strategies.signals import ENTER_AT_LIMIT, Signals
@@ -22,6 +22,7 @@ SLUG: Final = "dca-ladder"
 NAME: Final = "DCA ladder"
 CATEGORY: Final = Category.ACCUMULATION
 RISK: Final = Risk.MEDIUM
+TIMEFRAME: Final = Timeframe.M1
 SUMMARY: Final = (
     "Always long: buys a base order, averages down with a ladder of limit orders, and sells in "
     "three slices under a stop that moves up."

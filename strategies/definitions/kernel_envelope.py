@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from market.enums import InstrumentKind
+from market.timeframes import Timeframe
 from strategies.indicators.averages import sma
 from strategies.indicators.crossings import cross_down, cross_up, reach_down, reach_up
 from strategies.indicators.regression import kernel_regression
@@ -19,6 +21,8 @@ SLUG: Final = "kernel-envelope"
 NAME: Final = "Kernel envelope"
 CATEGORY: Final = Category.MEAN_REVERSION
 RISK: Final = Risk.HIGH
+TIMEFRAME: Final = Timeframe.M15
+MARKET: Final = InstrumentKind.LINEAR_SWAP
 SUMMARY: Final = "Trades against closes outside an envelope around a Gaussian-smoothed price."
 VERSION: Final = "1.0.0"
 

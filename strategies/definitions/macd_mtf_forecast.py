@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from market.enums import InstrumentKind
 from market.timeframes import Timeframe
 from strategies.indicators.crossings import cross_down, cross_up
 from strategies.indicators.forecast import Forecast, trend_forecast
@@ -20,6 +21,8 @@ SLUG: Final = "macd-mtf-forecast"
 NAME: Final = "MACD multi-timeframe + forecast"
 CATEGORY: Final = Category.TREND_FOLLOWING
 RISK: Final = Risk.MEDIUM
+TIMEFRAME: Final = Timeframe.M15
+MARKET: Final = InstrumentKind.LINEAR_SWAP
 SUMMARY: Final = (
     "Enters on a MACD cross that agrees with the MACD of a higher timeframe, "
     "and draws how earlier trends went on."

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from market.enums import InstrumentKind
 from market.timeframes import HOUR_MS, Timeframe
 from strategies.clocks import ClockTimeOrNone, ZoneName
 from strategies.indicators.sessions import (
@@ -32,10 +33,11 @@ from strategies.signals import Signals
 from strategies.views import MarketView
 
 SLUG: Final = "opening-range"
-NAME: Final = "Opening-Range Breakout"
+NAME: Final = "Opening-range breakout"
 CATEGORY: Final = Category.BREAKOUT
 RISK: Final = Risk.MEDIUM
 TIMEFRAME: Final = Timeframe.M5
+MARKET: Final = InstrumentKind.LINEAR_SWAP
 SUMMARY: Final = (
     "Takes the range of a session's first bars and trades a confirmed break of it, with a fixed "
     "percent stop and target, out by the end of the session."
@@ -194,7 +196,6 @@ def requirements(params: Params) -> Requirements:
         warm_up_bars=0,
         warm_up_ms=LONGEST_DAY_MS + HOUR_MS,
         longest_timeframe=Timeframe.H2,
-        needs_short=True,
         day_marks_ms=marks_of_day(ZoneInfo(params.orb_timezone), params.start_minute),
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from market.enums import InstrumentKind
 from strategies.indicators.averages import ema, sma
 from strategies.indicators.bands import bollinger, sample_deviation
 from strategies.indicators.crossings import reach_down, reach_up
@@ -19,6 +20,7 @@ SLUG: Final = "orphan-bands"
 NAME: Final = "The Orphan (Bollinger + trend)"
 CATEGORY: Final = Category.MEAN_REVERSION
 RISK: Final = Risk.HIGH
+MARKET: Final = InstrumentKind.LINEAR_SWAP
 SUMMARY: Final = (
     "While volatility grows, buys recoveries through the lower Bollinger band above the trend, and "
     "sells spikes through the upper one below it."

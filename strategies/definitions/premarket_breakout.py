@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from market.enums import InstrumentKind
 from market.timeframes import HOUR_MS, Timeframe
 from strategies.clocks import ClockTime, ZoneName
 from strategies.indicators.sessions import (
@@ -31,10 +32,11 @@ from strategies.signals import Signals
 from strategies.views import MarketView
 
 SLUG: Final = "premarket-breakout"
-NAME: Final = "Pre-market Breakout"
+NAME: Final = "Pre-market breakout"
 CATEGORY: Final = Category.BREAKOUT
 RISK: Final = Risk.HIGH
 TIMEFRAME: Final = Timeframe.M5
+MARKET: Final = InstrumentKind.LINEAR_SWAP
 SUMMARY: Final = (
     "Trades the first close outside the range before the open, provided the price has not already "
     "run too far; out when it comes back and by the end of the session."
@@ -191,7 +193,6 @@ def requirements(params: Params) -> Requirements:
         warm_up_bars=0,
         warm_up_ms=LONGEST_DAY_MS + HOUR_MS + params.lookback_bars * longest.milliseconds,
         longest_timeframe=longest,
-        needs_short=True,
         day_marks_ms=marks_of_day(ZoneInfo(params.timezone), minute_of(params.premarket_end)),
     )
 

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from pydantic import Field
 
+from market.enums import InstrumentKind
 from strategies.indicators.oscillators import rsi
 from strategies.indicators.peaks import Divergences, divergences
 from strategies.rules import Rules, SizingMode
@@ -17,6 +18,7 @@ SLUG: Final = "rsi-divergence"
 NAME: Final = "RSI divergence"
 CATEGORY: Final = Category.MEAN_REVERSION
 RISK: Final = Risk.HIGH
+MARKET: Final = InstrumentKind.LINEAR_SWAP
 SUMMARY: Final = (
     "Trades against the last swing when the price makes a new extreme that its relative strength "
     "index does not confirm."

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from market.enums import InstrumentKind
 from market.timeframes import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe
 from strategies.indicators.crossings import cross_down, cross_up
 from strategies.indicators.oscillators import macd
@@ -30,6 +31,8 @@ SLUG: Final = "top-movers-macd"
 NAME: Final = "Top movers MACD"
 CATEGORY: Final = Category.MOMENTUM
 RISK: Final = Risk.HIGH
+TIMEFRAME: Final = Timeframe.M15
+MARKET: Final = InstrumentKind.LINEAR_SWAP
 SUMMARY: Final = (
     "Follows the liquid markets that rose and fell the most within a day, and trades zero crosses "
     "of the MACD histogram on them from one wallet."

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from billing.models import Price
 from billing.selectors import products
+from market.enums import InstrumentKind
 from strategies import registry
 from strategies.models import Evidence, Strategy
 from strategies.registry import UnknownStrategyError
@@ -18,7 +19,7 @@ class Market(StrEnum):
 
     #: Wherever there is a price; it sells short where the market permits it.
     ANY = "ANY"
-    #: Only where something can be sold short.
+    #: Where something can be sold short; elsewhere half of it is missing.
     SWAP = "SWAP"
 
 
@@ -53,4 +54,5 @@ def _market_of(strategy: Strategy) -> Market:
         # The code was taken away and the catalogue was not synchronised yet.
         return Market.ANY
     needs_short = definition.requirements(definition.default_params()).needs_short
-    return Market.SWAP if needs_short else Market.ANY
+    is_for_swaps = needs_short or definition.market is not InstrumentKind.SPOT
+    return Market.SWAP if is_for_swaps else Market.ANY

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from billing.web.presenters import Offer
+from market.timeframes import Timeframe
 from strategies import parameters, registry
 from strategies.models import Evidence, Strategy, StrategyVersion
 from strategies.selectors.entries import Entry, Market
@@ -15,7 +16,7 @@ from strategies.web.forms import words
 _RISK_TONES: Final = {"LOW": "gain", "MEDIUM": "neutral", "HIGH": "warning"}
 _MARKETS: Final = {
     Market.ANY: "Spot and perpetual swaps",
-    Market.SWAP: "Perpetual swaps only",
+    Market.SWAP: "Perpetual swaps; long only on spot",
 }
 
 
@@ -99,13 +100,14 @@ def present_strategy(entry: Entry, version: StrategyVersion, offer: Offer | None
     """Return the page of a strategy in its newest version."""
     definition = registry.get_definition(version.strategy.slug)
     requirements = definition.requirements(definition.default_params())
+    suggested = Timeframe(version.strategy.suggested_timeframe)
     return StrategyPage(
         card=_card(entry, offer),
         paragraphs=_paragraphs(version.strategy),
         version=version.number,
         released_at=version.created_at,
         code_fingerprint=version.code_fingerprint,
-        warm_up_bars=requirements.warm_up_bars,
+        warm_up_bars=requirements.bars(suggested),
         evidence=[_evidence(row) for row in entry.evidence],
         parameters=[
             ParameterRow(
