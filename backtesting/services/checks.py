@@ -29,7 +29,8 @@ from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
 from market.errors import ConflictError, FieldProblem, InvalidInputError, UnprocessableError
 from market.timeframes import Timeframe
-from strategies.registry import Definition
+from strategies import registry
+from strategies.registry import Definition, UnknownStrategyError
 from strategies.shapes import StrategyParams
 
 logger = logging.getLogger(__name__)
@@ -73,12 +74,15 @@ def specify(
 ) -> Specification:
     """Return the specification of a check, or raise InvalidRunError with all problems at once.
 
-    As ``specifications.specify``, and a window has to be longer than its warm-up, or nothing could
+    As ``specifications.specify``; a strategy that looks at many markets is shown those that are like
+    *market*. A window has to be longer than its warm-up, or nothing could
     be compared behind it, and no longer than MAXIMUM_BARS.
     """
+    looks_at_many = _looks_at_many(strategy_slug)
     found = specifications.specify(
         strategy_slug=strategy_slug,
         market=market,
+        universe=universes.universe_around(market, timeframe) if looks_at_many else "",
         timeframe=timeframe,
         from_at=from_at,
         to_at=to_at,
@@ -111,10 +115,17 @@ def compute(
 
     Errors as for ``domain.checks.check_strategy``.
     """
-    needs = specification.definition.requirements(specification.params)
-    universe = universes.universe_of(specification) if needs.needs_universe else None
+    universe = stored.universe_of(specification) if specification.universe else None
     candles = stored.candles_of(specification)
     return check_strategy(specification, candles, universe=universe, progress=progress)
+
+
+def _looks_at_many(strategy_slug: str) -> bool:
+    try:
+        definition = registry.get_definition(strategy_slug)
+    except UnknownStrategyError:
+        return False
+    return definition.requirements(definition.default_params()).needs_universe
 
 
 def timeframe_for(definition: Definition, params: StrategyParams, text: str | None) -> Timeframe:
