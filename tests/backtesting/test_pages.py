@@ -27,6 +27,10 @@ FORM = {
     "parameters.risk_per_trade_percent": "1.0",
     "parameters.stop_loss_percent": "2.0",
     "parameters.take_profit_percent": "4.0",
+    "parameters.direction": "BOTH",
+    "parameters.leverage": "1",
+    "parameters.max_trades_per_day": "0",
+    "parameters.cooldown_bars": "0",
 }
 BY = Actor.system("test")
 NEW = "/backtests/new/?strategy=ema-crossover"

@@ -53,6 +53,10 @@ def by_form(client):
         "parameters.risk_per_trade_percent": "1.0",
         "parameters.stop_loss_percent": "2.0",
         "parameters.take_profit_percent": "4.0",
+        "parameters.direction": "BOTH",
+        "parameters.leverage": "1",
+        "parameters.max_trades_per_day": "0",
+        "parameters.cooldown_bars": "0",
     }
     answer = client.post("/backtests/new/?strategy=ema-crossover", form)
     return read(client, f"/api/v1{answer.headers['Location'].rstrip('/')}")
