@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from backtesting.models import BacktestRun, BacktestTrade, Sweep, SweepChunk
-from backtesting.services import runs, sweeps
+from backtesting.models import BacktestRun, BacktestTrade, StrategyCheck, Sweep, SweepChunk
+from backtesting.services import checks, runs, sweeps
 from foundation.admin import Deed, DeedAdmin, ReadOnlyAdmin
 from foundation.admin.deeds import now
 from foundation.audit import Actor
@@ -177,3 +177,70 @@ class SweepChunkAdmin(ReadOnlyAdmin):
         """Leave the trials where they are."""
         rows: QuerySet[SweepChunk] = super().get_queryset(request)
         return rows.defer("points", "figures")
+
+
+def _cancel_check(check: StrategyCheck, by: Actor, _: Mapping[str, Any]) -> None:
+    checks.cancel_check(check_id=check.pk, by=by, now=now())
+
+
+def _repeat_check(check: StrategyCheck, by: Actor, _: Mapping[str, Any]) -> str:
+    checks.repeat_check(check_id=check.pk, by=by, now=now())
+    return "A worker is asked for the same check with the code and the candles as they are now."
+
+
+@admin.register(StrategyCheck)
+class StrategyCheckAdmin(DeedAdmin):
+    """Checks of strategies and what they found."""
+
+    deeds = (
+        Deed(
+            name="repeat",
+            label="Check again",
+            done="asked for again",
+            text="A worker does the same check with the present code and candles, for the same person. A published one takes the place of this one.",
+            permission="backtesting.change_strategycheck",
+            perform=_repeat_check,
+            applies_to=lambda check: check.is_finished,
+        ),
+        Deed(
+            name="cancel",
+            label="Cancel",
+            done="canceled",
+            text="A waiting check ends at once, the worker of a running one stops soon.",
+            permission="backtesting.change_strategycheck",
+            perform=_cancel_check,
+            applies_to=lambda check: not check.is_finished and not check.cancel_requested,
+            is_dangerous=True,
+        ),
+    )
+    list_display = (
+        "public_id",
+        "owner",
+        "strategy_version",
+        "instrument",
+        "timeframe",
+        "is_published",
+        "status",
+        "verdict",
+        "requested_at",
+        "finished_at",
+    )
+    list_filter = ("status", "verdict", "is_published", "strategy_version__strategy")
+    search_fields = ("public_id", "owner__email", "spec_hash", "error_code")
+    list_select_related = ("owner", "strategy_version__strategy", "instrument")
+    date_hierarchy = "requested_at"
+    ordering = ("-id",)
+    export_fields = (
+        "public_id",
+        "owner__email",
+        "strategy_version",
+        "instrument",
+        "timeframe",
+        "from_at",
+        "to_at",
+        "is_published",
+        "status",
+        "verdict",
+        "requested_at",
+        "finished_at",
+    )

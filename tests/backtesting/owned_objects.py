@@ -5,6 +5,7 @@ from uuid import UUID
 
 from accounts.models import User
 from tests.factories.backtesting import make_done_run, make_market
+from tests.factories.checks import make_check
 
 
 def _run(owner: User) -> Mapping[str, UUID]:
@@ -12,4 +13,14 @@ def _run(owner: User) -> Mapping[str, UUID]:
     return {"public_id": make_done_run(owner).public_id}
 
 
-OWNED_OBJECTS = {"backtesting": _run, "backtesting-api": _run}
+def _check(owner: User) -> Mapping[str, UUID]:
+    make_market()
+    return {"public_id": make_check(owner).public_id}
+
+
+OWNED_OBJECTS = {
+    "backtesting": _run,
+    "backtesting-api": _run,
+    "checks": _check,
+    "checks-api": _check,
+}

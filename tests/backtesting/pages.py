@@ -7,6 +7,7 @@ from accounts.models import User
 from backtesting.models import BacktestRun, RunStatus
 from backtesting.services import history
 from foundation.audit import Actor
+from tests.backtesting.check_cases import CHECK_PAGES
 from tests.factories.backtesting import FIRST_AT, make_done_run, make_market, make_run
 from tests.web.pages import PageCase, at
 
@@ -89,6 +90,7 @@ def _failed(person: User) -> str:
 
 
 PAGES = [
+    *CHECK_PAGES,
     PageCase("backtests", _list),
     PageCase("backtests-empty", at("/backtests/")),
     PageCase("backtest-new", _form),
