@@ -41,10 +41,13 @@ class ViolationSerializer(serializers.Serializer[Any]):
 class EvidenceRowSerializer(serializers.Serializer[Any]):
     """One backtest among the evidence; without values if it was not run, and the note says why."""
 
-    label = serializers.CharField()
     change = serializers.CharField()
     values = serializers.DictField(allow_null=True)
     note = serializers.CharField()
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields with ``label``, which a field has as an attribute of its own."""
+        return {"label": serializers.CharField(), **super().get_fields()}
 
 
 class CheckResultSerializer(serializers.Serializer[Any]):
