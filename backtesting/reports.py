@@ -20,6 +20,7 @@ from market.candles import Candles
 from market.enums import Direction, Side
 from market.errors import ConflictError
 from market.timeframes import to_milliseconds
+from strategies.chart_lines import chart_line
 from strategies.guards import StrategyFailedError
 from strategies.registry import UnknownStrategyError
 from strategies.shapes import Overlay
@@ -102,9 +103,7 @@ def candle_chart(run: BacktestRun, *, limit: int = MAXIMUM_POINTS) -> dict[str, 
             for at, first, high, low, last, _ in joined.rows()
         ],
         "markers": _markers(trades, joined) if are_few else [],
-        "lines": [
-            {"name": line.name, "points": _line_points(line, candles, size)} for line in lines
-        ],
+        "lines": [_line(line, candles, size) for line in lines],
         "bars_per_candle": size,
         "trades_marked": are_few,
     }
@@ -209,7 +208,7 @@ def _candles_and_overlays(run: BacktestRun) -> tuple[Candles, Sequence[Overlay]]
     lines = specification.definition.overlays(view, specification.params)
     return (
         stretch.candles.slice(first, len(stretch.candles)),
-        [Overlay(line.name, line.values[first:]) for line in lines],
+        [line._replace(values=line.values[first:]) for line in lines],
     )
 
 
@@ -247,15 +246,10 @@ def _markers(trades: Iterable[BacktestTrade], candles: Candles) -> list[dict[str
     return markers
 
 
-def _line_points(line: Overlay, candles: Candles, size: int) -> list[dict[str, float]]:
+def _line(line: Overlay, candles: Candles, size: int) -> dict[str, Any]:
     starts = np.arange(0, len(candles), size)
     values = line.values[np.minimum(starts + size, len(candles)) - 1]
-    defined = ~np.isnan(values)
-    times = candles.open_time[starts][defined] // 1_000
-    return [
-        {"time": at, "value": value}
-        for at, value in zip(times.tolist(), values[defined].tolist(), strict=True)
-    ]
+    return chart_line(line._replace(values=values), candles.open_time[starts] // 1_000)
 
 
 def _csv_line(cells: Iterable[object]) -> str:

@@ -96,16 +96,28 @@ class PointSerializer(serializers.Serializer[Any]):
     value = serializers.FloatField()
 
 
+class LinePointSerializer(PointSerializer):
+    """One point of a strategy's line."""
+
+    value = serializers.FloatField(allow_null=True, help_text="Null where the line breaks.")
+
+
 class LineSerializer(serializers.Serializer[Any]):
-    """A line of a strategy over its candles."""
+    """A line of a strategy, over its candles or below them."""
+
+    name = serializers.CharField()
+    pane = serializers.CharField(
+        allow_blank=True,
+        help_text="Empty over the candles; lines of one pane below share a scale of their own.",
+    )
+    points = LinePointSerializer(many=True)
+
+
+class SeriesLineSerializer(serializers.Serializer[Any]):
+    """One line of a result."""
 
     name = serializers.CharField()
     points = PointSerializer(many=True)
-
-
-class SeriesLineSerializer(LineSerializer):
-    """One line of a result."""
-
     kind = serializers.ChoiceField(["equity", "benchmark", "drawdown", "return"])
 
 

@@ -5,9 +5,10 @@
 
    candles: {"candles": [{"time", "open", "high", "low", "close"}],
              "markers": [{"time", "side": "BUY" | "SELL", "text"}],
-             "lines":   [{"name", "points": [{"time", "value"}]}]}
+             "lines":   [{"name", "pane", "points": [{"time", "value"}]}]}
    lines:   {"series":  [{"name", "kind": "equity" | "benchmark" | "drawdown" | "return", "points": [{"time", "value"}]}]}
 
+   Lines with the name of a pane are drawn below the candles, on that pane's own scale; where a value is null they break.
    Values of "drawdown" and "return" are fractions and shown as percentages.
 
    Numbers may be text, as decimals are in our JSON. */
@@ -16,6 +17,8 @@ const library = globalThis.LightweightCharts;
 const NUMBERS_SHOWN = 200;
 const LINE_TOKENS = ["--color-series-1", "--color-series-2", "--color-series-3", "--color-series-4", "--color-series-5"];
 const FRACTIONS = new Set(["drawdown", "return"]);
+/** How much higher the candles are than a pane below them. */
+const PRICE_SHARE = 3;
 const drawn = new WeakMap();
 
 /** Draw candles with markers and lines in `element`; return {update(data), dispose()}. */
@@ -37,7 +40,7 @@ function draw(element, data, kind) {
 
   function update(next) {
     current = next;
-    kind.apply({ chart, series, data: next });
+    kind.apply({ element, chart, series, data: next });
     showLegend(element, kind.legend(next));
     showNumbers(element, () => kind.rows(current));
   }
@@ -62,7 +65,7 @@ function draw(element, data, kind) {
 
 /* --- what each kind draws ------------------------------------------------------------------------------------- */
 
-function applyCandles({ chart, series, data }) {
+function applyCandles({ element, chart, series, data }) {
   const candles = (data.candles ?? []).map((bar) => ({
     time: Number(bar.time), open: Number(bar.open), high: Number(bar.high), low: Number(bar.low), close: Number(bar.close),
   }));
@@ -77,7 +80,13 @@ function applyCandles({ chart, series, data }) {
   main.api.setData(candles);
   main.markers ??= library.createSeriesMarkers(main.api, []);
   main.markers.setMarkers((data.markers ?? []).map(marker));
-  applyEach(chart, series, data.lines ?? [], (line, index) => ({ ...lineStyle(index), ...format }));
+  const panes = [...new Set((data.lines ?? []).map((line) => line.pane || ""))].filter(Boolean);
+  element.style.setProperty("--chart-panes", panes.length);
+  applyEach(chart, series, data.lines ?? [], (line, index) => ({
+    ...lineStyle(index),
+    ...(line.pane ? { priceFormat: numberFormat(decimalsOf(line.points)) } : format),
+  }), (line) => (line.pane ? panes.indexOf(line.pane) + 1 : 0));
+  chart.panes().forEach((pane, index) => pane.setStretchFactor(index ? 1 : PRICE_SHARE));
 }
 
 function applyLines({ chart, series, data }) {
@@ -87,7 +96,7 @@ function applyLines({ chart, series, data }) {
   }));
 }
 
-function applyEach(chart, series, lines, styleOf) {
+function applyEach(chart, series, lines, styleOf, paneOf = () => 0) {
   const wanted = new Set(lines.map((line) => `line ${line.name}`));
   for (const [key, entry] of series) {
     if (key.startsWith("line ") && !wanted.has(key)) {
@@ -97,9 +106,19 @@ function applyEach(chart, series, lines, styleOf) {
   }
   lines.forEach((line, index) => {
     const style = () => styleOf(line, index);
-    const entry = ensure(series, `line ${line.name}`, () => ({ api: chart.addSeries(typeOf(line.kind), style()), style }));
-    entry.api.setData(line.points.map((point) => ({ time: Number(point.time), value: Number(point.value) })));
+    const entry = ensure(series, `line ${line.name}`, () => (
+      { api: chart.addSeries(typeOf(line.kind), style(), paneOf(line)), style }
+    ));
+    entry.api.setData(line.points.map(linePoint));
   });
+}
+
+/** A point as the library has it; where the next one has no value, the line is not drawn on to the one after. */
+function linePoint(point, index, points) {
+  const time = Number(point.time);
+  if (point.value === null) return { time };
+  const value = Number(point.value);
+  return points[index + 1]?.value === null ? { time, value, color: "transparent" } : { time, value };
 }
 
 function typeOf(kind) {
@@ -132,6 +151,7 @@ function appearance() {
       textColor: token("--color-text-muted"),
       fontFamily: getComputedStyle(document.body).fontFamily,
       fontSize: 11,
+      panes: { separatorColor: token("--color-line"), separatorHoverColor: token("--color-line"), enableResize: false },
       attributionLogo: false, // The logo brings an inline style; the credit is in the caption instead.
     },
     grid: { vertLines: { visible: false }, horzLines: { color: token("--color-chart-grid") } },
@@ -202,6 +222,12 @@ function decimalsFor(price = 1) {
   if (price >= 1000) return 2;
   if (price >= 1) return 4;
   return 8;
+}
+
+/** Enough decimals for three figures of the largest value. */
+function decimalsOf(points) {
+  const largest = Math.max(0, ...points.map((point) => Math.abs(point.value ?? 0)));
+  return largest > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(largest)), 0), 10) : 2;
 }
 
 /* --- legend and numbers, for those who cannot see the chart ---------------------------------------------------- */

@@ -21,6 +21,7 @@ from trading.models import CommandKind, Deployment, DeploymentCommand, DesiredSt
 
 pytestmark = pytest.mark.django_db
 
+OF_THE_CROSSOVER = "?strategy=ema-crossover"
 WISH = {
     "name": "My crossover",
     "timeframe": "1m",
@@ -32,6 +33,10 @@ WISH = {
     "parameters.risk_per_trade_percent": "1",
     "parameters.stop_loss_percent": "2",
     "parameters.take_profit_percent": "4",
+    "parameters.direction": "BOTH",
+    "parameters.leverage": "1",
+    "parameters.max_trades_per_day": "0",
+    "parameters.cooldown_bars": "0",
 }
 
 
@@ -99,7 +104,7 @@ class TestTheForm:
 
     def send(self, person: Client, account, **changes: str):
         wish = {**WISH, "account": str(account.public_id), **changes}
-        return person.post(reverse("trading:new"), wish)
+        return person.post(reverse("trading:new") + OF_THE_CROSSOVER, wish)
 
     def test_a_complete_form_deploys_and_leads_to_its_page(self, person, account):
         response = self.send(person, account)
@@ -111,7 +116,11 @@ class TestTheForm:
         assert deployment.revisions.get().parameters["long_ema_period"] == 20
 
     def test_a_form_that_is_sent_twice_deploys_once(self, person, account):
-        offered = person.get(reverse("trading:new")).context["form"]["request_key"].value()
+        offered = (
+            person.get(reverse("trading:new") + OF_THE_CROSSOVER)
+            .context["form"]["request_key"]
+            .value()
+        )
         key = str(offered)
 
         first = self.send(person, account, request_key=key)
@@ -159,7 +168,7 @@ class TestTheForm:
             owner, factory.make_memory_instrument(), kind=AccountKind.PAPER, now=now
         )
 
-        shown = person.get(reverse("trading:new") + "?strategy=ema-crossover")
+        shown = person.get(reverse("trading:new") + OF_THE_CROSSOVER)
         refused = self.send(person, account)
 
         assert "Subscribe to EMA crossover first" in text_of(shown)
@@ -199,7 +208,7 @@ class TestTheForm:
     def test_without_an_account_it_says_what_comes_first(self, person, now):
         catalogue.sync_catalogue(now=now)
 
-        response = person.get(reverse("trading:new"))
+        response = person.get(reverse("trading:new") + OF_THE_CROSSOVER)
 
         assert "An account comes first" in text_of(response)
         assert reverse("exchanges:list") in response.content.decode()

@@ -73,7 +73,7 @@ def price_chart_for(
         timeframe=timeframe,
         candles=shown,
         overlays=[
-            Overlay(line.name, line.values[first:]) for line in _overlays(deployment, loaded)
+            line._replace(values=line.values[first:]) for line in _overlays(deployment, loaded)
         ],
         markers=_markers(owner, deployment, timeframe, from_ms=int(shown.open_time[0])),
     )

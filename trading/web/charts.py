@@ -5,9 +5,7 @@ Times are seconds in UTC at the open of a bar.
 
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from strategies.chart_lines import chart_line
 from trading.models import Deployment
 from trading.selectors import holdings
 from trading.selectors.charts import Marker, PriceChart
@@ -20,11 +18,9 @@ def present_chart(chart: PriceChart | None, *, deployment: Deployment) -> dict[s
     """Return bars, fills as marks, the strategy's lines, and stop and target of what is open."""
     if chart is None:
         return {"candles": [], "markers": [], "lines": []}
-    times = (chart.candles.open_time // _MILLISECONDS).tolist()
-    lines = [
-        {"name": overlay.name, "points": _points(times, overlay.values)}
-        for overlay in chart.overlays
-    ]
+    opens = chart.candles.open_time // _MILLISECONDS
+    times = opens.tolist()
+    lines = [chart_line(overlay, opens) for overlay in chart.overlays]
     return {
         "candles": [
             {"time": open_ms // _MILLISECONDS, **dict(zip(_PRICES, prices, strict=False))}
@@ -33,14 +29,6 @@ def present_chart(chart: PriceChart | None, *, deployment: Deployment) -> dict[s
         "markers": [_mark(marker, last=times[-1]) for marker in chart.markers],
         "lines": lines + _levels(deployment, times),
     }
-
-
-def _points(times: list[int], values: NDArray[np.float64]) -> list[dict[str, float]]:
-    return [
-        {"time": time, "value": value}
-        for time, value in zip(times, values.tolist(), strict=True)
-        if np.isfinite(value)
-    ]
 
 
 def _mark(marker: Marker, *, last: int) -> dict[str, Any]:
@@ -56,7 +44,11 @@ def _levels(deployment: Deployment, times: list[int]) -> list[dict[str, Any]]:
         return []
     ends = sorted({times[0], times[-1]})
     return [
-        {"name": name, "points": [{"time": time, "value": str(level)} for time in ends]}
+        {
+            "name": name,
+            "pane": "",
+            "points": [{"time": time, "value": str(level)} for time in ends],
+        }
         for name, level in (("Stop", position.stop_price), ("Target", position.target_price))
         if level is not None
     ]
