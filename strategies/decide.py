@@ -1,38 +1,52 @@
-"""The decision at the close of a bar: the same function for backtest, paper and live trading.
+"""The decision at the close of a bar, and a bar's meeting with a position, for callers in Python.
 
-Pure and causal: it sees the state, the signal and the bar, nothing later. Backtests and paper
-trading follow it with ``market.matching``; live trading puts real fills in the place of matching.
+Both are faces of the compiled functions ``strategies.kernel.decide`` and
+``market.kernel.matching.match``, so a step made here gives the same bits as a whole run.
 """
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-from market.costs import Costs
-from market.enums import Leg, OrderType, Side
-from market.matching import Bar, MatchResult
+import numpy as np
+from numpy.typing import NDArray
+
+from market.costs import Costs, costs_record
+from market.enums import ExitReason, Leg, Liquidity, OrderType, Side
+from market.kernel.records import BAR, FILL, MOST_FILLS, RULES
+from market.matching import Bar
 from market.orders import KernelFill, KernelOrder
-from market.timeframes import DAY_MS
-from strategies.reasons import ReasonCode
+from strategies.reasons import CODES, ReasonCode, number_of
 from strategies.rules import Rules, SizingMode
 from strategies.signals import SignalRow
-from strategies.state import Marks, PositionState
+from strategies.state import PositionState
 
-__all__ = ["Decision", "ReasonCode", "after_match", "apply_fills", "decide", "size_entry"]
+__all__ = ["Decision", "Matched", "decide", "fills_of", "match_position", "rules_record"]
 
-_PROTECTIVE: Final = frozenset({Leg.STOP, Leg.TARGET})
+_LEGS: Final = (Leg.ENTRY, Leg.EXIT, Leg.STOP, Leg.TARGET, Leg.LADDER)
+_KINDS: Final = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LOSS)
+_EXIT_REASONS: Final = tuple(ExitReason)
+_SIZING: Final = tuple(SizingMode)
 
 
 class Decision(NamedTuple):
     """What to do after a bar: why, which new orders, and the state that goes on to the next bar.
 
     ``cancels_bracket`` tells that the stop and target of the position are to be canceled before the
-    orders go out.
+    orders go out, ``cancels_entry`` that an entry which rested is.
     """
 
     reason: ReasonCode
     orders: tuple[KernelOrder, ...]
     state: PositionState
     cancels_bracket: bool = False
+    cancels_entry: bool = False
+
+
+class Matched(NamedTuple):
+    """What a bar did: the state after it and the fills in their order."""
+
+    state: PositionState
+    fills: tuple[KernelFill, ...]
 
 
 def decide(
@@ -47,203 +61,165 @@ def decide(
     """Decide at the close of *bar*.
 
     *no_entry* forbids opening a position and is the reason given when one would have been opened;
-    exits go on. Orders in the result are market orders for the next bar's open; a reversal is an
-    exit followed by an entry.
+    exits go on. A reversal is an exit followed by an entry.
     """
-    marks = _noticed(state, bar, rules)
-    if marks is not state.marks:
-        state = state._replace(marks=marks)
-    if any(order.leg not in _PROTECTIVE for order in state.working):
-        return Decision(ReasonCode.ORDER_PENDING, (), state)
-    if state.lots:
-        return _in_position(state, signal, bar, rules, costs, no_entry)
-    return _flat(state, signal, bar, rules, costs, no_entry)
+    from strategies import kernel  # noqa: PLC0415 - the compiler is for processes that compute
 
-
-def apply_fills(state: PositionState, fills: Iterable[KernelFill], costs: Costs) -> PositionState:
-    """Return *state* with the position and cash that *fills* leave, its orders untouched."""
-    lots, average, cash = state.lots, state.average_price, state.cash
-    for fill in fills:
-        price = costs.price_of(fill.price_ticks)
-        signed = fill.lots if fill.side is Side.BUY else -fill.lots
-        cash -= costs.notional(signed, price) + fill.fee
-        after = lots + signed
-        if lots * signed >= 0:
-            average = (lots * average + signed * price) / after
-        elif after == 0:
-            average = 0.0
-        elif (after > 0) != (lots > 0):
-            average = price
-        lots = after
-    return state._replace(lots=lots, average_price=average, cash=cash)
-
-
-def after_match(state: PositionState, matched: MatchResult, costs: Costs) -> PositionState:
-    """Return *state* after a bar has met its orders: fills booked, protective levels noted."""
-    if matched.fills:
-        state = apply_fills(state, matched.fills, costs)
-    levels = {order.leg: order.price_ticks for order in matched.working}
-    stop, target = levels.get(Leg.STOP, 0), levels.get(Leg.TARGET, 0)
-    marks = state.marks
-    if (stop, target) != (marks.stop_ticks, marks.target_ticks):
-        marks = marks._replace(stop_ticks=stop, target_ticks=target)
-    return state._replace(working=matched.working, marks=marks)
-
-
-def size_entry(
-    state: PositionState, side: Side, bar: Bar, rules: Rules, costs: Costs
-) -> tuple[int, ReasonCode | None]:
-    """Return the lots of an entry decided at the close of *bar*, or 0 and why there is none.
-
-    Any open position counts as closed at the bar's close first. The size never costs more than the
-    equity times leverage, fee and slippage included.
-    """
-    price = bar.close
-    available = _equity_after_closing(state, price, costs) * rules.leverage
-    if available <= 0:
-        return 0, ReasonCode.NO_CAPITAL
-    wanted = costs.lots_down(_wanted_quantity(state, available, price, rules))
-    worst = costs.slipped(price, Side.BUY) if side is Side.BUY else price
-    affordable = costs.lots_down(available / (worst * (1 + costs.taker_rate)))
-    lots = min(wanted, affordable)
-    if lots >= costs.minimum_lots and costs.notional(lots, price) >= costs.minimum_notional:
-        return lots, None
-    return 0, ReasonCode.BELOW_MINIMUM if wanted <= affordable else ReasonCode.NO_CAPITAL
-
-
-def _noticed(state: PositionState, bar: Bar, rules: Rules) -> Marks:
-    """Return the marks with what has happened since the last decision."""
-    marks = state.marks
-    if state.lots == marks.seen_lots:
-        return marks
-    if rules.cooldown_ms and marks.seen_lots and not state.lots:
-        marks = marks._replace(cooldown_until_ms=bar.open_time + rules.cooldown_ms)
-    return marks._replace(seen_lots=state.lots)
-
-
-def _in_position(
-    state: PositionState,
-    signal: SignalRow,
-    bar: Bar,
-    rules: Rules,
-    costs: Costs,
-    no_entry: ReasonCode | None,
-) -> Decision:
-    is_long = state.lots > 0
-    if not (signal.exit_long if is_long else signal.exit_short):
-        return Decision(ReasonCode.HOLD, (), state)
-    side = Side.SELL if is_long else Side.BUY
-    close = KernelOrder(
-        Leg.EXIT,
-        side,
-        OrderType.MARKET,
-        abs(state.lots),
-        reduce_only=True,
-        reason=ReasonCode.EXIT_SIGNAL.value,
+    record = state.to_record()
+    number = kernel.decide(
+        record[0],
+        _signal_record(signal)[0],
+        bar_record(bar)[0],
+        rules_record(rules)[0],
+        costs_record(costs)[0],
+        kernel.MAY_ENTER if no_entry is None else number_of(no_entry),
+        0.0,
+        0.0,
     )
-    may_reverse = not rules.cooldown_ms and (signal.enter_short if is_long else signal.enter_long)
-    if may_reverse and _refusal(side, state.marks, bar, rules, no_entry) is None:
-        lots, refused = size_entry(state, side, bar, rules, costs)
-        if refused is None:
-            entry = _entry(state, side, lots, bar, rules, costs)
-            orders = (close, entry)
-            marks = _counted(state.marks, bar)
-            left = state._replace(working=orders, marks=marks)
-            return Decision(ReasonCode.REVERSE, orders, left, cancels_bracket=True)
-    left = state._replace(working=(close,))
-    return Decision(ReasonCode.EXIT_SIGNAL, (close,), left, cancels_bracket=True)
+    after = PositionState.of_record(record)
+    reason = CODES[number]
+    exits = after.exit_lots != 0 and state.exit_lots == 0
+    enters = reason in {ReasonCode.ENTER_LONG, ReasonCode.ENTER_SHORT, ReasonCode.REVERSE}
+    orders = []
+    if exits and (order := after.exit_order()) is not None:
+        orders.append(order._replace(reason=ReasonCode.EXIT_SIGNAL.value))
+    if enters and (order := after.entry_order()) is not None:
+        orders.append(_with_bracket(order, after, bar, rules, costs))
+    cancels_entry = state.entry_side != 0 and (enters or after.entry_side == 0)
+    return Decision(reason, tuple(orders), after, exits, cancels_entry)
 
 
-def _flat(
-    state: PositionState,
-    signal: SignalRow,
-    bar: Bar,
-    rules: Rules,
-    costs: Costs,
-    no_entry: ReasonCode | None,
-) -> Decision:
-    if not signal.ready:
-        return Decision(ReasonCode.WARMING_UP, (), state)
-    if signal.enter_long == signal.enter_short:
-        # Neither, or a contradiction, which is no signal either.
-        return Decision(ReasonCode.NO_SIGNAL, (), state)
-    side = Side.BUY if signal.enter_long else Side.SELL
-    refused = _refusal(side, state.marks, bar, rules, no_entry)
-    lots = 0
-    if refused is None:
-        lots, refused = size_entry(state, side, bar, rules, costs)
-    if refused is not None:
-        return Decision(refused, (), state)
-    orders = (_entry(state, side, lots, bar, rules, costs),)
-    reason = ReasonCode.ENTER_LONG if side is Side.BUY else ReasonCode.ENTER_SHORT
-    marks = _counted(state.marks, bar)
-    return Decision(reason, orders, state._replace(working=orders, marks=marks))
+def match_position(
+    state: PositionState, bar: Bar, rules: Rules, costs: Costs, *, kindly: bool = False
+) -> Matched:
+    """Let *bar* meet the position and what waits for it; see ``market.kernel.matching``."""
+    from market.kernel import matching  # noqa: PLC0415 - as above
+
+    record = state.to_record()
+    fills = np.zeros(MOST_FILLS, dtype=FILL)
+    count = matching.match(
+        record[0],
+        bar_record(bar)[0],
+        rules_record(rules)[0],
+        costs_record(costs)[0],
+        0.0,
+        kindly,
+        fills,
+        0,
+    )
+    return Matched(PositionState.of_record(record), fills_of(fills[:count]))
 
 
-def _refusal(
-    side: Side, marks: Marks, bar: Bar, rules: Rules, no_entry: ReasonCode | None
-) -> ReasonCode | None:
-    """Return why an entry on *side* is not made; None if it may be."""
-    if side is Side.BUY and not rules.may_go_long:
-        return ReasonCode.LONG_NOT_ALLOWED
-    if side is Side.SELL and not rules.may_go_short:
-        return ReasonCode.SHORT_NOT_ALLOWED
-    if no_entry is not None:
-        return no_entry
-    if bar.open_time < marks.cooldown_until_ms:
-        return ReasonCode.COOLDOWN
-    same_day = marks.day_ms == _day_of(bar)
-    if rules.max_trades_per_day and same_day and marks.trades_of_day >= rules.max_trades_per_day:
-        return ReasonCode.DAILY_LIMIT
-    return None
+def fills_of(fills: NDArray[np.void]) -> tuple[KernelFill, ...]:
+    """Return an array of FILL records, shape ``(n,)``, as fills with words."""
+    return tuple(
+        KernelFill(
+            leg=_LEGS[fill["leg"]],
+            side=Side.BUY if fill["side"] > 0 else Side.SELL,
+            kind=_KINDS[fill["kind"]],
+            lots=int(fill["lots"]),
+            price_ticks=int(fill["price_ticks"]),
+            fee=float(fill["fee"]),
+            slippage=float(fill["slippage"]),
+            liquidity=Liquidity.MAKER if fill["is_maker"] else Liquidity.TAKER,
+            open_time_ms=int(fill["open_time"]),
+            at_open=bool(fill["at_open"]),
+            reason=_EXIT_REASONS[fill["exit_reason"]].value if fill["exit_reason"] >= 0 else "",
+            step=int(fill["step"]),
+        )
+        for fill in fills
+    )
 
 
-def _entry(
-    state: PositionState, side: Side, lots: int, bar: Bar, rules: Rules, costs: Costs
+@lru_cache(maxsize=256)
+def rules_record(rules: Rules) -> NDArray[np.void]:
+    """Return *rules* as the compiled functions take them, an array of shape ``(1,)``."""
+    record = np.zeros(1, dtype=RULES)
+    partial = rules.partial_targets
+    is_percent = rules.sizing in {SizingMode.RISK, SizingMode.NOTIONAL}
+    values: dict[str, Any] = {
+        "stop": rules.stop_percent / 100,
+        "target": rules.target_percent / 100,
+        "partial_targets": len(partial),
+        "stop_ratchets": rules.stop_ratchet,
+        "trail_activation": rules.trail_activation_percent / 100,
+        "trail_offset": rules.trail_offset_percent / 100,
+        "anchor_has_fees": rules.anchor_includes_fees,
+        "sizing": _SIZING.index(rules.sizing),
+        "size": rules.size / 100 if is_percent else rules.size,
+        "compounds": rules.compounding,
+        "capital_parts": rules.max_open_positions if rules.splits_capital else 0,
+        "may_go_long": rules.may_go_long,
+        "may_go_short": rules.may_go_short,
+        "leverage": rules.leverage,
+        "cooldown_ms": rules.cooldown_ms,
+        "max_trades_per_day": rules.max_trades_per_day,
+        "max_trades": rules.max_trades,
+        "max_hold_ms": rules.max_hold_ms,
+        "exit_after_bars": rules.exit_after_bars,
+        "exit_needs_arming": rules.exit_needs_arming,
+        "reverses": rules.allows_reversal,
+        "max_open_positions": rules.max_open_positions,
+    }
+    for number, target in enumerate(partial, start=1):
+        values[f"target_{number}"] = target.percent / 100
+        values[f"target_{number}_part"] = target.fraction_percent / 100
+    if rules.ladder is not None:
+        values["ladder_steps"] = rules.ladder.steps
+        values["ladder_deviation"] = rules.ladder.deviation_percent / 100
+        values["ladder_quote"] = rules.ladder.quote
+        values["ladder_scale"] = rules.ladder.scale
+    for name, value in values.items():
+        record[name] = value
+    return record
+
+
+def bar_record(bar: Bar) -> NDArray[np.void]:
+    """Return *bar* as the compiled functions take it, without funding; shape ``(1,)``."""
+    return np.array(
+        [(bar.open_time, bar.open, bar.high, bar.low, bar.close, bar.funding_rate)], dtype=BAR
+    )
+
+
+def _signal_record(signal: SignalRow) -> NDArray[np.void]:
+    from strategies import kernel  # noqa: PLC0415 - as above
+
+    bits = (
+        (signal.enter_long, kernel.ENTER_LONG),
+        (signal.enter_short, kernel.ENTER_SHORT),
+        (signal.exit_long, kernel.EXIT_LONG),
+        (signal.exit_short, kernel.EXIT_SHORT),
+        (signal.flatten, kernel.FLATTEN),
+        (not signal.ready, kernel.NOT_READY),
+        (signal.arm_exit, kernel.ARM_EXIT),
+    )
+    says = sum(bit for said, bit in bits if said)
+    values = (
+        says,
+        signal.entry_kind,
+        signal.entry_price,
+        signal.entry_bars,
+        signal.stop_price,
+        signal.target_price,
+        signal.session,
+    )
+    return np.array([values], dtype=kernel.SIGNAL)
+
+
+def _with_bracket(
+    order: KernelOrder, state: PositionState, bar: Bar, rules: Rules, costs: Costs
 ) -> KernelOrder:
-    buys = side is Side.BUY
-    available = _equity_after_closing(state, bar.close, costs) * rules.leverage
-    return KernelOrder(
-        Leg.ENTRY,
-        side,
-        OrderType.MARKET,
-        lots,
-        stop_percent=rules.stop_percent,
-        target_percent=rules.target_percent,
-        # The next open may be dearer than this close; a buyer still cannot spend more than there
-        # is.
-        budget=available if buys else 0.0,
+    """Return *order* with what protects it in percent of its price, as venues' orders carry it."""
+    price = costs.price_of(order.price_ticks) if order.price_ticks else bar.close
+
+    def percent(asked_ticks: int, ruled: float) -> float:
+        if not asked_ticks:
+            return ruled
+        return abs(costs.price_of(asked_ticks) - price) / price * 100
+
+    buys = order.side is Side.BUY
+    return order._replace(
+        stop_percent=percent(state.entry_stop_ticks, rules.stop_percent),
+        target_percent=percent(state.entry_target_ticks, rules.target_percent),
         reason=(ReasonCode.ENTER_LONG if buys else ReasonCode.ENTER_SHORT).value,
     )
-
-
-def _wanted_quantity(state: PositionState, available: float, price: float, rules: Rules) -> float:
-    capital = available / rules.leverage if rules.compounding else state.capital
-    match rules.sizing:
-        case SizingMode.RISK:
-            return capital * rules.size / 100 / (price * rules.stop_percent / 100)
-        case SizingMode.NOTIONAL:
-            return capital * rules.size / 100 / price
-        case SizingMode.FIXED_BASE:
-            return rules.size
-        case SizingMode.FIXED_QUOTE:
-            return rules.size / price
-
-
-def _equity_after_closing(state: PositionState, price: float, costs: Costs) -> float:
-    if not state.lots:
-        return state.cash
-    out = costs.slipped(price, Side.SELL if state.lots > 0 else Side.BUY)
-    worth = costs.notional(state.lots, out)
-    return state.cash + worth - abs(worth) * costs.taker_rate
-
-
-def _counted(marks: Marks, bar: Bar) -> Marks:
-    """Return the marks with one more entry in the day of *bar*."""
-    day = _day_of(bar)
-    count = marks.trades_of_day + 1 if marks.day_ms == day else 1
-    return marks._replace(day_ms=day, trades_of_day=count)
-
-
-def _day_of(bar: Bar) -> int:
-    return bar.open_time - bar.open_time % DAY_MS

@@ -29,6 +29,11 @@ class ReasonCode(StrEnum):
     ENTRIES_PAUSED = "ENTRIES_PAUSED"
     ENTITLEMENT_ENDED = "ENTITLEMENT_ENDED"
     OWNER_INACTIVE = "OWNER_INACTIVE"
+    SESSION_END = "SESSION_END"
+    TIME_LIMIT = "TIME_LIMIT"
+    RUN_LIMIT = "RUN_LIMIT"
+    POSITION_LIMIT = "POSITION_LIMIT"
+    ORDER_EXPIRED = "ORDER_EXPIRED"
 
     @property
     def acts(self) -> bool:
@@ -44,8 +49,20 @@ _ACTING: Final = frozenset(
         ReasonCode.EXIT_SIGNAL,
         ReasonCode.STOP_HIT,
         ReasonCode.TARGET_HIT,
+        ReasonCode.SESSION_END,
+        ReasonCode.TIME_LIMIT,
     }
 )
+
+#: Every code in the order of its number in arrays.
+CODES: Final = tuple(ReasonCode)
+_NUMBERS: Final = {code: number for number, code in enumerate(CODES)}
+
+
+def number_of(reason: ReasonCode) -> int:
+    """Return the number that stands for *reason* in arrays."""
+    return _NUMBERS[reason]
+
 
 _PHRASES: Final[Mapping[ReasonCode, str]] = {
     ReasonCode.ENTER_LONG: "bought to open a long position",
@@ -68,6 +85,11 @@ _PHRASES: Final[Mapping[ReasonCode, str]] = {
     ReasonCode.ENTRIES_PAUSED: "no entry, entries are paused",
     ReasonCode.ENTITLEMENT_ENDED: "no entry, the subscription has ended",
     ReasonCode.OWNER_INACTIVE: "no entry, the person's account is deactivated",
+    ReasonCode.SESSION_END: "closed the position at the end of the session",
+    ReasonCode.TIME_LIMIT: "closed the position, it was held for as long as it may be",
+    ReasonCode.RUN_LIMIT: "no entry, the run has made all the trades that it may",
+    ReasonCode.POSITION_LIMIT: "no entry, as many positions are open as may be",
+    ReasonCode.ORDER_EXPIRED: "an entry order expired without a fill",
 }
 
 

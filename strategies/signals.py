@@ -12,6 +12,9 @@ ENTER_AT_MARKET: Final = 0
 ENTER_AT_LIMIT: Final = 1
 ENTER_AT_STOP: Final = 2
 
+#: The value of ``session`` where days are counted as UTC days.
+UTC_DAY: Final = -1
+
 _NAN: Final = float("nan")
 
 
@@ -31,7 +34,7 @@ class SignalRow(NamedTuple):
     stop_price: float = _NAN
     target_price: float = _NAN
     score: float = 0.0
-    session: int = 0
+    session: int = UTC_DAY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +63,7 @@ class Signals:
     score
         Who goes first when capital or positions are short; higher is first.
     session
-        Which session the bar belongs to, for limits per session; None: UTC days.
+        Which session the bar belongs to (0 or more), for limits per session; None: UTC days.
     """
 
     enter_long: NDArray[np.bool_]

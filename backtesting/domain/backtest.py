@@ -1,6 +1,5 @@
 """One specification and its bars turned into a result: the only way in which a run is computed."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,9 +49,8 @@ class Backtest:
 
     def metrics_json(self) -> dict[str, Any]:
         """Return the metrics, and how often each decision was made, as plain values."""
-        reasons = self.result.reasons[self.stretch.start_index :]
-        counts = Counter(reason.value for reason in reasons)
-        return {**self.metrics.to_json(), "decisions": dict(counts.most_common())}
+        counts = {reason.value: count for reason, count in self.result.reason_counts().items()}
+        return {**self.metrics.to_json(), "decisions": counts}
 
     def curve(self) -> EquityCurve:
         """Return equity and buy-and-hold after each bar from the effective start on."""

@@ -1,132 +1,133 @@
-"""Fills gathered into trades: round trips from flat to flat."""
+"""Fills gathered into trades: round trips from flat to flat. Compiled."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from backtesting.engine.results import Trade
-from market.candles import Candles
-from market.costs import Costs
-from market.enums import Direction, ExitReason, Leg, Side
-from market.matching import Bar
-from market.orders import KernelFill
+import numpy as np
 
-_REASONS: Final = {
-    Leg.STOP: ExitReason.STOP,
-    Leg.TARGET: ExitReason.TARGET,
-    Leg.EXIT: ExitReason.SIGNAL,
-}
+from market.kernel.compiling import compiled
+from market.kernel.records import EXIT_END_OF_DATA
 
+# mypy: disable-error-code="no-untyped-def"
 
-@dataclass(slots=True)
-class _OpenTrip:
-    """A trade that has begun; amounts in lots, lot-ticks (lots x ticks) and quote."""
-
-    direction: Direction
-    entry_index: int
-    entry_open_ms: int
-    entered_at_open: bool
-    lots: int = 0
-    entry_lot_ticks: int = 0
-    closed_lots: int = 0
-    exit_lot_ticks: int = 0
-    fees: float = 0.0
-    slippage: float = 0.0
-    lowest: float = float("inf")
-    highest: float = float("-inf")
-
-    def see(self, *prices: float) -> None:
-        """Widen the range of prices that the trade has lived through."""
-        self.lowest = min(self.lowest, *prices)
-        self.highest = max(self.highest, *prices)
+#: One trade; ``direction`` is 1 for long and -1 for short, fills are ``[first_fill, end_fill)``.
+#: See ``backtesting.engine.results.Trade`` for the rest.
+TRADE: Final = np.dtype(
+    [
+        ("direction", np.int64),
+        ("entry_bar", np.int64),
+        ("exit_bar", np.int64),
+        ("entry_open_ms", np.int64),
+        ("exit_open_ms", np.int64),
+        ("first_fill", np.int64),
+        ("end_fill", np.int64),
+        ("lots", np.int64),
+        ("closed_lots", np.int64),
+        ("entry_price", np.float64),
+        ("exit_price", np.float64),
+        ("fees", np.float64),
+        ("slippage", np.float64),
+        ("funding", np.float64),
+        ("pnl", np.float64),
+        ("return_fraction", np.float64),
+        ("adverse", np.float64),
+        ("favorable", np.float64),
+        ("exit_reason", np.int64),
+        ("is_ambiguous", np.int64),
+    ]
+)
 
 
-class RoundTrips:
-    """Collects trades while bars pass; at most one is open."""
+@compiled
+def gather(fills, times, opens, highs, lows, closes, funding, lots, tick_size, lot_step):
+    """Return the trades that *fills* make, a TRADE array; one still open is marked at the end.
 
-    def __init__(self, costs: Costs) -> None:
-        self._costs = costs
-        self._trip: _OpenTrip | None = None
-        self._trades: list[Trade] = []
-
-    def pass_bar(self, index: int, bar: Bar, fills: Sequence[KernelFill]) -> None:
-        """Take in bar *index* and what filled in it."""
-        for fill in fills:
-            self._take(index, bar, fill)
-        trip = self._trip
-        if trip is None:
-            return
-        if trip.entry_index < index or trip.entered_at_open:
-            trip.see(bar.low, bar.high)
+    *funding* is empty or has the rate of each bar; *lots* is the position after each bar.
+    """
+    trades = np.zeros(len(fills), dtype=TRADE)
+    count, held, at = 0, 0, 0
+    entry_worth, exit_worth = 0.0, 0.0
+    for k in range(len(fills)):
+        fill = fills[k]
+        signed = fill.side * fill.lots
+        if held == 0:
+            trade = trades[count]
+            at = count
+            count += 1
+            trade.direction = 1 if signed > 0 else -1
+            trade.entry_bar = fill.bar
+            trade.entry_open_ms = fill.open_time
+            trade.first_fill = k
+            entry_worth, exit_worth = 0.0, 0.0
+        trade = trades[at]
+        if (signed > 0) == (trade.direction > 0):
+            trade.lots += fill.lots
+            entry_worth += float(fill.lots) * fill.price_ticks
         else:
-            # Where the bar went before the entry is unknown; only its end is surely part of the
-            # trade.
-            trip.see(bar.close)
+            trade.closed_lots += fill.lots
+            exit_worth += float(fill.lots) * fill.price_ticks
+            trade.exit_reason = fill.exit_reason
+        trade.fees += fill.fee
+        trade.slippage += fill.slippage
+        trade.is_ambiguous |= fill.is_ambiguous
+        trade.end_fill = k + 1
+        trade.exit_bar = fill.bar
+        held += signed
+        if held == 0 or k == len(fills) - 1:
+            mark = 0.0
+            if held != 0:
+                last = len(closes) - 1
+                mark = abs(held) * closes[last]
+                trade.exit_bar = last
+                trade.exit_reason = EXIT_END_OF_DATA
+            trade.exit_open_ms = times[trade.exit_bar]
+            _value(trade, entry_worth * tick_size, exit_worth * tick_size + mark, lot_step)
+            _pay_funding(trade, opens, funding, lots, lot_step)
+            _look_back(trade, fills, opens, highs, lows, closes, tick_size)
+    return trades[:count]
 
-    def finish(self, candles: Candles) -> tuple[Trade, ...]:
-        """Return all trades; an open one is marked at the last close, without a fee for leaving."""
-        if self._trip is not None:
-            last = len(candles) - 1
-            close = float(candles.close[last])
-            open_ms = int(candles.open_time[last])
-            self._close(last, open_ms, ExitReason.END_OF_DATA, mark=close)
-        return tuple(self._trades)
 
-    def _take(self, index: int, bar: Bar, fill: KernelFill) -> None:
-        price = self._costs.price_of(fill.price_ticks)
-        direction = Direction.LONG if fill.side is Side.BUY else Direction.SHORT
-        if self._trip is None:
-            self._trip = _OpenTrip(direction, index, bar.open_time, fill.at_open)
-        trip = self._trip
-        trip.fees += fill.fee
-        trip.slippage += fill.slippage
-        trip.see(price)
-        if trip.direction is direction:
-            trip.lots += fill.lots
-            trip.entry_lot_ticks += fill.lots * fill.price_ticks
-            return
-        if trip.entry_index < index or trip.entered_at_open:
-            trip.see(bar.open)
-        trip.closed_lots += fill.lots
-        trip.exit_lot_ticks += fill.lots * fill.price_ticks
-        if trip.closed_lots == trip.lots:
-            self._close(index, bar.open_time, _REASONS[fill.leg])
+@compiled
+def _value(trade, entry_worth, exit_worth, lot_step):
+    trade.entry_price = entry_worth / trade.lots
+    trade.exit_price = exit_worth / trade.lots
+    gained = trade.exit_price - trade.entry_price
+    trade.pnl = trade.direction * trade.lots * lot_step * gained - trade.fees
 
-    def _close(self, index: int, open_ms: int, reason: ExitReason, mark: float = 0.0) -> None:
-        trip = self._trip
-        if trip is None:
-            return
-        self._trip = None
-        costs = self._costs
-        sign = 1 if trip.direction is Direction.LONG else -1
-        still_open = trip.lots - trip.closed_lots
-        entry = trip.entry_lot_ticks * costs.tick_size / trip.lots
-        exit_worth = trip.exit_lot_ticks * costs.tick_size + still_open * mark
-        exit_price = exit_worth / trip.lots
-        pnl = costs.notional(sign * trip.lots, exit_price - entry) - trip.fees
-        falls, rises = (entry - trip.lowest) / entry, (trip.highest - entry) / entry
-        adverse, favorable = (falls, rises) if sign > 0 else (rises, falls)
-        self._trades.append(
-            Trade(
-                number=len(self._trades) + 1,
-                direction=trip.direction,
-                entry_index=trip.entry_index,
-                exit_index=index,
-                entry_open_ms=trip.entry_open_ms,
-                exit_open_ms=open_ms,
-                lots=trip.lots,
-                entry_lot_ticks=trip.entry_lot_ticks,
-                closed_lots=trip.closed_lots,
-                exit_lot_ticks=trip.exit_lot_ticks,
-                mark_price=mark,
-                entry_price=entry,
-                exit_price=exit_price,
-                fees=trip.fees,
-                slippage=trip.slippage,
-                pnl=pnl,
-                return_fraction=pnl / costs.notional(trip.lots, entry),
-                adverse_excursion=max(adverse, 0.0),
-                favorable_excursion=max(favorable, 0.0),
-                exit_reason=reason,
-            )
-        )
+
+@compiled
+def _pay_funding(trade, opens, funding, lots, lot_step):
+    if len(funding):
+        for i in range(trade.entry_bar + 1, trade.exit_bar + 1):
+            if funding[i] != 0.0:
+                trade.funding += lots[i - 1] * lot_step * opens[i] * funding[i]
+    trade.pnl -= trade.funding
+    trade.return_fraction = trade.pnl / (trade.lots * lot_step * trade.entry_price)
+
+
+@compiled
+def _look_back(trade, fills, opens, highs, lows, closes, tick_size):
+    """Find how far the price went against and for *trade*, as fractions of its entry price.
+
+    Of the bar of an entry in the middle only the close surely came after it, of the bar in which
+    the trade ends only the open surely came before its end.
+    """
+    lowest, highest = np.inf, -np.inf
+    for k in range(trade.first_fill, trade.end_fill):
+        price = fills[k].price_ticks * tick_size
+        lowest, highest = min(lowest, price), max(highest, price)
+    from_open = fills[trade.first_fill].at_open
+    is_open = trade.closed_lots < trade.lots
+    end = trade.exit_bar + 1 if is_open else trade.exit_bar
+    start = trade.entry_bar
+    if not from_open and start < end:
+        lowest, highest = min(lowest, closes[start]), max(highest, closes[start])
+        start += 1
+    for i in range(start, end):
+        lowest, highest = min(lowest, lows[i]), max(highest, highs[i])
+    if not is_open and (from_open or trade.exit_bar > trade.entry_bar):
+        lowest = min(lowest, opens[trade.exit_bar])
+        highest = max(highest, opens[trade.exit_bar])
+    falls = (trade.entry_price - lowest) / trade.entry_price
+    rises = (highest - trade.entry_price) / trade.entry_price
+    trade.adverse = max(falls if trade.direction > 0 else rises, 0.0)
+    trade.favorable = max(rises if trade.direction > 0 else falls, 0.0)

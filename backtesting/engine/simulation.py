@@ -1,27 +1,29 @@
-"""The fold: each bar meets the orders that wait for it, then its close is decided upon."""
+"""A run: signals over recorded bars, by the compiled functions that also trade live."""
 
 import hashlib
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backtesting.engine.results import SimulationResult
-from backtesting.engine.roundtrips import RoundTrips
 from market.candles import Candles
-from market.costs import Costs
-from market.matching import Bar, match
-from market.orders import KernelFill
-from strategies.decide import after_match, decide
-from strategies.reasons import ReasonCode
+from market.costs import Costs, costs_record
+from market.kernel.records import FILL
+from strategies.decide import rules_record
+from strategies.reasons import ReasonCode, number_of
 from strategies.rules import Rules
 from strategies.signals import Signals
 from strategies.state import PositionState
 
 #: Raised whenever the same input may give another result; part of what identifies a stored run.
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
 
-_REPORTS: Final = 100
+#: Bars between two reports of progress: a millisecond or so.
+_BARS_AT_ONCE: Final = 100_000
+
+_NOTHING: Final = np.empty(0)
 
 
 class SimulationStopped(Exception):
@@ -36,6 +38,11 @@ def simulate(
     *,
     capital: float,
     trade_from_ms: int,
+    funding: NDArray[np.float64] | None = None,
+    detail: Candles | None = None,
+    kindly: bool = False,
+    state: PositionState | None = None,
+    sleeps: bool = True,
     progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> SimulationResult:
@@ -52,55 +59,92 @@ def simulate(
     trade_from_ms
         Open time (ms UTC) of the first bar at whose close a position may be decided; it opens at
         the next bar's open.
+    funding
+        What funding at each bar's open costs a long position, as a fraction of notional, ``(n,)``.
+    detail
+        Bars of a shorter timeframe: where they are there, orders inside a bar meet them in its
+        place.
+    kindly
+        Assume the better order inside each bar instead of the worse one.
+    state
+        What an earlier run over the bars before has left, to go on from.
+    sleeps
+        Whether to jump over bars on which nothing can happen; the result is the same.
     progress, should_stop
-        Called about a hundred times, with the fraction done, and to ask whether to raise
+        Called every 100,000 bars, with the fraction done, and to ask whether to raise
         SimulationStopped.
     """
+    from backtesting.engine import fold, roundtrips  # noqa: PLC0415 - the compiler loads with them
+
     _check(candles, signals, capital)
     count = len(candles)
-    stride = max(count // _REPORTS, 1)
-    state = PositionState.fresh(capital)
-    trips = RoundTrips(costs)
-    fills: list[KernelFill] = []
-    reasons: list[ReasonCode] = []
+    record = (state or PositionState.fresh(capital)).to_record()
+    rates = _NOTHING if funding is None else funding
+    says = fold.pack(
+        signals.enter_long,
+        signals.enter_short,
+        signals.exit_long,
+        signals.exit_short,
+        signals.ready,
+        _or_empty(signals.flatten, np.bool_),
+        _or_empty(signals.arm_exit, np.bool_),
+        rates,
+    )
+    prices = _prices_of(candles)
     cash = np.empty(count, dtype=np.float64)
     lots = np.empty(count, dtype=np.int64)
-
-    bars = (Bar(*row) for row in candles.rows())
-    for index, (bar, signal) in enumerate(zip(bars, signals.rows(), strict=True)):
-        if index % stride == 0:
-            _report(index / count, progress, should_stop)
-        matched = match(state.working, bar, costs)
-        if state.working:
-            state = after_match(state, matched, costs)
-            fills.extend(matched.fills)
-        trips.pass_bar(index, bar, matched.fills)
-        early = ReasonCode.WARMING_UP if bar.open_time < trade_from_ms else None
-        decision = decide(state, signal, bar, rules, costs, no_entry=early)
-        state = decision.state
-        reasons.append(decision.reason)
-        cash[index] = state.cash
-        lots[index] = state.lots
-
+    reasons = np.empty(count, dtype=np.uint8)
+    fills, filled = np.zeros(256, dtype=FILL), 0
+    for first in range(0, count, _BARS_AT_ONCE):
+        _report(first / count, progress, should_stop)
+        last = min(first + _BARS_AT_ONCE, count)
+        fills, filled = fold.run(
+            record,
+            candles.open_time,
+            *prices,
+            rates,
+            says,
+            *_entry_columns(signals),
+            rules_record(rules),
+            costs_record(costs),
+            trade_from_ms,
+            number_of(ReasonCode.WARMING_UP),
+            kindly,
+            sleeps,
+            *_detail_columns(candles, detail),
+            first,
+            last,
+            cash,
+            lots,
+            reasons,
+            fills,
+            filled,
+        )
     _report(1.0, progress, None)
+    fills = fills[:filled]
     return SimulationResult(
-        trades=trips.finish(candles),
-        fills=tuple(fills),
-        reasons=tuple(reasons),
-        equity=cash + lots * costs.lot_step * candles.close,
+        trade_columns=roundtrips.gather(
+            fills, candles.open_time, *prices, rates, lots, costs.tick_size, costs.lot_step
+        ),
+        fill_columns=fills,
+        reasons=reasons,
+        equity=fold.equity_curve(cash, lots, candles.close, costs.lot_step),
         position=lots,
         start_index=int(np.searchsorted(candles.open_time, trade_from_ms)),
-        state=state,
+        state=PositionState.of_record(record),
         capital=capital,
+        last_close=float(candles.close[-1]) if count else 0.0,
     )
 
 
-def data_fingerprint(candles: Candles) -> str:
-    """Return the SHA-256 (hex) of the candles: their number, then the columns, little-endian."""
-    digest = hashlib.sha256(len(candles).to_bytes(8, "little"))
-    for column in candles.columns():
-        little = column.dtype.newbyteorder("<")
-        digest.update(np.ascontiguousarray(column, dtype=little).tobytes())
+def data_fingerprint(*parts: Candles) -> str:
+    """Return the SHA-256 (hex) of candles: for each part their number and columns, little-endian."""
+    digest = hashlib.sha256()
+    for candles in parts:
+        digest.update(len(candles).to_bytes(8, "little"))
+        for column in candles.columns():
+            little = column.dtype.newbyteorder("<")
+            digest.update(np.ascontiguousarray(column, dtype=little).tobytes())
     return digest.hexdigest()
 
 
@@ -111,12 +155,47 @@ def _check(candles: Candles, signals: Signals, capital: float) -> None:
         raise ValueError(f"The capital must be more than 0, not {capital}.")
 
 
+def _or_empty(column: NDArray[Any] | None, dtype: Any) -> NDArray[Any]:
+    """Return *column* with one layout for all callers, so that one compiled function serves all."""
+    if column is None:
+        return np.empty(0, dtype=dtype)
+    return np.ascontiguousarray(column, dtype=dtype)
+
+
+def _entry_columns(signals: Signals) -> tuple[NDArray[Any], ...]:
+    return (
+        _or_empty(signals.entry_kind, np.int8),
+        _or_empty(signals.entry_price, np.float64),
+        _or_empty(signals.entry_bars, np.int32),
+        _or_empty(signals.stop_price, np.float64),
+        _or_empty(signals.target_price, np.float64),
+        _or_empty(signals.session, np.int64),
+    )
+
+
+def _detail_columns(candles: Candles, detail: Candles | None) -> tuple[NDArray[Any], ...]:
+    """Return where each bar's detail begins, with the end of the last, and the detail's columns."""
+    if detail is None or not len(detail) or not len(candles):
+        nothing = np.empty(0, dtype=np.int64)
+        return (nothing, nothing, *_prices_of(Candles.empty()))
+    begins = np.searchsorted(detail.open_time, candles.open_time)
+    # A gap in front of a bar is no part of the bar before it: detail ends where its own bar does.
+    length = int(np.min(np.diff(candles.open_time))) if len(candles) > 1 else 0
+    end = np.searchsorted(detail.open_time, candles.open_time[-1] + length)
+    firsts = np.append(begins, end).astype(np.int64)
+    return (firsts, detail.open_time, *_prices_of(detail))
+
+
+def _prices_of(candles: Candles) -> tuple[NDArray[np.float64], ...]:
+    return (candles.open, candles.high, candles.low, candles.close)
+
+
 def _report(
     done: float,
     progress: Callable[[float], None] | None,
     should_stop: Callable[[], bool] | None,
 ) -> None:
-    if should_stop is not None and should_stop():
-        raise SimulationStopped
     if progress is not None:
         progress(done)
+    if should_stop is not None and should_stop():
+        raise SimulationStopped

@@ -14,7 +14,7 @@ from exchanges.simulator.orders import FEE_BPS, Kind, Order
 from exchanges.simulator.prices import SAMPLE_MS, Ints
 from market.costs import Costs
 from market.enums import Leg, OrderType, Side
-from market.matching import Bar, match
+from market.matching import Bar, meet
 from market.orders import KernelFill, KernelOrder
 
 _KINDS = {
@@ -69,8 +69,7 @@ def kernel_order(order: Order, instrument: Instrument) -> KernelOrder:
 def meet_price(order: KernelOrder, *, sample: int, ticks: int, costs: Costs) -> KernelFill | None:
     """Return the fill of *order* at one price, or None."""
     bar = Bar.at_price(sample * SAMPLE_MS, costs.price_of(ticks))
-    result = match((order,), bar, costs)
-    return result.fills[0] if result.fills else None
+    return meet(order, bar, costs).fill
 
 
 def meet_path(order: KernelOrder, *, start: int, ticks: Ints, costs: Costs) -> Outcome:
@@ -86,11 +85,11 @@ def meet_path(order: KernelOrder, *, start: int, ticks: Ints, costs: Costs) -> O
             return Outcome(order, None, None, triggered)
         place += step
         sample = start + place
-        result = match((order,), _pair(ticks, place, sample, costs), costs)
-        if result.fills:
-            return Outcome(order, result.fills[0], sample, triggered or sample)
-        if result.working != (order,):
-            order = result.working[0]
+        met = meet(order, _pair(ticks, place, sample, costs), costs)
+        if met.fill is not None:
+            return Outcome(order, met.fill, sample, triggered or sample)
+        if met.order is not None and met.order != order:
+            order = met.order
             triggered = sample
 
 

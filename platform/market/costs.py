@@ -3,9 +3,14 @@
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from market import money
 from market.enums import Liquidity, Side
+from market.kernel.records import COSTS
 
 #: Relative slack for "is this float a whole number of steps": a quotient of two decimals written as
 #: float64 is off by a few units in the last place (2.2e-16), never by this much.
@@ -21,6 +26,8 @@ class Costs:
     Fees are booked in quote currency. ``spread_bps`` is the full distance between bid and ask:
     whoever takes liquidity pays half of it, plus ``slippage_bps``. ``tick_size`` is the price of
     one tick in quote, ``lot_step`` the quantity of one lot in base, ``minimum_notional`` in quote.
+    A leveraged position is liquidated once the equity behind it is only ``maintenance_bps`` of its
+    notional; 0 where nothing is lent, as on spot.
     """
 
     maker_fee_bps: float
@@ -31,6 +38,7 @@ class Costs:
     lot_step: float
     minimum_notional: float
     minimum_lots: int = 1
+    maintenance_bps: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("tick_size", "lot_step"):
@@ -43,6 +51,8 @@ class Costs:
         for name in ("slippage_bps", "spread_bps"):
             if not 0 <= getattr(self, name) < 1 / _BPS:
                 raise ValueError(f"{name} must be 0 or more and under 100 % of the price.")
+        if not 0 <= self.maintenance_bps < 1 / _BPS:
+            raise ValueError("maintenance_bps must be 0 or more and under 100 % of notional.")
         if not self.minimum_notional >= 0 or self.minimum_lots < 0:
             raise ValueError("minimum_notional and minimum_lots must be 0 or more.")
 
@@ -58,6 +68,7 @@ class Costs:
         lot_step: Decimal,
         minimum_notional: Decimal,
         minimum_quantity: Decimal = Decimal(0),
+        maintenance_bps: Decimal = Decimal(0),
     ) -> "Costs":
         """Build the costs from an instrument's exact rules, ``minimum_quantity`` in base units."""
         whole_lots = money.to_lots(minimum_quantity, step=lot_step)
@@ -71,6 +82,7 @@ class Costs:
             lot_step=money.float_of(lot_step),
             minimum_notional=money.float_of(minimum_notional),
             minimum_lots=max(whole_lots + int(short), 1),
+            maintenance_bps=money.float_of(maintenance_bps),
         )
 
     @property
@@ -87,6 +99,11 @@ class Costs:
     def adverse_rate(self) -> float:
         """What taking liquidity costs: slippage and half of the spread, as a fraction."""
         return (self.slippage_bps + self.spread_bps / 2) * _BPS
+
+    @property
+    def maintenance_rate(self) -> float:
+        """The maintenance margin as a fraction of notional."""
+        return self.maintenance_bps * _BPS
 
     def fee_rate(self, liquidity: Liquidity) -> float:
         """Return the fee for a fill, as a fraction of notional."""
@@ -120,3 +137,9 @@ class Costs:
         """Return how many whole lots fit into *quantity* base units."""
         count = quantity / self.lot_step
         return math.floor(count + abs(count) * STEP_SLACK)
+
+
+@lru_cache(maxsize=256)
+def costs_record(costs: Costs) -> NDArray[np.void]:
+    """Return *costs* as the compiled functions take them, a COSTS array of shape ``(1,)``."""
+    return np.array([tuple(getattr(costs, name) for name in COSTS.names or ())], dtype=COSTS)

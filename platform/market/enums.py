@@ -38,6 +38,7 @@ class Leg(StrEnum):
     EXIT = "EXIT"
     STOP = "STOP"
     TARGET = "TARGET"
+    LADDER = "LADDER"
 
 
 class Liquidity(StrEnum):

@@ -91,11 +91,10 @@ class KernelOrder(NamedTuple):
 
     ``price_ticks`` is the limit of a LIMIT order and the trigger of a stop, 0 for MARKET;
     ``limit_ticks`` is the limit of a STOP_LOSS_LIMIT. ``stop_percent`` and ``target_percent`` (2.0
-    means 2 %) describe the bracket that is attached when the order fills, anchored on the fill
+    means 2 %) describe what protects the position once the order fills, anchored on the fill
     price; 0 means none. ``expires_after_bars`` is the number of bars that the order may still rest,
     0 for no end. ``budget`` is the most quote currency that a buy may spend, fee included, 0 for no
-    limit. ``reason`` says why the order exists; ``key`` is the caller's own reference and is
-    carried to the fills.
+    limit. ``reason`` says why the order exists.
     """
 
     leg: Leg
@@ -110,14 +109,13 @@ class KernelOrder(NamedTuple):
     expires_after_bars: int = 0
     budget: float = 0.0
     reason: str = ""
-    key: str = ""
 
 
 class KernelFill(NamedTuple):
     """One execution, its ``fee`` and ``slippage`` in quote; slippage against us is positive.
 
     ``open_time_ms`` is the open time of the bar in which it happened, ``at_open`` whether at its
-    first price.
+    first price; ``step`` numbers targets (from 0) and orders of a ladder (from 1).
     """
 
     leg: Leg
@@ -131,4 +129,4 @@ class KernelFill(NamedTuple):
     open_time_ms: int
     at_open: bool
     reason: str
-    key: str
+    step: int = 0

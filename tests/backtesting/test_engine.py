@@ -12,12 +12,12 @@ from backtesting.engine import SimulationStopped, data_fingerprint, simulate
 from market.candles import Candles
 from market.costs import Costs
 from market.enums import Direction, ExitReason, InstrumentKind
-from market.matching import Bar, match
+from market.matching import Bar
 from market.orders import KernelFill
 from market.timeframes import HOUR_MS, Timeframe
 from strategies.causality import generated_candles
-from strategies.decide import after_match, decide
-from strategies.reasons import ReasonCode
+from strategies.decide import decide, match_position
+from strategies.reasons import CODES, ReasonCode
 from strategies.registry import get_definition, validate_params
 from strategies.rules import Rules, SizingMode
 from strategies.signals import Signals
@@ -128,7 +128,7 @@ class TestPromises:
         part = run_ema(candles.slice(0, 900), InstrumentKind.LINEAR_SWAP)
 
         assert part.equity.tolist() == whole.equity[:900].tolist()
-        assert part.reasons == whole.reasons[:900]
+        assert part.reasons.tolist() == whole.reasons[:900].tolist()
         assert part.fills == whole.fills[: len(part.fills)]
 
     def test_one_bar_at_a_time_with_the_state_through_json_gives_the_same_records(self):
@@ -142,12 +142,11 @@ class TestPromises:
         fills: list[KernelFill] = []
         for index, row in enumerate(candles.rows()):
             bar, state = Bar(*row), PositionState.from_json(stored)
-            matched = match(state.working, bar, COSTS)
-            state = after_match(state, matched, COSTS)
-            fills += matched.fills
+            state, filled = match_position(state, bar, rules, COSTS)
+            fills += filled
             early = ReasonCode.WARMING_UP if index < 100 else None
             decision = decide(state, signals.row(index), bar, rules, COSTS, no_entry=early)
-            assert decision.reason is whole.reasons[index]
+            assert decision.reason is CODES[whole.reasons[index]]
             stored = decision.state.to_json()
 
         assert tuple(fills) == whole.fills
@@ -250,12 +249,12 @@ class TestTrades:
             (Direction.LONG, 1, 2),
             (Direction.SHORT, 2, 3),
         ]
-        assert result.reasons == (
+        assert [CODES[number] for number in result.reasons] == [
             ReasonCode.ENTER_LONG,
             ReasonCode.REVERSE,
             ReasonCode.HOLD,
             ReasonCode.HOLD,
-        )
+        ]
 
     def test_no_bars_is_no_trade(self):
         result = self.simulate(Candles.empty(), flat_signals(0))
@@ -270,7 +269,6 @@ class TestTrades:
 
         assert told == sorted(told)
         assert (told[0], told[-1]) == (0, 1)
-        assert len(told) <= 102
         with pytest.raises(SimulationStopped):
             self.simulate(candles, flat_signals(300), should_stop=lambda: len(told) > 0)
 

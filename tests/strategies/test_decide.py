@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 
 from market.costs import Costs
 from market.enums import InstrumentKind, Leg, OrderType, Side
-from market.matching import Bar, match
-from market.orders import KernelOrder
+from market.matching import Bar
 from market.timeframes import DAY_MS, HOUR_MS, Timeframe
-from strategies.decide import after_match, apply_fills, decide, size_entry
+from strategies.decide import decide, match_position
 from strategies.reasons import ReasonCode
 from strategies.rules import Rules, SizingMode, TradeDirection
 from strategies.signals import SignalRow
-from strategies.state import Marks, PositionState
+from strategies.state import PositionState
 
 COSTS = Costs(
     maker_fee_bps=0,
@@ -30,8 +29,12 @@ COSTS = Costs(
 RULES = Rules(stop_percent=2, target_percent=4, sizing=SizingMode.RISK, size=1, short_allowed=True)
 SPOT = RULES.for_market(InstrumentKind.SPOT, Timeframe.H1)
 FLAT = PositionState.fresh(10_000.0)
-LONG_STATE = PositionState.live(lots=10_000, average_price=50_000, cash=5_000, capital=10_000)
-SHORT_STATE = PositionState.live(lots=-10_000, average_price=50_000, cash=15_000, capital=10_000)
+LONG_STATE = PositionState.of_position(
+    lots=10_000, average_price=50_000, cash=5_000, capital=10_000
+)
+SHORT_STATE = PositionState.of_position(
+    lots=-10_000, average_price=50_000, cash=15_000, capital=10_000
+)
 NOTHING = SignalRow()
 UP = SignalRow(enter_long=True, exit_short=True)
 DOWN = SignalRow(enter_short=True, exit_long=True)
@@ -47,7 +50,7 @@ class TestFlat:
         assert (order.leg, order.side, order.kind) == (Leg.ENTRY, Side.BUY, OrderType.MARKET)
         assert (order.stop_percent, order.target_percent) == (2, 4)
         assert not order.reduce_only
-        assert decision.state.working == (order,)
+        assert decision.state.entry_lots == order.lots
 
     def test_the_size_risks_one_percent_at_a_stop_of_two(self):
         (order,) = decide(FLAT, UP, BAR, RULES, COSTS).orders
@@ -95,9 +98,7 @@ class TestFlat:
         assert quiet.reason is ReasonCode.NO_SIGNAL
 
     def test_an_order_that_still_works_is_waited_for(self):
-        order = KernelOrder(Leg.ENTRY, Side.BUY, OrderType.MARKET, 5)
-
-        decision = decide(FLAT._replace(working=(order,)), UP, BAR, RULES, COSTS)
+        decision = decide(FLAT._replace(awaits_venue=1), UP, BAR, RULES, COSTS)
 
         assert (decision.reason, decision.orders) == (ReasonCode.ORDER_PENDING, ())
 
@@ -147,17 +148,19 @@ class TestInPosition:
         assert decision.cancels_bracket
 
     def test_a_resting_bracket_does_not_hold_back_an_exit_and_goes_with_it(self):
-        stop = KernelOrder(Leg.STOP, Side.SELL, OrderType.STOP_LOSS, 10_000, 1, reduce_only=True)
+        protected = LONG_STATE._replace(stop_ticks=4_900_000, target_ticks=5_200_000)
 
-        decision = decide(LONG_STATE._replace(working=(stop,)), DOWN, BAR, SPOT, COSTS)
+        decision = decide(protected, DOWN, BAR, SPOT, COSTS)
 
-        assert [order.leg for order in decision.state.working] == [Leg.EXIT]
+        assert [order.leg for order in protected.protection()] == [Leg.STOP, Leg.TARGET]
+        assert decision.state.protection() == ()
+        assert decision.state.exit_lots == 10_000
 
 
 class TestLimitsInTime:
     def test_after_an_exit_the_cooldown_runs_from_the_bar_that_noticed_it(self):
         rules = replace(RULES, cooldown_ms=HOUR_MS)
-        was_long = FLAT._replace(marks=Marks(seen_lots=10))
+        was_long = FLAT._replace(seen_lots=10)
 
         first = decide(was_long, UP, BAR, rules, COSTS)
         second = decide(
@@ -170,13 +173,18 @@ class TestLimitsInTime:
     def test_a_day_has_only_so_many_entries(self):
         rules = replace(RULES, max_trades_per_day=1)
         first = decide(FLAT, UP, BAR, rules, COSTS)
-        state = first.state._replace(working=())
+        state = first.state._replace(entry_side=0)
 
         again = decide(state, UP, BAR._replace(open_time=BAR.open_time + HOUR_MS), rules, COSTS)
         tomorrow = decide(state, UP, BAR._replace(open_time=BAR.open_time + DAY_MS), rules, COSTS)
 
         assert again.reason is ReasonCode.DAILY_LIMIT
         assert tomorrow.reason is ReasonCode.ENTER_LONG
+
+
+def lots_of(state, rules, bar=BAR, costs=COSTS):
+    """Return the lots that an entry decided at the close of *bar* asks for."""
+    return sum(order.lots for order in decide(state, UP, bar, rules, costs).orders)
 
 
 class TestSizing:
@@ -192,18 +200,16 @@ class TestSizing:
     def test_each_mode_has_its_formula(self, mode, size, quantity):
         rules = replace(RULES, sizing=mode, size=size)
 
-        lots, refused = size_entry(FLAT, Side.BUY, BAR, rules, COSTS)
+        lots = lots_of(FLAT, rules)
 
-        assert refused is None
         assert lots * COSTS.lot_step == pytest.approx(quantity)
 
     def test_a_loss_does_not_shrink_the_size_unless_it_compounds(self):
         half = FLAT._replace(cash=5_000.0)
 
-        fixed, _ = size_entry(half, Side.BUY, BAR, RULES, COSTS)
-        compounding, _ = size_entry(half, Side.BUY, BAR, replace(RULES, compounding=True), COSTS)
+        compounding = replace(RULES, compounding=True)
 
-        assert (fixed, compounding) == (10_000, 5_000)
+        assert (lots_of(half, RULES), lots_of(half, compounding)) == (10_000, 5_000)
 
     @given(
         cash=st.floats(10, 1e6),
@@ -215,7 +221,7 @@ class TestSizing:
         costs = replace(COSTS, taker_fee_bps=10, slippage_bps=slippage)
         bar = BAR._replace(close=price)
 
-        lots, _ = size_entry(FLAT._replace(cash=cash), Side.BUY, bar, RULES, costs)
+        lots = lots_of(FLAT._replace(cash=cash), RULES, bar, costs)
 
         spent = costs.notional(lots, costs.slipped(price, Side.BUY)) * (1 + costs.taker_rate)
         assert spent <= cash * (1 + 1e-9)
@@ -223,11 +229,10 @@ class TestSizing:
     def test_leverage_raises_the_cap_and_not_the_risk(self):
         tight = replace(RULES, stop_percent=0.5)
 
-        capped, _ = size_entry(FLAT, Side.BUY, BAR, tight, COSTS)
-        levered, _ = size_entry(FLAT, Side.BUY, BAR, replace(tight, leverage=3), COSTS)
-        same, _ = size_entry(FLAT, Side.BUY, BAR, replace(RULES, leverage=3), COSTS)
+        levered = lots_of(FLAT, replace(tight, leverage=3))
 
-        assert (capped, levered, same) == (20_000, 40_000, 10_000)
+        assert (lots_of(FLAT, tight), levered) == (20_000, 40_000)
+        assert lots_of(FLAT, replace(RULES, leverage=3)) == 10_000
 
     def test_spot_knows_no_leverage(self):
         assert (
@@ -242,20 +247,19 @@ class TestSizing:
 class TestFillsAndState:
     def test_fills_move_cash_and_position_and_the_bracket_is_noted(self):
         state = decide(FLAT, UP, BAR, RULES, COSTS).state
-        matched = match(state.working, BAR, COSTS)
 
-        state = after_match(state, matched, COSTS)
+        state = match_position(state, BAR, RULES, COSTS).state
 
         assert (state.lots, state.average_price) == (10_000, 50_000)
         assert state.cash == pytest.approx(5_000)
-        assert (state.marks.stop_ticks, state.marks.target_ticks) == (4_900_000, 5_200_000)
+        assert (state.stop_ticks, state.target_ticks) == (4_900_000, 5_200_000)
         assert state.equity(51_000, COSTS.lot_step) == pytest.approx(10_100)
 
     def test_a_reversal_leaves_the_price_of_the_new_position(self):
         state = decide(LONG_STATE, DOWN, BAR, RULES, COSTS).state
-        matched = match(state.working, BAR._replace(open=51_000.0, high=51_000.0), COSTS)
+        dearer = BAR._replace(open=51_000.0, high=51_000.0, low=51_000.0, close=51_000.0)
 
-        state = apply_fills(state, matched.fills, COSTS)
+        state = match_position(state, dearer, RULES, COSTS).state
 
         assert (state.lots, state.average_price) == (-10_000, 51_000)
         assert state.equity(51_000, COSTS.lot_step) == pytest.approx(10_100)

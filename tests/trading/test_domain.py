@@ -17,7 +17,6 @@ from market.positions import Position
 from market.timeframes import Timeframe
 from strategies.reasons import ReasonCode
 from strategies.signals import SignalRow
-from strategies.state import Marks
 from trading.domain import kernel, keys, reports, sizing, staleness
 from trading.domain.sizing import TradingSteps
 
@@ -113,11 +112,11 @@ class TestKernel:
     )
     def test_an_order_survives_the_way_through_decimals(self, lots, ticks, kind):
         price = 0 if kind is OrderType.MARKET else ticks
-        order = KernelOrder(Leg.ENTRY, Side.BUY, kind, lots, price, stop_percent=2.0, key="k")
+        order = KernelOrder(Leg.ENTRY, Side.BUY, kind, lots, price, stop_percent=2.0)
 
         values = kernel.to_intent_values(order, steps=STEPS)
 
-        assert kernel.to_kernel_order(values, steps=STEPS, key="k") == order
+        assert kernel.to_kernel_order(values, steps=STEPS) == order
 
     def test_dust_counts_as_no_position(self):
         position = Position(Decimal("0.00012"), Decimal(40_000), Decimal(3), Decimal(1))
@@ -125,8 +124,8 @@ class TestKernel:
         state = kernel.state_of(
             position,
             capital=Decimal(1_000),
-            marks=Marks(),
-            working=(),
+            marks={},
+            awaits_venue=False,
             price=Decimal(40_000),
             steps=STEPS,
         )

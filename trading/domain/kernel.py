@@ -1,6 +1,6 @@
 """Between rows and the kernel: rules and marks as JSON, positions as kernel state and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal, localcontext
 from typing import Any
@@ -14,7 +14,7 @@ from market.positions import Position
 from strategies.reasons import ReasonCode
 from strategies.rules import Ladder, PartialTarget, Rules, SizingMode, TradeDirection
 from strategies.signals import SignalRow
-from strategies.state import Marks, PositionState
+from strategies.state import PositionState
 from trading.domain import sizing
 from trading.domain.sizing import TradingSteps
 
@@ -53,16 +53,6 @@ def rules_from_json(data: Mapping[str, Any]) -> Rules:
     return Rules(**{**data, **words, **nested})
 
 
-def marks_to_json(marks: Marks) -> dict[str, int]:
-    """Return *marks* as plain values."""
-    return marks._asdict()
-
-
-def marks_from_json(data: Mapping[str, int]) -> Marks:
-    """Read what ``marks_to_json`` wrote; nothing is the beginning."""
-    return Marks(**data)
-
-
 def to_intent_values(order: KernelOrder, *, steps: TradingSteps) -> IntentValues:
     """Return *order* of the kernel in decimals, exactly."""
     level = money.from_ticks(order.price_ticks, tick=steps.tick_size) if order.price_ticks else None
@@ -81,7 +71,7 @@ def to_intent_values(order: KernelOrder, *, steps: TradingSteps) -> IntentValues
     )
 
 
-def to_kernel_order(values: IntentValues, *, steps: TradingSteps, key: str) -> KernelOrder:
+def to_kernel_order(values: IntentValues, *, steps: TradingSteps) -> KernelOrder:
     """Return *values* as an order of the kernel; the inverse of ``to_intent_values``."""
     is_limit = values.order_type is OrderType.LIMIT
     level = values.price if is_limit else values.trigger_price
@@ -96,7 +86,6 @@ def to_kernel_order(values: IntentValues, *, steps: TradingSteps, key: str) -> K
         reduce_only=values.reduce_only,
         stop_percent=values.stop_percent,
         target_percent=values.target_percent,
-        key=key,
     )
 
 
@@ -104,8 +93,8 @@ def state_of(
     position: Position,
     *,
     capital: Decimal,
-    marks: Marks,
-    working: Sequence[KernelOrder],
+    marks: Mapping[str, Any],
+    awaits_venue: bool,
     price: Decimal,
     steps: TradingSteps,
 ) -> PositionState:
@@ -119,13 +108,13 @@ def state_of(
     with localcontext(money.WIDE):
         held = money.from_lots(lots, step=steps.lot_step) * position.average_price
         cash = capital + position.net_realized_pnl - held
-    return PositionState.live(
+    return PositionState.of_position(
         lots=lots,
         average_price=money.float_of(position.average_price) if lots else 0.0,
         cash=money.float_of(cash),
         capital=money.float_of(capital),
-        marks=marks,
-        working=working,
+        memory=marks,
+        awaits_venue=awaits_venue,
     )
 
 

@@ -16,11 +16,16 @@ CLIENT_ORDER_ID_LENGTH: Final = 32
 _SEPARATOR: Final = "|"
 
 
-def decision_key(*, revision_id: int, instrument_id: int, bar_close_ms: int, leg: Leg) -> str:
-    """Return the key of what a revision decided about an instrument at the close of a bar."""
-    action = "ENTER" if leg is Leg.ENTRY else "EXIT"
+def decision_key(
+    *, revision_id: int, instrument_id: int, bar_close_ms: int, leg: Leg, step: int = 0
+) -> str:
+    """Return the key of what a revision decided about an instrument at the close of a bar.
+
+    *step* tells the orders of a ladder, and the targets after the first, from one another.
+    """
+    action = "ENTER" if leg in {Leg.ENTRY, Leg.LADDER} else "EXIT"
     parts = (revision_id, instrument_id, bar_close_ms, action, leg.value)
-    return _SEPARATOR.join(str(part) for part in parts)
+    return _SEPARATOR.join(str(part) for part in (*parts, *([step] if step else [])))
 
 
 def protective_key(entry_key: str, *, number: int) -> str:

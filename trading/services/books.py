@@ -13,7 +13,7 @@ from market.matching import Bar
 from market.orders import WORKING, KernelOrder
 from market.positions import Position
 from strategies.rules import Rules
-from strategies.state import Marks, PositionState
+from strategies.state import PositionState
 from trading.domain import kernel
 from trading.domain.kernel import IntentValues
 from trading.models import (
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
 #: Deployments in these states are stepped.
 STEPPED_STATES: Final = (ActualState.STARTING, ActualState.RUNNING, ActualState.PAUSED)
+
+#: What marks may hold of orders that wait, although rows say it.
+_IN_ROWS: Final = frozenset(
+    {"exit_lots", "exit_reason", "entry_side", "entry_kind", "entry_lots", "entry_ticks"}
+)
 
 _Row = TypeVar("_Row", OrderIntent, Order)
 
@@ -115,25 +120,21 @@ class Book:
             stop_percent=intent.stop_percent,
             target_percent=intent.target_percent,
         )
-        key = str(row.pk) if isinstance(row, Order) else ""
-        return kernel.to_kernel_order(values, steps=markets.steps_of(self.instrument), key=key)
+        return kernel.to_kernel_order(values, steps=markets.steps_of(self.instrument))
 
     def begin(self, bar: Bar) -> PositionState:
         """Return the state before the first bar that is stepped."""
+        # What waits is told by rows; of an entry only what they cannot say is remembered.
+        marks = {name: value for name, value in self.row.marks.items() if name not in _IN_ROWS}
         position = Position.flat() if self.position is None else fills.position_of(self.position)
         return kernel.state_of(
             position,
             capital=self.deployment.capital,
-            marks=self.marks,
-            working=self.pending(),
+            marks=marks,
+            awaits_venue=bool(self.pending()),
             price=money.decimal_of(bar.close),
             steps=markets.steps_of(self.instrument),
         )
-
-    @property
-    def marks(self) -> Marks:
-        """What is remembered from the bars before."""
-        return kernel.marks_from_json(self.row.marks)
 
 
 @part_of_transaction

@@ -15,7 +15,7 @@ from foundation.transactions import transactional
 from market.enums import Leg, OrderStatus
 from market.errors import FieldProblem, InvalidInputError
 from market.orders import WORKING
-from trading.domain import kernel, keys, sizing
+from trading.domain import keys, sizing
 from trading.models import (
     CommandKind,
     Deployment,
@@ -189,8 +189,8 @@ def _close(
 
 def _forget_bracket(deployment: Deployment, instrument_id: int) -> None:
     row = DeploymentInstrument.objects.get(deployment=deployment, instrument_id=instrument_id)
-    marks = kernel.marks_from_json(row.marks)._replace(stop_ticks=0, target_ticks=0)
-    row.marks = kernel.marks_to_json(marks)
+    left = {"stop_ticks", "target_ticks", "ladder_ticks", "ladder_lots"}
+    row.marks = {name: value for name, value in row.marks.items() if name not in left}
     row.save(update_fields=["marks"])
 
 

@@ -4,7 +4,7 @@ The stop and the target of a paper position live in the marks of its deployment,
 backtest; they become orders of their own at the moment they fill.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,9 +15,11 @@ from foundation.transactions import part_of_transaction
 from market import money
 from market.costs import Costs
 from market.enums import Leg, Liquidity, OrderStatus, OrderType, Side
-from market.matching import Bar, MatchResult
+from market.kernel.records import AT_LIMIT, AT_MARKET, AT_STOP, EXIT_SIGNAL
+from market.matching import Bar
 from market.orders import TERMINAL, KernelFill, KernelOrder
 from market.timeframes import Timeframe, from_milliseconds
+from strategies.decide import Matched
 from strategies.state import PositionState
 from trading.domain import keys
 from trading.domain.kernel import IntentValues
@@ -29,19 +31,23 @@ if TYPE_CHECKING:
     from exchanges.models import Instrument
 
 _ACTOR: Final = "paper"
-_BRACKET: Final = frozenset({Leg.STOP, Leg.TARGET})
+_KINDS: Final = {
+    OrderType.MARKET: AT_MARKET,
+    OrderType.LIMIT: AT_LIMIT,
+    OrderType.STOP_LOSS: AT_STOP,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
     """What a bar did to the paper orders of a deployment.
 
-    *working* are the rows that met the bar; the key of a kernel order is the id of its row.
+    *working* are the rows that met the bar, at most one entry and one exit.
     """
 
     bar: Bar
     timeframe: Timeframe
-    matched: MatchResult
+    matched: Matched
     working: Sequence[Order]
 
     @property
@@ -50,26 +56,29 @@ class Matching:
         return from_milliseconds(self.timeframe.close_of(self.bar.open_time))
 
 
-def resting_bracket(state: PositionState) -> tuple[KernelOrder, ...]:
-    """Return the stop and the target that the marks of *state* describe."""
-    if not state.lots:
-        return ()
-    side = Side.SELL if state.lots > 0 else Side.BUY
-    levels = (
-        (Leg.STOP, OrderType.STOP_LOSS, state.marks.stop_ticks),
-        (Leg.TARGET, OrderType.LIMIT, state.marks.target_ticks),
-    )
-    return tuple(
-        KernelOrder(leg, side, kind, abs(state.lots), ticks, reduce_only=True, reason=leg.value)
-        for leg, kind, ticks in levels
-        if ticks
-    )
-
-
-def budget_of(state: PositionState, *, costs: Costs, leverage: float) -> float:
-    """Return what an entry may spend once what is open is closed, fee included."""
+def with_orders(
+    state: PositionState,
+    waiting: Mapping[Leg, KernelOrder],
+    *,
+    costs: Costs,
+    leverage: float,
+) -> PositionState:
+    """Return *state* with the entry and the exit that rest, and what the entry may spend."""
+    leaves, enters = waiting.get(Leg.EXIT), waiting.get(Leg.ENTRY)
+    if leaves is not None:
+        state = state._replace(exit_lots=leaves.lots, exit_reason=EXIT_SIGNAL)
+    if enters is None:
+        return state
+    buys = enters.side is Side.BUY
     held = costs.notional(state.lots, state.average_price)
-    return max(state.cash + held, 0.0) * leverage
+    return state._replace(
+        entry_side=1 if buys else -1,
+        entry_kind=_KINDS[enters.kind],
+        entry_lots=enters.lots,
+        entry_ticks=enters.price_ticks,
+        # Once what is open is closed, fee included.
+        entry_budget=max(state.cash + held, 0.0) * leverage if buys else 0.0,
+    )
 
 
 @part_of_transaction
@@ -82,22 +91,32 @@ def book(
     now: datetime,
 ) -> None:
     """Book what a bar did to the paper orders of a locked *deployment*."""
-    by_key = {str(order.pk): order for order in matching.working}
+    by_leg = {Leg(order.leg): order for order in matching.working}
     for number, fill in enumerate(matching.matched.fills):
-        if fill.leg in _BRACKET:
-            order = _bracket_order(deployment, fill, matching, instrument, revision_id, now)
-        else:
-            order = by_key[fill.key]
+        order = by_leg.get(fill.leg)
+        if order is None:
+            order = _attached_order(deployment, fill, matching, instrument, revision_id, now)
         fills.record_fill(
             order,
             report=_report_of(fill, order=order, matching=matching, number=number),
             actor=_ACTOR,
             now=now,
         )
-    left = {order.key for order in matching.matched.working if order.leg not in _BRACKET}
-    for key, order in by_key.items():
-        if key not in left and OrderStatus(order.status) not in TERMINAL:
+    state = matching.matched.state
+    left = {Leg.ENTRY: state.entry_side, Leg.EXIT: state.exit_lots}
+    for leg, order in by_leg.items():
+        if not left.get(leg) and OrderStatus(order.status) not in TERMINAL:
             evidence = {"bar_open_ms": matching.bar.open_time}
+            orders.move(order, to=OrderStatus.CANCELED, actor=_ACTOR, now=now, evidence=evidence)
+
+
+@part_of_transaction
+def cancel_entry(deployment: Deployment, *, resting: Sequence[Order], now: datetime) -> None:
+    """Cancel what rests to open a position of a locked *deployment*."""
+    for order in resting:
+        if order.leg == Leg.ENTRY and OrderStatus(order.status) not in TERMINAL:
+            order.deployment = deployment
+            evidence = {"why": "the entry is no longer wanted"}
             orders.move(order, to=OrderStatus.CANCELED, actor=_ACTOR, now=now, evidence=evidence)
 
 
@@ -147,7 +166,7 @@ def cancel_all(deployment: Deployment, *, instrument_id: int, now: datetime, why
         orders.move(order, to=OrderStatus.CANCELED, actor=_ACTOR, now=now, evidence={"why": why})
 
 
-def _bracket_order(
+def _attached_order(
     deployment: Deployment,
     fill: KernelFill,
     matching: Matching,
@@ -155,7 +174,7 @@ def _bracket_order(
     revision_id: int,
     now: datetime,
 ) -> Order:
-    """Return the row of a stop or target that has just filled."""
+    """Return the row of a stop, a target or a ladder's order that has just filled."""
     level = money.from_ticks(fill.price_ticks, tick=instrument.tick_size)
     is_limit = fill.kind is OrderType.LIMIT
     values = IntentValues(
@@ -165,7 +184,7 @@ def _bracket_order(
         quantity=money.from_lots(fill.lots, step=instrument.lot_step),
         price=level if is_limit else None,
         trigger_price=None if is_limit else level,
-        reduce_only=True,
+        reduce_only=fill.leg is not Leg.LADDER,
         stop_percent=0.0,
         target_percent=0.0,
     )
@@ -174,6 +193,7 @@ def _bracket_order(
         instrument_id=instrument.pk,
         bar_close_ms=matching.timeframe.close_of(matching.bar.open_time),
         leg=fill.leg,
+        step=fill.step,
     )
     decided = intents.Decided(
         deployment=deployment,

@@ -190,18 +190,17 @@ def _levels(
 ) -> tuple[Decimal | None, Decimal | None]:
     """Return stop and target prices, anchored on what was really paid."""
     steps = markets.steps_of(position.instrument)
-    bracket = matching.bracket(
+    levels = matching.protective_ticks(
         entry_side=Side(entry.side),
-        lots=money.to_lots(abs(position.quantity), step=steps.lot_step),
         average_price=money.float_of(position.average_price),
         stop_percent=entry.stop_percent,
         target_percent=entry.target_percent,
         costs=markets.costs_for(position.instrument, deployment.account.venue),
     )
-    prices = {
-        order.leg: money.from_ticks(order.price_ticks, tick=steps.tick_size) for order in bracket
-    }
-    return prices.get(Leg.STOP), prices.get(Leg.TARGET)
+    stop, target = (
+        money.from_ticks(ticks, tick=steps.tick_size) if ticks else None for ticks in levels
+    )
+    return stop, target
 
 
 def _place_stop(

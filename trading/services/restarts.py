@@ -9,9 +9,7 @@ from market.errors import ConflictError, ForbiddenError
 from market.timeframes import Timeframe
 from strategies import registry
 from strategies.selectors import catalogue
-from strategies.state import Marks
 from trading import events
-from trading.domain import kernel
 from trading.models import (
     ActualState,
     Deployment,
@@ -23,6 +21,24 @@ from trading.models import (
 from trading.selectors import holdings
 from trading.selectors.deployments import revision_of
 from trading.services import deployments, revisions, rights, terms
+
+#: Marks of what protects a position, and of its size.
+_PROTECTION: Final = (
+    "entry_fees",
+    "stop_ticks",
+    "stop_trails",
+    "target_ticks",
+    "targets_done",
+    "last_target_ticks",
+    "first_target_ticks",
+    "trail_mark",
+    "ladder_base",
+    "ladder_step",
+    "ladder_ticks",
+    "ladder_lots",
+    "seen_lots",
+    "entered_ms",
+)
 
 _WRITTEN: Final = (
     "desired_state",
@@ -117,11 +133,8 @@ def _claim_instruments(deployment: Deployment) -> None:
         deployment=deployment
     )
     for row in rows.select_related("instrument").order_by("pk"):
-        marks = Marks()
-        if held.get(row.instrument_id):
-            # A paper position that was left open has its stop and target nowhere else.
-            old = kernel.marks_from_json(row.marks)
-            marks = Marks(old.stop_ticks, old.target_ticks, old.seen_lots)
-        row.marks = kernel.marks_to_json(marks)
+        # A paper position that was left open has its stop and target nowhere else.
+        kept = _PROTECTION if held.get(row.instrument_id) else ()
+        row.marks = {name: value for name, value in row.marks.items() if name in kept}
         row.last_bar_close_at = None
         deployments.claim_instrument(row)

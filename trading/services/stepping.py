@@ -17,11 +17,11 @@ from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
 from market import money
-from market.enums import Leg, Side
-from market.matching import Bar, match
+from market.enums import Leg
+from market.matching import Bar
 from market.orders import KernelOrder
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
-from strategies.decide import after_match, decide
+from strategies.decide import decide, match_position
 from strategies.reasons import ReasonCode
 from strategies.signals import SignalRow
 from strategies.state import PositionState
@@ -118,7 +118,7 @@ def _step(book: Book, frame: Frame, entitled: Collection[int]) -> bool:
         if book.is_paper:
             state, hit = _match(book, state, each, frame)
         no_entry = _no_entry(book, each, frame, entitled)
-        reason, state, orders = _decide(book, state, each, no_entry)
+        reason, state, orders = _decide(book, state, each, frame, no_entry)
         if hit is not None and not reason.acts:
             reason = hit
         book.state = state
@@ -129,7 +129,7 @@ def _step(book: Book, frame: Frame, entitled: Collection[int]) -> bool:
         book.row.last_bar_close_at = each.closed_at
     if book.state is None:
         return False
-    book.row.marks = kernel.marks_to_json(book.state.marks)
+    book.row.marks = book.state.memory()
     # A quiet bar costs no write: the group's own cursor tells that it has been seen.
     return acted or book.row.marks != before
 
@@ -144,15 +144,11 @@ def _match(
         if order.intent.bar_close_at is not None
         and to_milliseconds(order.intent.bar_close_at) <= each.bar.open_time
     ]
-    others = book.pending(but=met)
-    working = [_with_budget(book, state, book.to_kernel(order)) for order in met]
-    if not any(order.leg is Leg.EXIT for order in (*working, *others)):
-        working += paper.resting_bracket(state)
-    if not working:
-        return state._replace(working=others), None
-    matched = match(working, each.bar, book.costs)
-    state = after_match(state, matched, book.costs)
-    if matched.fills or matched.canceled:
+    waiting = {Leg(order.leg): book.to_kernel(order) for order in met}
+    state = paper.with_orders(state, waiting, costs=book.costs, leverage=book.rules.leverage)
+    matched = match_position(state, each.bar, book.rules, book.costs)
+    state = matched.state
+    if matched.fills or met:
         paper.book(
             book.deployment,
             matching=paper.Matching(each.bar, frame.timeframe, matched, met),
@@ -161,20 +157,13 @@ def _match(
             now=frame.now,
         )
     hit = next((_REASONS[fill.leg] for fill in matched.fills if fill.leg in _REASONS), None)
-    return state._replace(working=(*state.working, *others)), hit
-
-
-def _with_budget(book: Book, state: PositionState, order: KernelOrder) -> KernelOrder:
-    if order.leg is not Leg.ENTRY or order.side is not Side.BUY:
-        return order
-    budget = paper.budget_of(state, costs=book.costs, leverage=book.rules.leverage)
-    return order._replace(budget=budget)
+    return state._replace(awaits_venue=int(bool(book.pending(but=met)))), hit
 
 
 def _decide(
-    book: Book, state: PositionState, each: GroupBar, no_entry: ReasonCode | None
+    book: Book, state: PositionState, each: GroupBar, frame: Frame, no_entry: ReasonCode | None
 ) -> tuple[ReasonCode, PositionState, tuple[KernelOrder, ...]]:
-    if not book.is_paper and not state.working:
+    if not book.is_paper and not state.awaits_venue:
         stop, target = book.levels
         rests = book.stop_rests
         book.touches_stop |= rests and kernel.touches_stop(each.bar, lots=state.lots, stop=stop)
@@ -188,8 +177,10 @@ def _decide(
         if reached is not None:
             leg = Leg.TARGET if reached is ReasonCode.TARGET_HIT else Leg.EXIT
             close = kernel.closing_order(state, leg=leg, reason=reached)
-            return reached, state._replace(working=(close,)), (close,)
+            return reached, state._replace(awaits_venue=1), (close,)
     decision = decide(state, each.signal, each.bar, book.rules, book.costs, no_entry=no_entry)
+    if decision.cancels_entry:
+        paper.cancel_entry(book.deployment, resting=book.resting(), now=frame.now)
     return decision.reason, decision.state, decision.orders
 
 
