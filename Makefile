@@ -57,7 +57,7 @@ lock: $(VENV)/.installed-embedded ## Compile requirements/*.in to files with ver
 
 clean: ## Remove what tools have left (never the data in .local)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
-	rm -rf reports staticfiles
+	rm -rf reports staticfiles .kernels
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # A stamp per set of requirements: a second run installs nothing.

@@ -1,7 +1,11 @@
 """What workers do for backtests; each task is one call."""
 
+from typing import Any
+
+from celery.signals import worker_init
 from django.utils import timezone
 
+from backtesting import engine
 from backtesting.services import (
     checking,
     checks,
@@ -14,6 +18,13 @@ from backtesting.services import (
 )
 from foundation.queue import queued_task
 from strategies.services import evidence as wishes
+
+
+@worker_init.connect
+def load_engine(sender: Any, **_: Any) -> None:
+    """Load the engine before the worker forks: once for all its children, outside of any claim."""
+    if "compute" in sender.app.amqp.queues.consume_from:
+        engine.preload()
 
 
 @queued_task("backtesting.execute_run", queue="compute", soft_time_limit=240, time_limit=300)

@@ -20,7 +20,7 @@ from strategies.rules import Rules, SizingMode
 from strategies.signals import SignalRow
 from strategies.state import PositionState
 
-__all__ = ["Decision", "Matched", "decide", "fills_of", "match_position", "rules_record"]
+__all__ = ["Decision", "Matched", "decide", "fills_of", "match_position", "preload", "rules_record"]
 
 _LEGS: Final = (Leg.ENTRY, Leg.EXIT, Leg.STOP, Leg.TARGET, Leg.LADDER)
 _KINDS: Final = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LOSS)
@@ -108,6 +108,20 @@ def match_position(
         0,
     )
     return Matched(PositionState.of_record(record), fills_of(fills[:count]))
+
+
+def preload() -> None:
+    """Load the compiled functions, so that the first step takes no longer than the others."""
+    from market.kernel.compiling import one_compiler  # noqa: PLC0415 - as above
+
+    costs = Costs(0, 0, 0, 0, tick_size=1, lot_step=1, minimum_notional=0)
+    rules = Rules(1.0, 1.0, SizingMode.FIXED_BASE, 1.0)
+    bar = Bar.at_price(0, 1.0)
+    with one_compiler():
+        state = decide(
+            PositionState.fresh(9.0), SignalRow(enter_long=True), bar, rules, costs
+        ).state
+        match_position(state, bar, rules, costs)
 
 
 def fills_of(fills: NDArray[np.void]) -> tuple[KernelFill, ...]:

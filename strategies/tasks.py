@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from celery.signals import worker_init
 
+from strategies import decide
 from strategies.indicators import averages
 
 #: The queues whose workers compute strategies.
@@ -11,11 +12,12 @@ _COMPUTING: Final = frozenset({"compute", "evaluate"})
 
 
 @worker_init.connect
-def import_indicators(sender: Any, **_: Any) -> None:
-    """Import the library of indicators before the worker forks: once for all its children, outside of any claim.
+def load_computing(sender: Any, **_: Any) -> None:
+    """Load indicators and kernels before the worker forks: once for all its children, outside of any claim.
 
     It takes seconds on a busy machine, in which a bar grows stale and a claim runs out. Workers of
     other queues do without its memory.
     """
     if _COMPUTING & sender.app.amqp.queues.consume_from.keys():
         averages.preload()
+        decide.preload()

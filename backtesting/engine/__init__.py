@@ -1,5 +1,6 @@
 """The simulation: signals folded over recorded bars by the functions that also trade live."""
 
+from backtesting.engine.preloading import preload
 from backtesting.engine.results import SimulationResult, Trade, TradeRow
 from backtesting.engine.simulation import (
     ENGINE_VERSION,
@@ -15,5 +16,6 @@ __all__ = [
     "Trade",
     "TradeRow",
     "data_fingerprint",
+    "preload",
     "simulate",
 ]

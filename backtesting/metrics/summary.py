@@ -95,7 +95,9 @@ def compute_metrics(
         bars_invested=int(np.count_nonzero(result.position[start:])),
         end_ms=timeframe.close_of(int(open_time[-1])) if len(open_time) else 0,
     )
-    return measure(course, TradeColumns.from_trades(result.trades, costs))
+    return measure(
+        course, TradeColumns.from_records(result.trade_columns, result.fill_columns, costs)
+    )
 
 
 def measure(course: Course, trades: TradeColumns) -> Metrics:

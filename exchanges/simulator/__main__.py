@@ -21,6 +21,7 @@ from exchanges.simulator.recordings import RecordingError, Script
 from exchanges.simulator.server import Server
 from exchanges.simulator.store import StateError, Store
 from exchanges.simulator.world import Settings, World
+from market import matching
 from market.timeframes import SECOND_MS, Timeframe
 
 #: Exit status for a configuration that cannot be used, as in ``sysexits.h``.
@@ -134,6 +135,7 @@ async def _serve(world: World, options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    matching.preload()
     port = await server.start(options.host, options.port)
     markets = len(world.exchange.markets)
     print(

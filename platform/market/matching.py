@@ -93,6 +93,19 @@ def meet(order: KernelOrder, bar: Bar, costs: Costs) -> Met:
     return Met(fill, None)
 
 
+def preload() -> None:
+    """Load the compiled functions, so that the first order takes no longer than the others."""
+    from market.kernel.compiling import one_compiler  # noqa: PLC0415 - as above
+
+    costs = Costs(0, 0, 0, 0, tick_size=1, lot_step=1, minimum_notional=0)
+    order = KernelOrder(Leg.ENTRY, Side.BUY, OrderType.MARKET, 1)
+    with one_compiler():
+        meet(order, Bar.at_price(0, 1.0), costs)
+        protective_ticks(
+            entry_side=Side.BUY, average_price=1, stop_percent=1, target_percent=1, costs=costs
+        )
+
+
 def protective_ticks(
     *,
     entry_side: Side,

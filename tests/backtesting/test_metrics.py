@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from backtesting.engine import simulate
+from backtesting.engine.roundtrips import TRADE
 from backtesting.metrics import (
     CATALOGUE,
     Course,
@@ -27,6 +28,7 @@ from backtesting.metrics.returns import Sample
 from market.candles import Candles
 from market.costs import Costs
 from market.enums import InstrumentKind
+from market.kernel.records import FILL
 from market.timeframes import DAY_MS, HOUR_MS, Timeframe, to_milliseconds
 from strategies.causality import generated_candles
 from strategies.registry import get_definition
@@ -311,7 +313,8 @@ class TestGoldenFigures:
             bars_invested=len(ours),
             end_ms=first + len(ours) * DAY_MS,
         )
-        return measure(course, TradeColumns.from_trades((), COSTS))
+        none, nothing = np.zeros(0, dtype=TRADE), np.zeros(0, dtype=FILL)
+        return measure(course, TradeColumns.from_records(none, nothing, COSTS))
 
     @pytest.mark.parametrize(
         "name",

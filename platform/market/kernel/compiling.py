@@ -1,7 +1,11 @@
 """How functions are compiled, and where the compiled code is kept."""
 
+import fcntl
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,15 +27,36 @@ def compiled(function: Any) -> Any:
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
 
 
-def _cache_folder() -> str:
+@contextmanager
+def one_compiler() -> Iterator[None]:
+    """Let one process at a time compile; those that waited find what it has compiled.
+
+    Compiling everything takes the better part of a minute, loading it less than a second.
+    """
+    folder = Path(_FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _base_folder() -> Path:
     given = os.environ.get("NUMBA_CACHE_DIR", "")
-    base = Path(given) if given else _ROOT / ".kernels"
+    if given:
+        return Path(given)
+    if os.access(_ROOT, os.W_OK):
+        return _ROOT / ".kernels"
+    return Path(tempfile.gettempdir()) / f"kernels-{os.getuid()}"
+
+
+def _cache_folder() -> str:
     digest = hashlib.sha256()
     for folder in _SOURCES:
         for path in sorted((_ROOT / folder).rglob("*.py")):
             if not {"migrations", "web", "api", "admin", "services"} & set(path.parts):
                 digest.update(path.read_bytes())
-    return str(base / digest.hexdigest()[:16])
+    return str(_base_folder() / digest.hexdigest()[:16])
 
 
-numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
+_FOLDER: Final = _cache_folder()
+numba.config.CACHE_DIR = _FOLDER  # type: ignore[attr-defined]
