@@ -67,3 +67,12 @@ def trend_forecast(
         np.array(percents, dtype=np.float64),
     )
     return Forecast(bands, ends)
+
+
+def preload() -> None:
+    """Load the compiled code, so that the first forecast takes no longer than the others."""
+    from market.kernel.compiling import one_compiler  # noqa: PLC0415 - the compiler loads with it
+
+    flat = np.ones(2)
+    with one_compiler():
+        trend_forecast(flat, flat, percents=(50.0,), max_memory=1, forecast_length=1, memory_bars=1)

@@ -3,14 +3,15 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from market.kernel.compiling import compiled
 
 #: Fewer samples than this say nothing about the next run.
 MINIMUM_SAMPLES: Final = 3
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def percentile_of_sorted(ascending: NDArray[np.float64], percent: float) -> float:
     """Return the percentile of *ascending*, at least one value: linear at rank (n - 1) p / 100."""
     rank = (len(ascending) - 1) * percent / 100.0
@@ -21,7 +22,7 @@ def percentile_of_sorted(ascending: NDArray[np.float64], percent: float) -> floa
     return float(ascending[below] + part * (ascending[below + 1] - ascending[below]))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def forecast(
     close: NDArray[np.float64],
     trend: NDArray[np.float64],
@@ -73,7 +74,7 @@ def forecast(
     return bands, ends
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw(
     lines: NDArray[np.float64],
     bar: int,
@@ -85,7 +86,7 @@ def _draw(
         lines[line, bar] = level + percentile_of_sorted(ascending, percents[line])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _reach(
     began: NDArray[np.int64],
     first: NDArray[np.int64],
@@ -104,7 +105,7 @@ def _reach(
     return reach
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sorted_samples(
     samples: NDArray[np.float64],
     first: NDArray[np.int64],

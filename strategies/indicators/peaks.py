@@ -76,6 +76,23 @@ def divergences(
     return Divergences(seen > 0, seen < 0, _at(prices, lows), _at(prices, highs))
 
 
+def preload() -> None:
+    """Load the compiled code, so that the first divergences take no longer than the others."""
+    from market.kernel.compiling import one_compiler  # noqa: PLC0415 - the compiler loads with it
+
+    flat = np.ones(3)
+    with one_compiler():
+        divergences(
+            flat,
+            flat,
+            lookback=3,
+            price_prominence=1.0,
+            oscillator_prominence=1.0,
+            max_age=1,
+            max_offset=1,
+        )
+
+
 def _at(values: NDArray[np.float64], indices: NDArray[np.int64]) -> NDArray[np.float64]:
     if not len(values):
         return np.empty(0)

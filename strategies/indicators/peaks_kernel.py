@@ -1,13 +1,14 @@
 """The compiled loops behind ``strategies.indicators.peaks``; imported by those who compute."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from market.kernel.compiling import compiled
 
 _NOTHING = -1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def newest_peak(
     values: NDArray[np.float64], start: int, stop: int, before: int, minimum: float
 ) -> int:
@@ -38,7 +39,7 @@ def newest_peak(
     return _NOTHING
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _prominence(values: NDArray[np.float64], start: int, stop: int, peak: int) -> float:
     """Return the height of *peak* above the higher of the lowest values that part it from higher ones."""
     height = values[peak]
@@ -55,7 +56,7 @@ def _prominence(values: NDArray[np.float64], start: int, stop: int, peak: int) -
     return float(height - max(lowest_left, lowest_right))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _divergent_peak(
     price: NDArray[np.float64],
     oscillator: NDArray[np.float64],
@@ -79,7 +80,7 @@ def _divergent_peak(
     return bool(oscillator[answer] < oscillator[earlier])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def divergences(
     close: NDArray[np.float64],
     oscillator: NDArray[np.float64],
