@@ -1,5 +1,6 @@
 """A few finished runs side by side: their figures with the best marked, their settings, their curves."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -96,11 +97,19 @@ def names_of(runs: Sequence[BacktestRun]) -> Sequence[str]:
 
 def _figure(info: MetricInfo, values: Sequence[float | int | None]) -> ComparedFigure:
     known = [value for value in values if value is not None]
-    if info.better is Better.NEITHER or len(set(known)) < 2:
+    if info.better is Better.NEITHER or not known:
         return ComparedFigure(info, values, frozenset())
     best = max(known) if info.better is Better.HIGHER else min(known)
-    places = frozenset(place for place, value in enumerate(values) if value == best)
-    return ComparedFigure(info, values, places)
+    places = frozenset(
+        place for place, value in enumerate(values) if value is not None and _are_equal(value, best)
+    )
+    # Where all are equally good, none is the best.
+    return ComparedFigure(info, values, frozenset() if len(places) == len(known) else places)
+
+
+def _are_equal(value: float, other: float) -> bool:
+    """Return whether two values differ by no more than their sums were rounded."""
+    return math.isclose(value, other, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def _terms(runs: Sequence[BacktestRun]) -> Sequence[ComparedSetting]:

@@ -128,7 +128,7 @@ def present_comparison(compared: Comparison) -> ComparisonPage:
             ComparedSection(section.value.capitalize(), found) for section, found in rows.items()
         ],
         choices=[
-            ComparedChoice(setting, list(zip(letters, setting.values, strict=True)))
+            ComparedChoice(setting, list(zip(letters, map(_shown, setting.values), strict=True)))
             for setting in compared.settings
         ],
         curves=compared.curves(),
@@ -160,3 +160,9 @@ def form_proposal(row: CoverageRow | None) -> dict[str, Any]:
         "from": row.first_at,
         "to": row.end_at,
     }
+
+
+def _shown(value: Any) -> Any:
+    """Return a setting as people read it; instants are text in ISO 8601."""
+    is_instant = isinstance(value, str) and value.endswith(":00Z")
+    return value.removesuffix(":00Z").replace("T", " ") if is_instant else value

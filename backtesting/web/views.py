@@ -31,7 +31,7 @@ from strategies.registry import UnknownStrategyError
 from strategies.selectors import catalogue
 
 _RUNS_A_PAGE = 25
-_TRADES_A_PAGE = 50
+_TRADES_A_PAGE = 25
 
 
 @require_safe

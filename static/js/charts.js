@@ -16,6 +16,8 @@
 const library = globalThis.LightweightCharts;
 const NUMBERS_SHOWN = 200;
 const LINE_TOKENS = ["--color-series-1", "--color-series-2", "--color-series-3", "--color-series-4", "--color-series-5"];
+/* Pixels; small enough for all points of a chart to fit on a phone. */
+const MIN_BAR_SPACING = 0.05;
 const FRACTIONS = new Set(["drawdown", "return"]);
 /** How much higher the candles are than a pane below them. */
 const PRICE_SHARE = 3;
@@ -156,7 +158,7 @@ function appearance() {
     },
     grid: { vertLines: { visible: false }, horzLines: { color: token("--color-chart-grid") } },
     rightPriceScale: { borderVisible: false },
-    timeScale: { borderColor: token("--color-line"), timeVisible: true, secondsVisible: false, rightOffset: 2 },
+    timeScale: { borderColor: token("--color-line"), timeVisible: true, secondsVisible: false, rightOffset: 2, minBarSpacing: MIN_BAR_SPACING },
     crosshair: {
       vertLine: { color: token("--color-line-strong"), labelBackgroundColor: token("--color-accent-solid") },
       horzLine: { color: token("--color-line-strong"), labelBackgroundColor: token("--color-accent-solid") },
