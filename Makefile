@@ -27,7 +27,7 @@ run: $(VENV)/.installed-embedded ## Start the whole platform here (PORT=8000, AR
 	@exec $(PY) manage.py up --follow-parent --port $(PORT) $(ARGS)
 
 test: $(VENV)/.installed-test ## Run the test suite (WORKERS=3, ARGS="tests/market")
-	$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/benchmarks $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadscope --ignore tests/benchmarks $(ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, types, imports, migrations, settings for production
 	$(PY) -m ruff check .

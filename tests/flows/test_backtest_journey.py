@@ -4,10 +4,8 @@ import pytest
 
 from tests.flows.stack import eventually, register
 
-# Half of the journeys, on one worker: there they share one running platform.
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.xdist_group("journeys-of-machines"),
     pytest.mark.timeout(300),
 ]
 

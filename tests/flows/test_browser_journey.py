@@ -15,11 +15,9 @@ from tests.flows.stack import PATIENCE_S, Stack, Visitor, eventually, register, 
 from tests.web.browsing import BrowserThread, Look, listen
 from tests.web.conftest import browser  # noqa: F401  (the one browser of all tests)
 
-# Half of the journeys, on one worker: there they share one running platform.
 pytestmark = [
     pytest.mark.flow,
     pytest.mark.browser,
-    pytest.mark.xdist_group("journeys-of-people"),
     pytest.mark.timeout(400),
 ]
 

@@ -19,10 +19,8 @@ from tests.flows.live import (
 )
 from tests.flows.stack import Visitor, eventually, subscribe
 
-# Half of the journeys, on one worker: there they share one running platform.
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.xdist_group("journeys-of-machines"),
     pytest.mark.timeout(400),
 ]
 

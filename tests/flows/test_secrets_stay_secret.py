@@ -15,10 +15,8 @@ from redis import Redis
 from tests.flows.live import connected_account, deployed, fills, script, stop
 from tests.flows.stack import Stack, Visitor, eventually, mails_in, register, subscribe, text_of
 
-# Half of the journeys, on one worker: there they share one running platform.
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.xdist_group("journeys-of-people"),
     pytest.mark.timeout(400),
 ]
 

@@ -13,10 +13,8 @@ from tests.flows.live import connected_account, deployed, fills, script, stop
 from tests.flows.stack import Stack, Visitor, eventually, register, subscribe
 from tests.flows.test_backtest_journey import REQUEST, finished
 
-# Half of the journeys, on one worker: there they share one running platform.
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.xdist_group("journeys-of-machines"),
     pytest.mark.timeout(400),
 ]
 

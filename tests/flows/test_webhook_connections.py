@@ -11,10 +11,8 @@ import requests
 
 from tests.flows.stack import Stack
 
-# Half of the journeys, on one worker: there they share one running platform.
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.xdist_group("journeys-of-machines"),
     pytest.mark.timeout(400),
 ]
 

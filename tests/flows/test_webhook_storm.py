@@ -6,10 +6,8 @@ import pytest
 
 from tests.flows.webhook_storm import storm
 
-# All journeys on one worker, where they share one running platform.
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.xdist_group("journeys"),
     pytest.mark.timeout(1_200),
 ]
 

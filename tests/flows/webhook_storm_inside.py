@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -56,11 +57,21 @@ def prepare(tag: str, number: int) -> dict[str, Any]:
         )
         checkout.open_checkout(payment_id=payment.pk, now=timezone.now())
     # The bank has been paid and its own notices are lost: those of the storm are the only ones.
-    references = _references(tag)
+    references = _known_references(tag)
     DevelopmentCharge.objects.filter(reference__in=references).update(
         state="PAID", fee=Decimal("1.17")
     )
     return {"secret": settings.DEVELOPMENT_WEBHOOK_SECRETS[0], "references": references}
+
+
+def _known_references(tag: str) -> list[str]:
+    """Return the references of all payments; a worker of the platform may be opening the last."""
+    deadline = time.monotonic() + 60
+    while not all(references := _references(tag)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"orders that the bank does not know: {references}")
+        time.sleep(0.1)
+    return references
 
 
 def waiting(tag: str) -> dict[str, Any]:

@@ -6,15 +6,23 @@ database layer nor the tests that bring their own loop can live beside one.
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, get_args
 
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    sync_playwright,
+)
 
 from accounts.models import User
 
@@ -33,6 +41,11 @@ document.addEventListener("securitypolicyviolation", (event) => {
   window.policyViolations.push(`${event.violatedDirective} blocked ${event.blockedURI} ${event.sample}`);
 });
 """
+#: The same as `chooseTheme` of static/js/app.js, but for the cookie.
+_WEAR: Final = """(theme) => {
+  document.documentElement.dataset.theme = theme;
+  document.dispatchEvent(new CustomEvent("themechange"));
+}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +63,22 @@ class BrowserThread:
     def __init__(self, executable: str) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="browser")
         self._executable = executable
+        self._kept: dict[str, Page] = {}
         self._thread.submit(self._open).result()
 
     def visit(self, function: Callable[[Page], T], *, base_url: str, look: Look) -> T:
         """Return what *function* returns for a fresh page; its addresses are relative to *base_url*."""
         return self._thread.submit(self._visit, function, base_url, look).result()
+
+    def visit_again(
+        self, function: Callable[[Page], T], *, base_url: str, cookies: Mapping[str, str]
+    ) -> T:
+        """Do the same as :meth:`visit` in one page that is kept, for whatever only looks.
+
+        A fresh page costs ten times what showing another address in it does. No cookie is left
+        from before; it begins light and on a desk. What fails leaves no page behind.
+        """
+        return self._thread.submit(self._visit_again, function, base_url, cookies).result()
 
     def close(self) -> None:
         """End the browser and its thread."""
@@ -68,6 +92,32 @@ class BrowserThread:
         )
 
     def _visit(self, function: Callable[[Page], T], base_url: str, look: Look) -> T:
+        context = self._new_context(base_url, look)
+        try:
+            _add_cookies(context, base_url, look.cookies | {"theme": look.theme})
+            return function(_new_page(context))
+        finally:
+            context.close()
+
+    def _visit_again(
+        self, function: Callable[[Page], T], base_url: str, cookies: Mapping[str, str]
+    ) -> T:
+        page = self._kept.pop(base_url, None) or _new_page(self._new_context(base_url, Look()))
+        try:
+            page.emulate_media(color_scheme="light")
+            stand_at(page, "desktop")
+            page.context.clear_cookies()
+            _add_cookies(page.context, base_url, {**cookies, "theme": "light"})
+            result = function(page)
+            # What is on the page may go on asking the server.
+            page.goto("about:blank")
+        except BaseException:
+            page.context.close()
+            raise
+        self._kept[base_url] = page
+        return result
+
+    def _new_context(self, base_url: str, look: Look) -> BrowserContext:
         width, height = VIEWPORTS[look.viewport]
         context = self._browser.new_context(
             base_url=base_url,
@@ -76,14 +126,8 @@ class BrowserThread:
             reduced_motion="reduce",
             locale="en-US",
         )
-        try:
-            _add_cookies(context, base_url, look.cookies | {"theme": look.theme})
-            context.add_init_script(_LISTEN_FOR_VIOLATIONS)
-            page = context.new_page()
-            page.set_default_timeout(_TIMEOUT_MS)
-            return function(page)
-        finally:
-            context.close()
+        context.add_init_script(_LISTEN_FOR_VIOLATIONS)
+        return context
 
     def _close(self) -> None:
         self._browser.close()
@@ -105,26 +149,34 @@ def check_page(
     """
 
     def examine(page: Page) -> list[str]:
-        problems = listen(page, expected_failures=[address] if status >= 400 else [])
-        response = page.goto(address)
-        settle(page)
-        if response is not None and response.status != status:
-            problems.append(f"status {response.status} instead of {status}")
-        theme = page.locator("html").get_attribute("data-theme")
-        for viewport, (width, height) in VIEWPORTS.items():
-            page.set_viewport_size({"width": width, "height": height})
-            problems += [f"{viewport}: {problem}" for problem in look_over(page)]
-            keep_picture(page, f"{name}-{theme}-{viewport}")
+        expected_failures = [address] if status >= 400 else []
+        with listening(page, expected_failures=expected_failures) as problems:
+            response = page.goto(address)
+            settle(page)
+            if response is not None and response.status != status:
+                problems.append(f"status {response.status} instead of {status}")
+            for theme in get_args(Theme):
+                wear(page, theme)
+                for viewport in VIEWPORTS:
+                    stand_at(page, viewport)
+                    problems += [f"{theme}: {viewport}: {found}" for found in look_over(page)]
+                    keep_picture(page, f"{name}-{theme}-{viewport}")
         return problems
 
-    problems = [
-        f"{theme}: {problem}"
-        for theme in get_args(Theme)
-        for problem in browser.visit(
-            examine, base_url=base_url, look=Look(theme, cookies=dict(cookies))
-        )
-    ]
+    problems = browser.visit_again(examine, base_url=base_url, cookies=cookies)
     assert not problems, f"{address}:\n  " + "\n  ".join(problems)
+
+
+def wear(page: Page, theme: Theme) -> None:
+    """Show what *page* shows in other colors, as its own switch does, on a device of that theme."""
+    page.emulate_media(color_scheme=theme)
+    page.evaluate(_WEAR, theme)
+
+
+def stand_at(page: Page, viewport: Viewport) -> None:
+    """Give *page* another screen."""
+    width, height = VIEWPORTS[viewport]
+    page.set_viewport_size({"width": width, "height": height})
 
 
 def session_of(person: User) -> dict[str, str]:
@@ -145,16 +197,41 @@ def keep_picture(page: Page, name: str, *, full_page: bool = True) -> None:
 def listen(page: Page, *, expected_failures: Collection[str] = ()) -> list[str]:
     """Return a list that fills itself with the errors of *page*, from now on."""
     heard: list[str] = []
+    for event, ear in _ears(heard, expected_failures).items():
+        page.on(event, ear)
+    return heard
 
+
+@contextmanager
+def listening(page: Page, *, expected_failures: Collection[str] = ()) -> Iterator[list[str]]:
+    """Do the same as :func:`listen` until the block ends."""
+    heard: list[str] = []
+    ears = _ears(heard, expected_failures)
+    for event, ear in ears.items():
+        page.on(event, ear)
+    try:
+        yield heard
+    finally:
+        for event, ear in ears.items():
+            page.remove_listener(event, ear)
+
+
+def _ears(heard: list[str], expected_failures: Collection[str]) -> dict[Any, Callable[[Any], None]]:
     def on_console(message: ConsoleMessage) -> None:
         at = message.location.get("url", "")
         if message.type == "error" and not any(at.endswith(path) for path in expected_failures):
             heard.append(f"console: {message.text} ({at})")
 
-    page.on("console", on_console)
-    page.on("pageerror", lambda error: heard.append(f"script: {error}"))
-    page.on("requestfailed", lambda request: heard.append(f"request failed: {request.url}"))
-    return heard
+    def on_failure(request: Request) -> None:
+        # Whoever leaves a page breaks off what it was loading, which is no fault of anybody.
+        if request.failure != "net::ERR_ABORTED":
+            heard.append(f"request failed: {request.url} ({request.failure})")
+
+    return {
+        "console": on_console,
+        "pageerror": lambda error: heard.append(f"script: {error}"),
+        "requestfailed": on_failure,
+    }
 
 
 def settle(page: Page) -> None:
@@ -168,6 +245,12 @@ def look_over(page: Page) -> list[str]:
     """Return what a careful eye finds: violations of the policy, overflow, poor contrast, missing names."""
     found: dict[str, Any] = json.loads(page.evaluate(_EXAMINATION))
     return [f"{kind}: {detail}" for kind, details in found.items() for detail in details]
+
+
+def _new_page(context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.set_default_timeout(_TIMEOUT_MS)
+    return page
 
 
 def _add_cookies(context: BrowserContext, base_url: str, cookies: dict[str, str]) -> None:
