@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from pydantic import ValidationError
 
 from backtesting.domain.searches import Point
 from market.timeframes import Timeframe
+from strategies import registry
 from strategies.registry import Definition
 from strategies.shapes import StrategyParams
 
@@ -19,6 +21,7 @@ class Combinations:
     timeframe: Timeframe
     names: tuple[str, ...]
     fixed: Mapping[str, object]
+    capital: Decimal
 
     def params_of(self, point: Point) -> StrategyParams:
         """Return the whole parameters at *point*; raise ValidationError if they do not fit."""
@@ -26,17 +29,19 @@ class Combinations:
         return self.definition.params.model_validate({**self.fixed, **swept}, strict=True)
 
     def is_possible(self, point: Point) -> bool:
-        """Tell whether the values at *point* fit together and to the timeframe."""
+        """Tell whether the values at *point* fit together, to the timeframe and to the capital."""
         try:
             params = self.params_of(point)
         except ValidationError:
             return False
-        return not self.definition.requirements(params).objection(self.timeframe)
+        if self.definition.requirements(params).objection(self.timeframe):
+            return False
+        return not registry.capital_problems(self.definition, params, self.capital)
+
+    def warm_up_bars(self, params: StrategyParams) -> int:
+        """Return how many bars come before the first decision with *params*."""
+        return self.definition.requirements(params).bars(self.timeframe)
 
     def deepest(self, points: Iterable[Point]) -> Point:
         """Return the first of the possible *points* that warms up longest; there is at least one."""
-
-        def warm_up(point: Point) -> int:
-            return self.definition.requirements(self.params_of(point)).bars(self.timeframe)
-
-        return max(points, key=warm_up)
+        return max(points, key=lambda point: self.warm_up_bars(self.params_of(point)))

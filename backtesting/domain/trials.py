@@ -1,5 +1,6 @@
 """The trials of a sweep in columns: stored compactly, sorted, and laid out as a heat map."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -14,6 +15,8 @@ from backtesting.domain.searches import Point, Value
 #: The first byte of stored figures: how the rest is written.
 _CODEC: Final = 1
 _LEVEL: Final = 3
+#: Figures that are whole numbers.
+_COUNTS: Final = frozenset({"trades"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,10 +60,8 @@ class Trials:
 
     def figures_json(self, index: int) -> dict[str, float | None]:
         """Return the figures of one trial by key; None where one is undefined."""
-        row = self.figures[index].tolist()
-        return {
-            key: None if value != value else value for key, value in zip(FIGURES, row, strict=True)
-        }
+        row = zip(FIGURES, self.figures[index].tolist(), strict=True)
+        return {key: _plain(key, value) for key, value in row}
 
     def sorted_by(self, key: str, *, descending: bool) -> NDArray[np.int64]:
         """Return the indices of all trials in the order of a figure, a parameter or ``number``.
@@ -98,6 +99,12 @@ def points_to_json(names: tuple[str, ...], points: Sequence[Point]) -> dict[str,
 def points_from_json(names: tuple[str, ...], said: Mapping[str, Any]) -> list[Point]:
     """Return what ``points_to_json`` wrote."""
     return list(zip(*(said[name] for name in names), strict=True)) if said else []
+
+
+def _plain(key: str, value: float) -> float | None:
+    if math.isnan(value):
+        return None
+    return int(value) if key in _COUNTS else value
 
 
 def _ranks(values: Sequence[Value]) -> NDArray[np.float64]:

@@ -17,6 +17,18 @@ def declare(parser: ArgumentParser) -> None:
     parser.add_argument("--timeframe", required=True, help="such as 4h")
     declare_window(parser, is_required=True)
     declare_parameters(parser, flag="--param")
+    declare_money(parser)
+    parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    parser.add_argument(
+        "--html", default="", metavar="PATH", help="write a report in one HTML file as well"
+    )
+    parser.add_argument(
+        "--owner", default="", metavar="EMAIL", help="store the run for this person as well"
+    )
+
+
+def declare_money(parser: ArgumentParser) -> None:
+    """Add capital and costs to *parser*."""
     parser.add_argument(
         "--capital", type=_decimal, default=DEFAULT_CAPITAL, help="in quote (default: %(default)s)"
     )
@@ -28,13 +40,6 @@ def declare(parser: ArgumentParser) -> None:
         type=_decimal,
         default=DEFAULT_SLIPPAGE_BPS,
         help="0.01 %% each (default: %(default)s)",
-    )
-    parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
-    parser.add_argument(
-        "--html", default="", metavar="PATH", help="write a report in one HTML file as well"
-    )
-    parser.add_argument(
-        "--owner", default="", metavar="EMAIL", help="store the run for this person as well"
     )
 
 

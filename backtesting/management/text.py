@@ -18,7 +18,7 @@ def metric_lines(values: Mapping[str, Any], *, quote: str) -> Iterator[str]:
         yield section.value.capitalize()
         for info in CATALOGUE:
             if info.section is section:
-                text = _text(info, values.get(info.key), quote)
+                text = metric_text(info, values.get(info.key), quote)
                 yield f"  {info.label:<{_LABEL_WIDTH}}{text:>22}"
 
 
@@ -31,14 +31,15 @@ def reason_lines(reasons: Sequence[Mapping[str, Any]], *, quote: str) -> Iterato
         yield f"  {label:<{_LABEL_WIDTH}}{row['trades']:>6} {row['pnl']:>+14,.2f} {quote}"
 
 
-def _text(info: MetricInfo, value: Any, quote: str) -> str:
+def metric_text(info: MetricInfo, value: Any, quote: str = "") -> str:
+    """Return a metric's value in its unit."""
     if value is None:
         return _ABSENT
     match info.unit:
         case Unit.FRACTION:
             return f"{value:.2%}"
         case Unit.MONEY:
-            return f"{value:,.2f} {quote}"
+            return f"{value:,.2f} {quote}".rstrip()
         case Unit.COUNT:
             return f"{value:,}"
         case Unit.DURATION:

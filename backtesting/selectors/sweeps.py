@@ -65,7 +65,12 @@ def combinations_of(sweep: Sweep, definition: Definition) -> Combinations:
     """Return how points of *sweep* become parameters of its strategy."""
     names = space_of(sweep).names
     fixed = {name: value for name, value in sweep.parameters.items() if name not in names}
-    return Combinations(definition, Timeframe(sweep.timeframe), names, fixed)
+    return Combinations(definition, Timeframe(sweep.timeframe), names, fixed, sweep.capital)
+
+
+def has_waiting_chunk(sweep: Sweep) -> bool:
+    """Tell whether a worker would find something to do."""
+    return sweep.chunks.filter(status=ChunkStatus.QUEUED).exists()
 
 
 def trials_of(sweep: Sweep) -> Trials:

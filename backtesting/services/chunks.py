@@ -2,36 +2,28 @@
 
 import logging
 import time
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-import numpy as np
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
 from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Now
-from numpy.typing import NDArray
 
-from backtesting.domain.combinations import Combinations
-from backtesting.domain.guided import GuidedSearch
-from backtesting.domain.objectives import FIGURES, OBJECTIVES
-from backtesting.domain.searches import Method, Point
-from backtesting.domain.specification import Specification
-from backtesting.domain.sweep import evaluate
+from backtesting.domain.objectives import OBJECTIVES
+from backtesting.domain.searches import Method
 from backtesting.domain.trials import Trials, pack_figures, points_from_json, points_to_json
-from backtesting.domain.windows import Window
 from backtesting.engine import SimulationStopped
 from backtesting.models import ChunkStatus, RunStatus, Sweep, SweepChunk
 from backtesting.selectors import specifications
 from backtesting.selectors import sweeps as selectors
 from backtesting.services.execution import CandlesChangedError
+from backtesting.services.sweep_computing import Computation
 from backtesting.services.sweeps import MAXIMUM_DURATION, message_time
 from foundation import tenancy
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
-from market.candles import Candles
 from market.errors import PlatformError
 
 logger = logging.getLogger(__name__)
@@ -136,26 +128,6 @@ class _Watch:
             _show_progress(self._chunk.sweep_id)
 
 
-class _History:
-    """The stored bars of a sweep, with as much in front of its window as a combination needs."""
-
-    def __init__(self, specification: Specification) -> None:
-        self.specification = specification
-        self._warm_up_bars = specification.warm_up_bars
-        self._candles = specifications.candles_of(specification)
-
-    def candles(self, warm_up_bars: int) -> Candles:
-        """Return the bars; more are read if one warms up for longer than the plan foresaw."""
-        if warm_up_bars > self._warm_up_bars:
-            window = self.specification.window
-            deeper = Window.with_warm_up(
-                window.timeframe, window.from_ms, window.to_ms, warm_up_bars=warm_up_bars
-            )
-            self._candles = specifications.candles_of(replace(self.specification, window=deeper))
-            self._warm_up_bars = warm_up_bars
-        return self._candles
-
-
 def _compute(chunk: SweepChunk) -> Trials:
     sweep = Sweep.objects.select_related("strategy_version__strategy", "instrument__venue").get(
         pk=chunk.sweep_id
@@ -164,71 +136,22 @@ def _compute(chunk: SweepChunk) -> Trials:
     if specifications.data_version_now(specification) != sweep.data_version:
         raise CandlesChangedError
     combinations = selectors.combinations_of(sweep, specification.definition)
-    history, watch = _History(specification), _Watch(chunk)
+    watch = _Watch(chunk)
+    computation = Computation(
+        specification, combinations, progress=watch.progress, should_stop=watch.should_stop
+    )
     if sweep.method == Method.GUIDED:
-        return _search(sweep, chunk, combinations, history, watch)
+        return computation.search(
+            selectors.space_of(sweep),
+            selectors.trials_before(sweep, chunk_number=chunk.number),
+            seed=sweep.seed,
+            objective=OBJECTIVES[sweep.objective],
+            least_trades=sweep.least_trades,
+            count=chunk.trial_count,
+            first_trial=chunk.first_trial,
+        )
     points = points_from_json(combinations.names, chunk.points)
-    figures = _evaluate(history, combinations, points, watch)
-    return _numbered(chunk, combinations, points, figures)
-
-
-def _evaluate(
-    history: _History,
-    combinations: Combinations,
-    points: list[Point],
-    watch: _Watch,
-    *,
-    done_before: int = 0,
-) -> NDArray[np.float64]:
-    specification = history.specification
-    params = [combinations.params_of(point) for point in points]
-    needed = max(
-        specification.definition.requirements(each).bars(specification.timeframe) for each in params
-    )
-    return evaluate(
-        specification,
-        params,
-        history.candles(needed),
-        progress=lambda done: watch.progress(done_before + done),
-        should_stop=watch.should_stop,
-    )
-
-
-def _search(
-    sweep: Sweep, chunk: SweepChunk, combinations: Combinations, history: _History, watch: _Watch
-) -> Trials:
-    """Choose and compute the trials of a guided chunk, one after the other."""
-    search = GuidedSearch(
-        selectors.space_of(sweep), seed=sweep.seed, is_possible=combinations.is_possible
-    )
-    objective = OBJECTIVES[sweep.objective]
-    before = selectors.trials_before(sweep, chunk_number=chunk.number)
-    scores = objective.scores(before.figures, least_trades=sweep.least_trades).tolist()
-    for point, score in zip(before.points, scores, strict=True):
-        search.tell(point, score=score)
-    points: list[Point] = []
-    rows = [np.empty((0, len(FIGURES)))]
-    while len(points) < chunk.trial_count:
-        chosen = search.next_point()
-        if chosen is None:
-            break
-        row = _evaluate(history, combinations, [chosen], watch, done_before=len(points))
-        score = float(objective.scores(row, least_trades=sweep.least_trades)[0])
-        search.tell(chosen, score=score)
-        points.append(chosen)
-        rows.append(row)
-    return _numbered(chunk, combinations, points, np.concatenate(rows))
-
-
-def _numbered(
-    chunk: SweepChunk,
-    combinations: Combinations,
-    points: list[Point],
-    figures: NDArray[np.float64],
-) -> Trials:
-    first = chunk.first_trial
-    numbers = np.arange(first, first + len(points), dtype=np.int64)
-    return Trials(combinations.names, numbers, points, figures)
+    return computation.evaluate(points, first_trial=chunk.first_trial)
 
 
 @transactional

@@ -24,7 +24,7 @@ from strategies.registry import Definition
 DEFAULT_TRIALS: Final = 100
 DEFAULT_OBJECTIVE: Final = next(iter(objectives.OBJECTIVES))
 DEFAULT_SEED: Final = 1
-MAXIMUM_SEED: Final = 2**32 - 1
+MAXIMUM_SEED: Final = 2**31 - 1
 MAXIMUM_LEAST_TRADES: Final = 1_000_000
 #: Points of a grid, or random trials.
 MAXIMUM_TRIALS: Final = 100_000
@@ -103,7 +103,13 @@ def plan_sweep(
         problems, method, objective, trials=asked_trials, least_trades=least_trades, seed=seed
     )
     read, combinations = _read(
-        problems, strategy_slug, timeframe, space, parameters, are_text=parameters_are_text
+        problems,
+        strategy_slug,
+        timeframe,
+        space,
+        parameters,
+        capital=capital,
+        are_text=parameters_are_text,
     )
     found: _Found | None = None
     if chosen is not None and read is not None and combinations is not None:
@@ -204,6 +210,7 @@ def _read(
     said: Mapping[str, object],
     parameters: Mapping[str, object],
     *,
+    capital: Decimal,
     are_text: bool,
 ) -> tuple[Space | None, Combinations | None]:
     """Return the space and how to combine it; None for either if something is wrong with it.
@@ -215,6 +222,9 @@ def _read(
         definition = registry.get_definition(slug)
     except NotFoundError:
         return None, None
+    if definition.requirements(definition.default_params()).needs_universe:
+        text = f"{definition.name} trades many markets from one wallet; a sweep runs on one market."
+        problems.append(FieldProblem("strategy", "needs_universe", text))
     space, wrong = axes.read_space(definition, said)
     problems += wrong
     for name in sorted(said.keys() & parameters.keys()):
@@ -224,7 +234,9 @@ def _read(
     frame = Timeframe(timeframe) if timeframe in list(Timeframe) else None
     if problems or space is None or fixed is None or frame is None:
         return None, None
-    return space, Combinations(definition, frame, space.names, fixed)
+    if not capital.is_finite() or capital <= 0:
+        return None, None
+    return space, Combinations(definition, frame, space.names, fixed, capital)
 
 
 def _fixed(

@@ -178,7 +178,7 @@ def run_trial(*, owner: Owner, sweep: Sweep, number: int, by: Actor, now: dateti
     return runs.request_run(
         owner=owner,
         strategy_slug=sweep.strategy_version.strategy.slug,
-        market=f"{sweep.instrument.venue.code}:{sweep.instrument.symbol}",
+        market=sweep.markets,
         timeframe=sweep.timeframe,
         from_at=sweep.from_at,
         to_at=sweep.to_at,

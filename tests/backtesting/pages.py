@@ -4,11 +4,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from accounts.models import User
-from backtesting.models import BacktestRun, RunStatus
+from backtesting.models import BacktestRun, RunStatus, Sweep
 from backtesting.services import history
 from foundation.audit import Actor
 from tests.backtesting.check_cases import CHECK_PAGES
 from tests.factories.backtesting import FIRST_AT, make_done_run, make_market, make_run
+from tests.factories.sweeps import make_done_sweep, make_sweep
 from tests.web.pages import PageCase, at
 
 _BY = Actor.system("test")
@@ -89,6 +90,46 @@ def _failed(person: User) -> str:
     return _address(run)
 
 
+def _sweeps(person: User) -> str:
+    make_market()
+    make_done_sweep(person)
+    make_sweep(person, seed=2)
+    return "/backtests/sweeps/"
+
+
+def _sweep_form(person: User) -> str:
+    make_market()
+    return "/backtests/sweeps/new/?strategy=ema-crossover"
+
+
+def _sweep(person: User) -> str:
+    make_market()
+    space = {
+        "short_ema_period": {"from": 4, "to": 12, "step": 2},
+        "long_ema_period": {"values": [10, 20, 30]},
+        "take_profit_percent": {"values": [2.0, 8.0]},
+    }
+    return _sweep_address(make_done_sweep(person, space=space))
+
+
+def _waiting_sweep(person: User) -> str:
+    make_market()
+    return _sweep_address(make_sweep(person))
+
+
+def _failed_sweep(person: User) -> str:
+    make_market()
+    sweep = make_done_sweep(person, least_trades=1_000)
+    sweep.status, sweep.error_code = RunStatus.FAILED, "time_limit"
+    sweep.error_message = "It took too long. Try fewer combinations or a shorter window."
+    sweep.save()
+    return _sweep_address(sweep)
+
+
+def _sweep_address(sweep: Sweep) -> str:
+    return f"/backtests/sweeps/{sweep.public_id}/"
+
+
 PAGES = [
     *CHECK_PAGES,
     PageCase("backtests", _list),
@@ -102,4 +143,10 @@ PAGES = [
     PageCase("backtest-without-trades", _without_trades),
     PageCase("backtest-waiting", _waiting),
     PageCase("backtest-failed", _failed),
+    PageCase("sweeps", _sweeps),
+    PageCase("sweeps-empty", at("/backtests/sweeps/")),
+    PageCase("sweep-new", _sweep_form),
+    PageCase("sweep-done", _sweep),
+    PageCase("sweep-waiting", _waiting_sweep),
+    PageCase("sweep-failed", _failed_sweep),
 ]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from backtesting.domain.objectives import FIGURES
 from backtesting.models import ChunkStatus, RunStatus, Sweep, SweepChunk
 from backtesting.selectors import sweeps as selectors
-from backtesting.services import chunks, specifications, sweeps, trials
+from backtesting.services import chunks, specifications, sweep_computing, sweeps, trials
 from foundation.audit import Actor
 from market.timeframes import Timeframe
 from strategies.definitions import ema_crossover
@@ -247,7 +247,7 @@ class TestEnds:
         def broken(*args, **options):
             raise ZeroDivisionError("a secret")
 
-        monkeypatch.setattr(chunks, "evaluate", broken)
+        monkeypatch.setattr(sweep_computing, "evaluate", broken)
 
         sweep = work_through(make_sweep(person))
         assert (sweep.status, sweep.error_code) == (RunStatus.FAILED, "internal_error")
