@@ -161,12 +161,13 @@ class RunTrial(APIView):
     )
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201 with a new backtest of its parameters, or 200 with the present one."""
+        sweep = selectors.get_sweep_for(request.user, public_id=public_id)
         serializer = TrialRunSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         now = timezone.now()
         run = sweeps.run_trial(
             owner=request.user,
-            sweep=selectors.get_sweep_for(request.user, public_id=public_id),
+            sweep=sweep,
             number=serializer.validated_data["number"],
             by=actor_of(request),
             now=now,
