@@ -17,6 +17,7 @@ from billing.models import (
     DevelopmentCharge,
     DevelopmentNotice,
     DevelopmentRefund,
+    Dispute,
     LedgerAccount,
     LedgerCheck,
     LedgerEntry,
@@ -158,6 +159,29 @@ class RefundAdmin(ReadOnlyAdmin):
     search_fields = ("owner__email", "public_id", "payment__public_id", "note")
     list_select_related = ("owner", "payment__product")
     date_hierarchy = "requested_at"
+    ordering = ("-pk",)
+    export_fields = list_display
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnlyAdmin):
+    """What banks have taken back; they are answered on the provider's pages."""
+
+    list_display = (
+        "opened_at",
+        "owner",
+        "payment",
+        "amount",
+        "currency",
+        "fee",
+        "state",
+        "closed_at",
+        "provider_reference",
+    )
+    list_filter = ("state", "currency")
+    search_fields = ("owner__email", "provider_reference", "payment__public_id", "public_id")
+    list_select_related = ("owner", "payment__product")
+    date_hierarchy = "opened_at"
     ordering = ("-pk",)
     export_fields = list_display
 

@@ -33,6 +33,8 @@ class AccountCode(StrEnum):
     DEFERRED_REVENUE = "deferred_revenue"
     #: Delivered.
     REVENUE = "revenue"
+    #: Taken by the bank of a payer, until the dispute is decided.
+    DISPUTE_RESERVE = "dispute_reserve"
     COMMISSION_EXPENSE = "commission_expense"
     #: Earned by a referrer, within the time in which the payment may be refunded.
     COMMISSION_PENDING = "commission_pending"
@@ -46,6 +48,7 @@ KINDS: Final[Mapping[AccountCode, AccountKind]] = MappingProxyType(
     {
         AccountCode.PROCESSOR_CLEARING: AccountKind.ASSET,
         AccountCode.CASH: AccountKind.ASSET,
+        AccountCode.DISPUTE_RESERVE: AccountKind.ASSET,
         AccountCode.FEES: AccountKind.EXPENSE,
         AccountCode.DEFERRED_REVENUE: AccountKind.LIABILITY,
         AccountCode.REVENUE: AccountKind.INCOME,

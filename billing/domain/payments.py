@@ -49,6 +49,14 @@ class RefundState(StrEnum):
     FAILED = "FAILED"
 
 
+class DisputeState(StrEnum):
+    """Where a dispute stands: the payer's bank has taken the money back until it is won or lost."""
+
+    OPEN = "OPEN"
+    WON = "WON"
+    LOST = "LOST"
+
+
 class IllegalTransitionError(ValueError):
     """A payment cannot go from the one state to the other: a bug of the caller."""
 

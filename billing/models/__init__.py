@@ -6,6 +6,7 @@ from billing.models.development import (
     DevelopmentNotice,
     DevelopmentRefund,
 )
+from billing.models.disputes import Dispute
 from billing.models.ledger import LedgerAccount, LedgerCheck, LedgerEntry, LedgerPosting
 from billing.models.payments import Payment, PaymentTransition, Refund
 from billing.models.products import Interval, Plan, Price, Product
@@ -24,6 +25,7 @@ __all__ = (
     "DevelopmentChargeState",
     "DevelopmentNotice",
     "DevelopmentRefund",
+    "Dispute",
     "Grant",
     "GrantSource",
     "Interval",

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import ClassVar, Protocol
 from uuid import UUID
 
+from billing.domain.payments import DisputeState
 from market.errors import InvalidInputError, PlatformError
 
 
@@ -115,11 +116,21 @@ class ProviderRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderDispute:
+    """Money that the payer's bank has taken back; ``fee`` is what the provider keeps for the work."""
+
+    reference: str
+    amount: Decimal
+    state: DisputeState
+    fee: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderState:
     """What is true at the provider at the moment of asking.
 
     ``reference`` is that of the checkout, whatever was asked for. ``fee`` is what the provider keeps;
-    ``refunds`` are those that have succeeded. ``customer`` is the ``customer`` of the order.
+    ``refunds`` are those that have succeeded, ``disputes`` those for which money was taken. ``customer`` is the ``customer`` of the order.
     """
 
     reference: str
@@ -133,6 +144,7 @@ class ProviderState:
     paid_at: datetime | None = None
     failure: str = ""
     refunds: Sequence[ProviderRefund] = ()
+    disputes: Sequence[ProviderDispute] = ()
 
 
 @dataclass(frozen=True, slots=True)

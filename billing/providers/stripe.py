@@ -66,7 +66,9 @@ class StripeProvider:
         intent = stripe_answers.payment_intent_of(session)
         was_paid = bool(intent) and stripe_answers.is_paid(session)
         refunds = calls.refunds_of(intent["id"]) if was_paid else []
-        return stripe_answers.read_state(session, refunds=refunds)
+        was_disputed = was_paid and stripe_answers.is_disputed(intent)
+        disputes = calls.disputes_of(intent["id"]) if was_disputed else []
+        return stripe_answers.read_state(session, refunds=refunds, disputes=disputes)
 
     def refund(
         self, reference: str, *, amount: Decimal, refund_id: UUID, idempotency_key: str

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from django.conf import settings
 
+from billing.domain.payments import DisputeState
 from billing.providers.protocol import (
     Checkout,
     PayloadInvalidError,
+    ProviderDispute,
     ProviderEvent,
     ProviderRefund,
     ProviderState,
@@ -40,6 +42,11 @@ _PAYMENT_KINDS: Final = frozenset(
         "refund.created",
         "refund.updated",
         "refund.failed",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.closed",
     }
 )
 KINDS: Final = _SESSION_KINDS | _PAYMENT_KINDS
@@ -64,6 +71,9 @@ _REFUND_STATUSES: Final = {
     "failed": RefundStatus.FAILED,
     "canceled": RefundStatus.FAILED,
 }
+
+
+_DISPUTE_STATES: Final = {"won": DisputeState.WON, "lost": DisputeState.LOST}
 
 
 @contextmanager
@@ -105,10 +115,19 @@ def is_paid(session: Mapping[str, Any]) -> bool:
     return session.get("status") == "complete" and session.get("payment_status") == "paid"
 
 
+def is_disputed(intent: Mapping[str, Any]) -> bool:
+    """Tell whether the charge of a payment was ever disputed."""
+    charge = intent.get("latest_charge") or {}
+    return bool(isinstance(charge, Mapping) and charge.get("disputed"))
+
+
 def read_state(
-    session: Mapping[str, Any], *, refunds: Sequence[Mapping[str, Any]]
+    session: Mapping[str, Any],
+    *,
+    refunds: Sequence[Mapping[str, Any]],
+    disputes: Sequence[Mapping[str, Any]] = (),
 ) -> ProviderState:
-    """Return how an expanded session stands, with the refunds of its payment."""
+    """Return how an expanded session stands, with the refunds and the disputes of its payment."""
     intent = payment_intent_of(session)
     with _readable():
         status = _status_of(session, intent)
@@ -137,6 +156,12 @@ def read_state(
                 for refund in reversed(refunds)
                 if refund_status(refund) == RefundStatus.SUCCEEDED
             ],
+            # While a bank only inquires, it has taken nothing.
+            disputes=[
+                read_dispute(dispute)
+                for dispute in reversed(disputes)
+                if dispute["balance_transactions"]
+            ],
         )
 
 
@@ -151,6 +176,30 @@ def read_refund(refund: Mapping[str, Any]) -> ProviderRefund:
     with _readable():
         amount = from_stripe_units(refund["amount"], refund["currency"])
         return ProviderRefund(refund["id"], amount, metadata_of(refund))
+
+
+def read_dispute(dispute: Mapping[str, Any]) -> ProviderDispute:
+    """Return a dispute for which money was taken, in plain values."""
+    with _readable():
+        currency = dispute["currency"]
+        amount = from_stripe_units(dispute["amount"], currency)
+        return ProviderDispute(
+            dispute["id"],
+            amount,
+            _DISPUTE_STATES.get(dispute["status"], DisputeState.OPEN),
+            fee=sum(
+                (_cost_of(moved, amount, currency) for moved in dispute["balance_transactions"]),
+                Decimal(0),
+            ),
+        )
+
+
+def _cost_of(moved: Mapping[str, Any], amount: Decimal, currency: str) -> Decimal:
+    """Return what Stripe keeps for a movement of *amount*, in *currency*; below zero what it returns."""
+    fee = from_stripe_units(moved["fee"], moved["currency"])
+    if moved["currency"] == currency:
+        return fee
+    return fee * amount / abs(from_stripe_units(moved["amount"], moved["currency"]))
 
 
 def find_refund(

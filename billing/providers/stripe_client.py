@@ -94,6 +94,16 @@ class StripeCalls:
         # Without the rest nobody may decide whether a refund was made.
         raise ProviderUnavailableError("Stripe lists more refunds of a payment than are possible.")
 
+    def disputes_of(self, payment_intent_id: str) -> list[dict[str, Any]]:
+        """Return all disputes of a payment, the newest first; there is rarely more than one."""
+        with _translated():
+            page = self._client.v1.disputes.list(
+                {"payment_intent": payment_intent_id, "limit": _REFUNDS_A_PAGE}
+            )
+        if page.has_more:
+            raise ProviderUnavailableError("Stripe lists more disputes than are possible.")
+        return [dispute.to_dict() for dispute in page.data]
+
     def create_refund(self, params: RefundCreateParams, *, idempotency_key: str) -> dict[str, Any]:
         """Give money back; the same key returns the same refund."""
         with _translated():

@@ -4,10 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from billing.domain.accounts import KINDS, PERSONAL, AccountCode, natural_sign
-from billing.models import LedgerAccount, LedgerCheck, LedgerEntry, LedgerPosting, Payment
+from billing.domain.payments import DisputeState
+from billing.models import (
+    Dispute,
+    LedgerAccount,
+    LedgerCheck,
+    LedgerEntry,
+    LedgerPosting,
+    Payment,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +137,12 @@ def _bad_payments() -> list[str]:
         .order_by("currency")
     ):
         currency = row["currency"]
+        disputes = _disputes_in(currency)
+        row["received"] -= disputes.held + disputes.fees
         for code, said in (
-            (AccountCode.FEES, row["fees"]),
+            (AccountCode.FEES, row["fees"] + disputes.fees),
             (AccountCode.DEFERRED_REVENUE, row["deferred"]),
+            (AccountCode.DISPUTE_RESERVE, disputes.held),
         ):
             booked = balance(account=code, currency=currency)
             if booked != said:
@@ -151,13 +162,27 @@ def _bad_payments() -> list[str]:
 
 
 def _processor_total(currency: str) -> Decimal:
-    """Return what payments and refunds moved at the processor; payouts of it to the bank are not theirs."""
+    """Return what payments, refunds and disputes moved at the processor; its payouts to the bank are not theirs."""
     moved = LedgerPosting.objects.filter(
         account__code=AccountCode.PROCESSOR_CLEARING,
         currency=currency,
-        entry__source__in=["payments", "refunds"],
+        entry__source__in=["payments", "refunds", "disputes"],
     )
     return moved.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Disputes:
+    held: Decimal
+    fees: Decimal
+
+
+def _disputes_in(currency: str) -> _Disputes:
+    """Return what open disputes hold, and what all of them cost."""
+    sums = Dispute.objects.filter(currency=currency).aggregate(
+        held=Sum("amount", filter=Q(state=DisputeState.OPEN)), fees=Sum("fee")
+    )
+    return _Disputes(sums["held"] or Decimal(0), sums["fees"] or Decimal(0))
 
 
 def _unbooked(paid: QuerySet[Payment]) -> list[Payment]:

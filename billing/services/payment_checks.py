@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 _WORKER: Final = Actor.system("payment-check")
 _SWEPT_AT_ONCE: Final = 100
-#: Refunds that were made at the provider are looked for as long, once a day.
-_LOOKED_AFTER: Final = timedelta(days=60)
+#: Refunds and disputes that were made elsewhere are looked for as long, once a day: a bank allows a payer four months.
+_LOOKED_AFTER: Final = timedelta(days=125)
 _DAILY: Final = timedelta(days=1)
 #: However long an order waits, it is asked about at least every hour.
 _RAREST_S: Final = 3_600

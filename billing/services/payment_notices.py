@@ -65,5 +65,19 @@ def tell_refunded(refund: Refund, *, payment: Payment) -> None:
     )
 
 
+@part_of_transaction
+def tell_taken_back(refund: Refund, *, payment: Payment) -> None:
+    """Say that the person's bank has taken a payment back; once for each dispute."""
+    notify(
+        owner_id=refund.owner_id,
+        kind=NotificationKind.REFUND_SENT,
+        key=f"refund-sent:{refund.pk}",
+        title=f"Your bank has taken back the payment for “{payment.product.name}”",
+        body=f"{_amount(refund.amount, refund.currency)} went back to you after a dispute.",
+        path=reverse("billing:receipt", args=[payment.public_id]),
+        level=NotificationLevel.WARNING,
+    )
+
+
 def _amount(amount: Decimal, currency: str) -> str:
     return f"{settled_amount(amount, currency):,f} {currency}"

@@ -19,7 +19,14 @@ from billing.domain.payments import OPEN, PAID, PaymentState, may_advance
 from billing.events import PAYMENT_SETTLED
 from billing.models import Payment
 from billing.providers.protocol import ProviderState, ProviderStatus
-from billing.services import ledger, payment_notices, purchases, refund_bookings, transitions
+from billing.services import (
+    dispute_bookings,
+    ledger,
+    payment_notices,
+    purchases,
+    refund_bookings,
+    transitions,
+)
 from billing.services.entitlements import lock_billing_of
 from billing.services.ledger import Line
 from foundation.audit import Actor
@@ -74,6 +81,7 @@ def apply_state(payment: Payment, *, state: ProviderState, by: Actor, now: datet
     if payment.state in PAID:
         _book_late_fee(payment, state, now=now)
         refund_bookings.book_known(payment, known=state.refunds, by=by, now=now)
+        dispute_bookings.book_known(payment, known=state.disputes, by=by, now=now)
     return Applied(has_changed=before != (payment.state, payment.fee, payment.refunded_amount))
 
 

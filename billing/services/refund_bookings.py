@@ -47,16 +47,25 @@ def book_known(
 
 
 @part_of_transaction
-def book(refund: Refund, *, payment: Payment, reference: str, by: Actor, now: datetime) -> None:
-    """Book a refund that has succeeded; the payment is locked.
+def book(
+    refund: Refund,
+    *,
+    payment: Payment,
+    reference: str,
+    out_of: AccountCode = AccountCode.PROCESSOR_CLEARING,
+    by: Actor,
+    now: datetime,
+) -> bool:
+    """Book a refund that has succeeded, *out_of* where the money was; the payment is locked.
 
     What was not yet delivered is given back first, the rest out of revenue. The provider keeps its
-    fee. A payment given back in whole takes the time that it bought with it.
+    fee. A payment given back in whole takes the time that it bought with it. False, and nothing is done,
+    if more came back than was paid.
     """
     if payment.refunded_amount + refund.amount > payment.amount:
         # More came back than was paid: nothing that a rule could settle, a person has to look.
         logger.error("refund.exceeds_payment", extra={"payment_id": payment.pk})
-        return
+        return False
     refund.state, refund.state_reason, refund.settled_at = RefundState.SUCCEEDED, "", now
     refund.provider_reference = reference
     refund.save()
@@ -64,7 +73,7 @@ def book(refund: Refund, *, payment: Payment, reference: str, by: Actor, now: da
     payment.refunded_amount += refund.amount
     payment.deferred_amount -= from_deferred
     is_whole = payment.refunded_amount == payment.amount
-    _post(refund, from_deferred=from_deferred, now=now)
+    _post(refund, from_deferred=from_deferred, out_of=out_of, now=now)
     if is_whole:
         transitions.change_state(payment, to=PaymentState.REFUNDED, by=by, now=now)
         purchases.take_time_back(payment, by=by, now=now)
@@ -83,7 +92,11 @@ def book(refund: Refund, *, payment: Payment, reference: str, by: Actor, now: da
         total_refunded=plain(payment.refunded_amount),
         paid=plain(payment.amount),
     )
-    payment_notices.tell_refunded(refund, payment=payment)
+    if out_of == AccountCode.DISPUTE_RESERVE:
+        payment_notices.tell_taken_back(refund, payment=payment)
+    else:
+        payment_notices.tell_refunded(refund, payment=payment)
+    return True
 
 
 def _find(payment: Payment, at_provider: ProviderRefund) -> Refund | None:
@@ -95,11 +108,11 @@ def _find(payment: Payment, at_provider: ProviderRefund) -> Refund | None:
     return refunds.get(at_provider.metadata.get("refund", ""))
 
 
-def _post(refund: Refund, *, from_deferred: Decimal, now: datetime) -> None:
+def _post(refund: Refund, *, from_deferred: Decimal, out_of: AccountCode, now: datetime) -> None:
     lines = (
         Line(AccountCode.DEFERRED_REVENUE, from_deferred),
         Line(AccountCode.REVENUE, refund.amount - from_deferred),
-        Line(AccountCode.PROCESSOR_CLEARING, -refund.amount),
+        Line(out_of, -refund.amount),
     )
     ledger.post(
         source="refunds",

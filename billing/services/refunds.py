@@ -18,7 +18,7 @@ from billing.domain.payments import PAID, RefundState
 from billing.models import Payment, Refund
 from billing.providers.protocol import ProviderError, ProviderRefund, ProviderRejectedError
 from billing.providers.registry import get_provider
-from billing.services import payments, refund_bookings
+from billing.services import dispute_bookings, payments, refund_bookings
 from foundation import audit
 from foundation.audit import Actor
 from foundation.queue import enqueue, enqueue_on_commit
@@ -75,7 +75,9 @@ def request_refund(
         raise NotRefundableError
     reserved = payment.refunds.filter(state=RefundState.REQUESTED).aggregate(total=Sum("amount"))
     left = payment.amount - payment.refunded_amount - (reserved["total"] or Decimal(0))
-    if left == 0:
+    # What the bank holds is not ours to give.
+    left -= dispute_bookings.held_of(payment)
+    if left <= 0:
         raise NotRefundableError
     wanted = left if amount is None else amount
     if not wanted.is_finite() or wanted <= 0 or not is_settled(wanted, payment.currency):

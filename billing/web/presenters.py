@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from billing.domain.limits import WORDS
@@ -39,7 +39,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionRow:
-    """One subscription; ``product_code`` is empty where nothing can be begun again by oneself."""
+    """One subscription; ``renewal`` is the price at which the person may buy more time, or None."""
 
     public_id: UUID
     name: str
@@ -52,6 +52,7 @@ class SubscriptionRow:
     can_cancel: bool
     can_begin: bool
     product_code: str
+    renewal: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,9 @@ def present_usage(owner: Owner, *, now: datetime) -> UsagePage:
     of_plan = next((row for row in mine if row.product_id == usage.plan.product_id), None)
     plans = products.plans_on_offer()
     codes = {row.product.code for row in mine} | {plan.product.code for plan in plans}
-    prices = products.prices_in_force(codes, now=now)
-    rows = [_row(row, is_priced=row.product.code in prices, now=now) for row in mine]
+    offered = payments.prices_for(cast(int, owner.pk), list(codes), now=now)
+    prices = {code: [each.price for each in choices] for code, choices in offered.items()}
+    rows = [_row(row, prices=prices.get(row.product.code, []), now=now) for row in mine]
     grants = [grant for row in mine for grant in _grants_of(row)]
     return UsagePage(
         plan=usage.plan.product.name,
@@ -189,11 +191,13 @@ def _offers(
     }
 
 
-def _row(subscription: Subscription, *, is_priced: bool, now: datetime) -> SubscriptionRow:
+def _row(subscription: Subscription, *, prices: Sequence[Price], now: datetime) -> SubscriptionRow:
     product = subscription.product
     standing = standing_of(subscription.status, subscription.ends_at, now=now)
-    is_open = product.kind == Product.Kind.STRATEGY and product.is_active and not is_priced
+    is_open = product.kind == Product.Kind.STRATEGY and product.is_active and not prices
     is_over = standing in {Standing.CANCELED, Standing.EXPIRED}
+    is_bought = bool(prices) and product.is_active and find_selling_provider() is not None
+    can_take_time = standing is not Standing.DEACTIVATED and subscription.ends_at is not None
     return SubscriptionRow(
         public_id=subscription.public_id,
         name=product.name,
@@ -206,6 +210,7 @@ def _row(subscription: Subscription, *, is_priced: bool, now: datetime) -> Subsc
         can_cancel=standing is Standing.ACTIVE,
         can_begin=standing is Standing.ENDING or (is_over and is_open),
         product_code=product.code,
+        renewal=prices[0].public_id if is_bought and can_take_time else None,
     )
 
 
@@ -218,7 +223,7 @@ def _over_at(subscription: Subscription) -> datetime | None:
 def _offer(
     product: Product, prices: Sequence[Price], subscription: Subscription | None, *, now: datetime
 ) -> Offer:
-    row = _row(subscription, is_priced=bool(prices), now=now) if subscription else None
+    row = _row(subscription, prices=prices, now=now) if subscription else None
     is_open = product.is_active and product.kind == Product.Kind.STRATEGY and not prices
     return Offer(
         product_code=product.code,

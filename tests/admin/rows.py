@@ -12,11 +12,14 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from accounts.models import Mail, Notification, PersonalToken, RefreshFamily, User
-from billing.services import ledger_checks
+from billing.domain.payments import DisputeState
+from billing.providers.protocol import ProviderDispute
+from billing.services import dispute_bookings, ledger_checks, payments
 from exchanges import models as exchanges
 from exchanges.models import AccountKind, Credential, ExchangeAccount
 from exchanges.services import candles as candle_store
 from exchanges.services.candles import SeriesBars
+from foundation.audit import Actor
 from foundation.crypto import seal
 from foundation.events import publish
 from foundation.models import EventReceipt, Heartbeat, IdempotentRequest, OutboxEvent
@@ -52,13 +55,25 @@ def make_rows() -> User:
     billing.give(person, now=timezone.now())
     make_done_run(person)
     _trading(person)
-    give_back(buy(person, make_price("plan:pro"), now=timezone.now()), "5", now=timezone.now())
-    ledger_checks.verify(now=timezone.now())
+    _money(person)
     Strategy.objects.update(name=HOSTILE, summary=HOSTILE)
     _candles()
     _foundation(person)
     _referrals(person)
     return person
+
+
+def _money(person: User) -> None:
+    """A payment of which a part went back and the bank has taken another."""
+    now = timezone.now()
+    payment = buy(person, make_price("plan:pro"), now=now)
+    give_back(payment, "5", now=now)
+    taken = ProviderDispute("du_1", Decimal(3), DisputeState.OPEN, fee=Decimal(15))
+    with transaction.atomic():
+        dispute_bookings.book_known(
+            payments.lock_payment(payment.pk), known=[taken], by=Actor.system("test"), now=now
+        )
+    ledger_checks.verify(now=now)
 
 
 def _access(person: User) -> None:

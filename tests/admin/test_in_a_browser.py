@@ -7,6 +7,8 @@ from django.urls import reverse
 from playwright.sync_api import Page
 
 from accounts.models import User
+from billing.models import Payment
+from referrals.models import Payout
 from strategies.models import Strategy
 from tests.admin.rows import make_rows
 from tests.factories.accounts import sign_in_operator
@@ -31,7 +33,22 @@ def pages() -> dict[str, str]:
     person = User.objects.get(email="mallory@example.com")
     strategy = Strategy.objects.get(slug="ema-crossover")
     deed = reverse("admin:strategies_strategy_deed", args=["edit"])
+    payment = Payment.objects.get()
+    price = reverse("admin:billing_product_deed", args=["price"])
+    payout = Payout.objects.filter(status="REQUESTED").first() or Payout.objects.get()
     return {
+        "trial-balance": reverse("admin:billing_trial_balance"),
+        "ledger-accounts": reverse("admin:billing_ledgeraccount_changelist"),
+        "ledger-entries": reverse("admin:billing_ledgerentry_changelist"),
+        "payments": reverse("admin:billing_payment_changelist"),
+        "payment": reverse("admin:billing_payment_change", args=[payment.pk]),
+        "disputes": reverse("admin:billing_dispute_changelist"),
+        "provider-events": reverse("admin:billing_providerevent_changelist"),
+        "products": reverse("admin:billing_product_changelist"),
+        "set-price": f"{price}?ids={payment.product_id}",
+        "referrers": reverse("admin:referrals_referralcode_changelist"),
+        "payouts": reverse("admin:referrals_payout_changelist"),
+        "payout": reverse("admin:referrals_payout_change", args=[payout.pk]),
         "summary": reverse("admin:index"),
         "people": reverse("admin:accounts_user_changelist"),
         "person": reverse("admin:accounts_user_change", args=[person.pk]),

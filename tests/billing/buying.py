@@ -23,7 +23,10 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def make_price(
-    product_code: str = "plan:pro", amount: str = "29", interval: str = "MONTH"
+    product_code: str = "plan:pro",
+    amount: str = "29",
+    interval: str = "MONTH",
+    currency: str = "USD",
 ) -> Price:
     """Return the price in force of a product."""
     products.sync_plans(now=factory.LONG_AGO)
@@ -31,6 +34,7 @@ def make_price(
         product_code=product_code,
         interval=interval,
         amount=Decimal(amount),
+        currency=currency,
         by=factory.STAFF,
         now=factory.LONG_AGO,
     )

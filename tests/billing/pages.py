@@ -1,5 +1,7 @@
 """The pages of billing that are looked at in a browser."""
 
+from datetime import timedelta
+
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -136,7 +138,26 @@ def _bank_paid(person: User) -> str:
     return reverse("billing:development", args=[payment.provider_reference])
 
 
+def _bought(person: User) -> str:
+    price = _priced(person)
+    make_catalogue()
+    strategy = buying.make_price("strategy:ema-crossover", "10")
+    buying.buy(person, price, now=timezone.now())
+    buying.buy(person, strategy, now=timezone.now() - timedelta(days=100))
+    return _ADDRESS
+
+
+def _strategy_priced(person: User) -> str:
+    make_catalogue()
+    buying.make_price("strategy:ema-crossover", "100", "YEAR")
+    price = buying.make_price("strategy:ema-crossover", "10")
+    buying.buy(person, price, now=timezone.now())
+    return "/strategies/ema-crossover/"
+
+
 PAGES = [
+    PageCase("usage-bought", _bought),
+    PageCase("strategy-bought", _strategy_priced),
     PageCase("usage", _used),
     PageCase("usage-empty", at(_ADDRESS)),
     PageCase("usage-many", _many),

@@ -67,7 +67,7 @@ class TestNotices:
         ("kind", "subject", "more"),
         [
             ("customer.created", {"id": "cus_1"}, {}),
-            ("charge.dispute.created", {"id": "du_1", "payment_intent": "pi_1"}, {}),
+            ("charge.dispute.created", {"id": "du_1", "payment_intent": None}, {}),
             ("charge.refunded", {"id": "ch_1", "payment_intent": None}, {}),
             ("checkout.session.completed", {"id": "cs_test_1"}, {"account": "acct_other"}),
         ],

@@ -100,6 +100,7 @@ _BILLING: Final = [
     _entry("Prices", "sell", "price", app="billing"),
     _entry("Payments", "credit_card", "payment", app="billing"),
     _entry("Refunds", "undo", "refund", app="billing"),
+    _entry("Disputes", "gavel", "dispute", app="billing"),
     _entry("Provider notices", "webhook", "providerevent", app="billing"),
     _entry("Ledger entries", "menu_book", "ledgerentry", app="billing"),
     _entry("Ledger accounts", "account_balance", "ledgeraccount", app="billing"),

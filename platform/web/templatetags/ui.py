@@ -363,6 +363,7 @@ def confirm_action(
     question: str,
     tone: str = "primary",
     icon: str = "",
+    size: str = "",
 ) -> SafeString:
     """Ask before a POST to *url*; *content* says what will happen and may hold hidden inputs."""
     name = blake2s(f"{url} {label}".encode(), digest_size=6).hexdigest()
@@ -375,6 +376,7 @@ def confirm_action(
             "question": question,
             "tone": tone,
             "icon": icon,
+            "size": size,
             "content": content,
             "csrf_token": context.get("csrf_token"),
         },

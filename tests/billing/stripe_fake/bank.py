@@ -15,6 +15,7 @@ Row: TypeAlias = dict[str, Any]
 #: Stripe's usual price, 2.9 % and 30 cents, in thousandths.
 _FEE_PER_MILLE: Final = 29
 _FEE_FIXED: Final = 30
+_FEE_OF_DISPUTE: Final = 1_500
 
 
 class RefusedError(Exception):
@@ -43,6 +44,7 @@ class FakeStripe:
     charges: dict[str, Row] = field(default_factory=dict)
     transactions: dict[str, Row] = field(default_factory=dict)
     refunds: dict[str, Row] = field(default_factory=dict)
+    disputes: dict[str, Row] = field(default_factory=dict)
     events: list[Row] = field(default_factory=list)
     #: The status of new refunds: a bank may work on one for days.
     refunds_begin_as: str = "succeeded"
@@ -186,6 +188,50 @@ class FakeStripe:
             kind = "refund.updated" if status == "succeeded" else "refund.failed"
             return self.event_about(refund, kind=kind)
 
+    def dispute(
+        self, session_id: str, units: int | None = None, *, is_inquiry: bool = False
+    ) -> Row:
+        """Let the payer complain to their bank, which takes the money back at once unless it only asks."""
+        with self.lock:
+            intent = self.intent_of(session_id)
+            charge = self.charges[intent["latest_charge"]]
+            dispute = {
+                "id": self._id("du"),
+                "object": "dispute",
+                "amount": charge["amount"] if units is None else units,
+                "currency": charge["currency"],
+                "charge": charge["id"],
+                "payment_intent": intent["id"],
+                "status": "warning_needs_response" if is_inquiry else "needs_response",
+                "balance_transactions": [],
+            }
+            self.disputes[dispute["id"]] = dispute
+            charge["disputed"] = True
+            if not is_inquiry:
+                self._move(dispute, -dispute["amount"], fee=_FEE_OF_DISPUTE)
+            self.event_about(dispute, kind="charge.dispute.created")
+            return dispute
+
+    def decide(self, dispute_id: str, status: str) -> Row:
+        """Let the bank decide: ``won`` brings the money back, ``lost`` does not."""
+        with self.lock:
+            dispute = self.disputes[dispute_id]
+            dispute["status"] = status
+            if status == "won":
+                self._move(dispute, dispute["amount"], fee=0)
+            return self.event_about(dispute, kind="charge.dispute.closed")
+
+    def _move(self, dispute: Row, units: int, *, fee: int) -> None:
+        dispute["balance_transactions"].append(
+            {
+                "id": self._id("txn"),
+                "object": "balance_transaction",
+                "amount": units,
+                "currency": dispute["currency"],
+                "fee": fee,
+            }
+        )
+
     def event_about(self, subject: Row, *, kind: str) -> Row:
         """Note that something has happened, and return what is told of it."""
         event = {
@@ -254,6 +300,7 @@ class FakeStripe:
             "amount": intent["amount"],
             "amount_refunded": 0,
             "refunded": False,
+            "disputed": False,
             "currency": intent["currency"],
             "created": int(time.time()),
             "livemode": self.livemode,

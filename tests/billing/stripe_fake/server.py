@@ -114,6 +114,8 @@ class StripeServer:
                 return _page(list(bank.sessions.values()), params, "payment_intent")
             case ["refunds"]:
                 return _page(list(bank.refunds.values()), params, "payment_intent")
+            case ["disputes"]:
+                return _page(list(bank.disputes.values()), params, "payment_intent")
             case ["events"]:
                 return _page(bank.events, params, "type")
             case ["checkout", "sessions", object_id]:
