@@ -15,7 +15,7 @@ from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 _JOURNEYS: Final = "tests/flows/"
 _OF_PEOPLE: Final = (
     "tests/flows/test_browser_journey.py",
-    "tests/flows/test_referral_journey.py",
+    "tests/flows/test_money_journey.py",
     "tests/flows/test_secrets_stay_secret.py",
 )
 #: What takes long begins right after them.
