@@ -9,12 +9,17 @@ from market.timeframes import Timeframe
 from strategies.signals import Signals
 from strategies.views import MarketView
 
+#: Open, high, low and close of a bar, or the one price that it opens, closes and stays at.
+Prices = float | tuple[float, float, float, float]
 
-def view_of(closes: Iterable[float], timeframe: Timeframe = Timeframe.H1) -> MarketView:
-    """Return bars that open, close and stay at *closes*, the first of them at time 0."""
+
+def view_of(bars: Iterable[Prices], timeframe: Timeframe = Timeframe.H1) -> MarketView:
+    """Return *bars*, the first of them at time 0."""
     rows = [
-        (index * timeframe.milliseconds, close, close, close, close, 1.0)
-        for index, close in enumerate(map(float, closes))
+        (index * timeframe.milliseconds, *map(float, prices), 1.0)
+        for index, prices in enumerate(
+            bar if isinstance(bar, tuple) else (bar, bar, bar, bar) for bar in bars
+        )
     ]
     return MarketView(Candles.from_rows(rows), timeframe)
 
