@@ -122,6 +122,8 @@ class Requirements:
         Timeframes above its own that it looks at.
     longest_timeframe
         The longest bars that it makes sense on.
+    shortest_timeframe
+        The shortest ones; a long warm-up would be millions of shorter bars.
     needs_short
         Whether it is pointless where nothing can be sold short.
     needs_universe
@@ -137,6 +139,7 @@ class Requirements:
     longest_timeframe: Timeframe | None = None
     needs_universe: bool = False
     day_marks_ms: tuple[int, ...] = ()
+    shortest_timeframe: Timeframe | None = None
 
     def bars(self, timeframe: Timeframe) -> int:
         """Return the bars of *timeframe* in front of the first decision."""
@@ -147,6 +150,9 @@ class Requirements:
         longest = self.longest_timeframe
         if longest is not None and timeframe.milliseconds > longest.milliseconds:
             return f"It needs bars of at most {longest}, not {timeframe}."
+        shortest = self.shortest_timeframe
+        if shortest is not None and timeframe.milliseconds < shortest.milliseconds:
+            return f"It needs bars of at least {shortest}, not {timeframe}."
         for higher in self.timeframes:
             if higher.milliseconds <= timeframe.milliseconds:
                 return f"Its higher timeframe {higher} must be longer than its bars of {timeframe}."

@@ -268,6 +268,7 @@ def requirements(params: Params) -> Requirements:
         warm_up_ms=_WARM_UP_MS,
         timeframes=(Timeframe.D1, Timeframe.W1, Timeframe.MO1),
         longest_timeframe=Timeframe.H1,
+        shortest_timeframe=Timeframe.M1,
     )
 
 

@@ -107,4 +107,4 @@ def evidence_of(strategies: Sequence[Strategy]) -> dict[int, list[Evidence]]:
 def nearest_slugs(slug: str) -> Sequence[str]:
     """Return up to three slugs of the registry that look like *slug*, most alike first."""
     known = [definition.slug for definition in registry.all_definitions()]
-    return get_close_matches(slug, known, n=3, cutoff=0.4)
+    return get_close_matches(slug, known, n=3, cutoff=0.6)

@@ -167,6 +167,31 @@ class TestRefusals:
             "slippage_bps": "invalid_decimal",
         }
 
+    @pytest.mark.parametrize(
+        ("strategy", "words"),
+        [("opening-range", "a bar that begins at 13:30 UTC"), ("premarket-breakout", "13:30 UTC")],
+    )
+    def test_bars_that_do_not_suit_the_strategy_are_refused(self, market, strategy, words):
+        changes = {"strategy_slug": strategy, "parameters": {}}
+
+        assert problems_of(**changes) == {"timeframe": "unsuitable_timeframe"}
+        with pytest.raises(InvalidInputError, match=words):
+            specifications.specify(**wish(**changes), now=NOW)
+
+    def test_a_session_at_a_full_hour_suits_hours(self, market):
+        parameters = {"orb_hour": 10, "orb_minute": 0}
+
+        specification = specifications.specify(
+            **wish(strategy_slug="opening-range", parameters=parameters), now=NOW
+        )
+
+        assert specification.warm_up_bars == 26
+
+    def test_a_warm_up_that_the_candles_do_not_have_is_refused(self, market):
+        found = problems_of(strategy_slug="cpr-daily", parameters={})
+
+        assert found == {"from": "window_too_short"}
+
     def test_parameters_are_refused_beside_the_rest(self, market):
         found = problems_of(
             parameters={"short_ema_period": 1, "fast": 2, "long_ema_period": "20"},

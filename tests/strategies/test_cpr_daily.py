@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from market.enums import InstrumentKind
+from market.enums import Direction, ExitReason, InstrumentKind
 from market.errors import InvalidInputError
 from market.timeframes import DAY_MS, MINUTE_MS, Timeframe
 from strategies.definitions import cpr_daily
@@ -13,7 +13,7 @@ from strategies.definitions.cpr_daily import Params
 from strategies.registry import get_definition, validate_params
 from strategies.rules import SizingMode
 from strategies.signals import ENTER_AT_LIMIT, ENTER_AT_STOP
-from tests.strategies.calendars import Prices, at, market, times
+from tests.strategies.calendars import Prices, at, clock, market, times, trade
 
 CPR = get_definition("cpr-daily")
 #: Days that qualify by their open alone.
@@ -109,9 +109,10 @@ class TestParameters:
         assert [(each.field, each.code) for each in caught.value.problems] == [(name, code)]
 
     @pytest.mark.parametrize(
-        ("timeframe", "suits"), [("1m", True), ("15m", True), ("1h", True), ("2h", False)]
+        ("timeframe", "suits"),
+        [("1s", False), ("1m", True), ("15m", True), ("1h", True), ("2h", False)],
     )
-    def test_it_works_on_bars_of_up_to_an_hour(self, timeframe, suits):
+    def test_it_works_on_bars_of_a_minute_to_an_hour(self, timeframe, suits):
         requirements = cpr_daily.requirements(Params())
 
         assert (requirements.objection(Timeframe(timeframe)) == "") is suits
@@ -325,3 +326,109 @@ class TestMidnight:
         assert names[:5] == ["Pivot", "TC", "BC", "R1", "R2"]
         assert set(names) >= {"R4", "S4", "Weekly TC", "Weekly BC", "Monthly TC", "Monthly BC"}
         assert not np.isnan([line.values[-1] for line in lines]).any()
+
+
+class TestTrades:
+    """Through the simulation: what becomes of a day that qualifies."""
+
+    def run(self, happens, *, price=105.5, without=(), end="2024-06-04 06:00", **parameters: Any):
+        view = june(price, happens=happens, without=without, end=end)
+        return view, trade(CPR, view, trade_from="2024-06-03 00:00", **{**EASY, **parameters})
+
+    def ends(self, view, row):
+        opens = view.candles.open_time
+        return clock(int(opens[row.entry_index])), clock(int(opens[row.exit_index]))
+
+    def test_a_pullback_inside_the_window_buys_at_its_price(self):
+        view, result = self.run({"2024-06-03 00:15": (105.5, 105.5, 105.2, 105.4)})
+
+        first = result.trades[0]
+        assert first.direction is Direction.LONG
+        assert first.entry_price == pytest.approx(105.29, abs=0.011)
+        assert self.ends(view, first)[0] == "2024-06-03 00:15"
+
+    def test_without_a_pullback_the_order_expires_with_the_window(self):
+        # The price falls only half an hour later, when the order waits no more.
+        _, result = self.run({"2024-06-03 00:30": (105.5, 105.5, 105.2, 105.4)})
+
+        assert result.trades == ()
+
+    def test_what_the_first_bar_did_before_its_close_buys_nothing(self):
+        _, result = self.run({"2024-06-03 00:00": (105.5, 105.5, 105.2, 105.4)})
+
+        assert result.trades == ()
+
+    def test_the_reduced_target_takes_the_profit(self):
+        happens = {
+            "2024-06-03 00:15": (105.5, 105.5, 105.2, 105.4),
+            "2024-06-03 01:00": (105.4, 105.6, 105.4, 105.5),
+        }
+        view, result = self.run(happens)
+
+        (row,) = result.trades
+        assert row.exit_reason is ExitReason.TARGET
+        assert row.exit_price == pytest.approx(105.5, abs=0.011)
+        # Not in the bar of the entry: what came first inside it is not known.
+        assert self.ends(view, row) == ("2024-06-03 00:15", "2024-06-03 00:30")
+
+    def test_the_stop_ends_it(self):
+        happens = {
+            "2024-06-03 00:15": (105.5, 105.5, 105.2, 105.3),
+            "2024-06-03 00:30": (105.3, 105.3, 101.0, 101.0),
+        }
+        _, result = self.run(happens, use_prev_day_cpr_tp_filter=False)
+
+        (row,) = result.trades
+        assert row.exit_reason is ExitReason.STOP
+        assert row.exit_price == pytest.approx(105.289 * 0.965, abs=0.02)
+
+    def test_a_close_below_the_range_leaves_at_the_next_open(self):
+        happens = {
+            "2024-06-03 00:15": (105.5, 105.5, 105.2, 105.4),
+            "2024-06-03 00:30": (105.4, 105.4, 104.9, 104.9),
+            "2024-06-03 00:45": (104.8, 105.0, 104.8, 105.0),
+        }
+        view, result = self.run(happens)
+
+        (row,) = result.trades
+        assert (row.exit_reason, row.exit_price) == (ExitReason.SIGNAL, pytest.approx(104.8))
+        assert self.ends(view, row)[1] == "2024-06-03 00:45"
+
+    def test_the_end_of_the_day_closes_what_is_left(self):
+        happens = {"2024-06-03 00:15": (105.5, 105.5, 105.2, 105.4)}
+        view, result = self.run(happens, use_prev_day_cpr_tp_filter=False)
+
+        row = result.trades[0]
+        assert row.exit_reason is ExitReason.SESSION_END
+        # Decided at the close of 23:45, filled at the open of midnight.
+        assert self.ends(view, row)[1] == "2024-06-04 00:00"
+
+    def test_below_the_range_the_exit_waits_until_the_price_was_above_it(self):
+        happens = {
+            # Bought at 104.71 by a stop order, far below BC at 105: that alone ends nothing.
+            "2024-06-03 00:15": (104.5, 104.8, 104.5, 104.7),
+            "2024-06-03 00:30": (104.7, 104.8, 104.6, 104.7),
+            "2024-06-03 02:00": (104.7, 105.2, 104.7, 105.1),
+            "2024-06-03 02:15": (105.1, 105.1, 104.9, 104.9),
+        }
+        view, result = self.run(
+            happens,
+            price=104.5,
+            distance_condition_type="BELOW",
+            use_prev_day_cpr_tp_filter=False,
+        )
+
+        row = result.trades[0]
+        assert row.entry_price == pytest.approx(104.71, abs=0.011)
+        assert row.exit_reason is ExitReason.SIGNAL
+        assert self.ends(view, row) == ("2024-06-03 00:15", "2024-06-03 02:30")
+
+    def test_a_day_has_one_entry(self):
+        happens = {
+            "2024-06-03 00:15": (105.5, 105.5, 105.2, 105.4),
+            "2024-06-03 01:00": (105.4, 105.6, 105.4, 105.5),
+            "2024-06-03 02:00": (105.5, 105.5, 105.0, 105.5),
+        }
+        _, result = self.run(happens, end=TOMORROW)
+
+        assert len(result.trades) == 1

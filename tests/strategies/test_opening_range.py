@@ -99,7 +99,9 @@ class TestParameters:
 
     @pytest.mark.parametrize("zone", ["UTC", "US/Eastern", "Asia/Kolkata", "Europe/Berlin"])
     def test_any_zone_of_the_database_will_do(self, zone):
-        assert validate_params(ORB, {"orb_timezone": zone})
+        params = validate_params(ORB, {"orb_timezone": zone})
+
+        assert params.model_dump()["orb_timezone"] == zone
 
     @pytest.mark.parametrize(
         ("timeframe", "parameters", "suits"),
@@ -345,3 +347,23 @@ class TestTrades:
     def test_on_spot_a_break_downwards_is_not_traded(self):
         assert self.run(DOWN, InstrumentKind.SPOT).trades == ()
         assert len(self.run(UP, InstrumentKind.SPOT).trades) == 1
+
+    def test_the_end_of_the_session_closes_what_is_left(self):
+        stays = {
+            f"2024-06-03 {minute // 60:02}:{minute % 60:02}": (101.6, 101.7, 101.5, 101.6)
+            for minute in range(615, 24 * 60, 5)
+        }
+
+        (row,) = self.run({**UP, **stays}).trades
+        assert row.exit_reason is ExitReason.SESSION_END
+        # Decided at the close of 15:55, filled at the open of 16:00.
+        assert row.exit_index == 16 * 12
+        (kept,) = self.run({**UP, **stays}, flat_at_session_end=False).trades
+        assert kept.exit_reason is ExitReason.END_OF_DATA
+
+    def test_a_session_has_as_many_entries_as_allowed(self):
+        again = {key.replace(" 10:", " 12:"): prices for key, prices in DOWN.items()}
+        view = {**UP, **again}
+
+        assert len(self.run(view).trades) == 1
+        assert len(self.run(view, max_trades_per_day=2).trades) == 2

@@ -270,3 +270,27 @@ class TestTrades:
     def test_on_spot_a_break_downwards_is_not_traded(self):
         assert self.run(DOWN, InstrumentKind.SPOT).trades == ()
         assert len(self.run({**UP, **STAYS_UP}, InstrumentKind.SPOT).trades) == 1
+
+    def test_a_price_that_comes_back_ends_the_trade_from_the_second_bar_on(self):
+        back = {
+            **UP,
+            "2024-06-03 10:05": (101.2, 101.2, 100.9, 100.95),
+            "2024-06-03 10:10": (100.95, 101.0, 100.9, 100.95),
+            "2024-06-03 10:15": (100.95, 101.0, 100.9, 100.95),
+            "2024-06-03 10:20": (100.95, 101.0, 100.9, 100.95),
+        }
+
+        (row,) = self.run(back).trades
+        assert row.exit_reason is ExitReason.SIGNAL
+        # Entered at the open of 10:05; 10:15 is the second bar after it.
+        assert (row.entry_index, row.exit_index) == (121, 124)
+
+    def test_the_end_of_the_session_closes_what_is_left(self):
+        stays = {
+            f"2024-06-03 {minute // 60:02}:{minute % 60:02}": (101.2, 101.3, 101.1, 101.2)
+            for minute in range(605, 24 * 60, 5)
+        }
+
+        (row,) = self.run({**UP, **stays}).trades
+        assert row.exit_reason is ExitReason.SESSION_END
+        assert row.exit_index == 16 * 12

@@ -1,7 +1,7 @@
 """Which source a strategy's fingerprint covers."""
 
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib import import_module, invalidate_caches
 
 import pytest
 
@@ -13,14 +13,13 @@ from strategies.definitions import ema_crossover
 def module_of(tmp_path, monkeypatch):
     """Return a function that makes a module of its source."""
 
+    monkeypatch.syspath_prepend(tmp_path)
+
     def make(source, name="written_for_a_test"):
-        path = tmp_path / f"{name}.py"
-        path.write_text(source)
-        spec = spec_from_file_location(name, path)
-        module = module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
+        (tmp_path / f"{name}.py").write_text(source)
+        invalidate_caches()
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return import_module(name)
 
     return make
 

@@ -14,8 +14,8 @@ from strategies.shapes import Requirements
 from strategies.views import MarketView
 
 
-def ms(*date):
-    return to_milliseconds(datetime(*date, tzinfo=UTC))
+def ms(year, month, day):
+    return to_milliseconds(datetime(year, month, day, tzinfo=UTC))
 
 
 def hours(*opens):

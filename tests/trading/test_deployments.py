@@ -57,6 +57,26 @@ class TestDeploy:
         assert [(each.field, each.code) for each in caught.value.problems] == [(field, code)]
         assert not Deployment.objects.exists()
 
+    @pytest.mark.parametrize(
+        ("strategy", "timeframe", "words"),
+        [
+            ("cpr-daily", "4h", "at most 1h"),
+            ("cpr-daily", "1s", "at least 1m"),
+            ("opening-range", "1h", "a bar that begins at 13:30 UTC"),
+        ],
+    )
+    def test_refuses_bars_that_do_not_suit_the_strategy(
+        self, live_account, now, strategy, timeframe, words
+    ):
+        with pytest.raises(InvalidDeploymentError, match=words) as caught:
+            factory.make_deployment(
+                live_account, now=now, strategy_slug=strategy, timeframe=timeframe, parameters={}
+            )
+
+        (problem,) = caught.value.problems
+        assert (problem.field, problem.code) == ("timeframe", "unsuitable_timeframe")
+        assert not Deployment.objects.exists()
+
     def test_names_every_problem_at_once(self, live_account, now):
         with pytest.raises(InvalidDeploymentError) as caught:
             factory.make_deployment(live_account, now=now, name="", timeframe="x", symbol="y")
