@@ -250,8 +250,8 @@ def _place_entry(s, side, signal, bar, rules, costs, outside_equity, outside_not
         up = (side > 0) != (kind == AT_LIMIT)
         ticks = ticks_up(signal.entry_price, costs) if up else ticks_down(signal.entry_price, costs)
         price = ticks * costs.tick_size
-    stop_ticks = _ticks_of_exit(signal.stop_price, side, True, costs)
-    target_ticks = _ticks_of_exit(signal.target_price, side, False, costs)
+    stop_ticks = _ticks_of_exit(signal.stop_price, side, True, price, costs)
+    target_ticks = _ticks_of_exit(signal.target_price, side, False, price, costs)
     stop = rules.stop
     if stop_ticks > 0:
         stop = abs(price - stop_ticks * costs.tick_size) / price
@@ -276,12 +276,15 @@ def _place_entry(s, side, signal, bar, rules, costs, outside_equity, outside_not
 
 
 @compiled
-def _ticks_of_exit(price, side, is_stop, costs):
-    """Return the level asked for in ticks, rounded away from the entry; 0 if none was asked."""
-    if not price > 0.0:
-        return 0
+def _ticks_of_exit(asked, side, is_stop, price, costs):
+    """Return the level *asked* for in ticks, rounded away from the entry at *price*.
+
+    0 if none was asked, or one on the wrong side of the entry.
+    """
     down = (side > 0) == is_stop
-    return ticks_down(price, costs) if down else ticks_up(price, costs)
+    if not asked > 0.0 or (asked < price) != down:
+        return 0
+    return ticks_down(asked, costs) if down else ticks_up(asked, costs)
 
 
 @compiled

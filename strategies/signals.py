@@ -59,7 +59,7 @@ class Signals:
         How an entry is made: at market, by a limit or by a stop order at ``entry_price``, which may
         rest for ``entry_bars`` bars (0: until it fills, or a new entry or ``flatten`` replaces it).
     stop_price, target_price
-        Levels of this entry; NaN leaves them to the rules.
+        Levels of this entry; NaN leaves them to the rules, and so does one on the wrong side of it.
     score
         Who goes first when capital or positions are short; higher is first.
     session

@@ -9,7 +9,8 @@ does not say, the worse case is assumed (``kindly`` assumes the better one inste
 * then the price goes against the position: ladder orders fill, each moving the average and with it
   the stop, until the stop (or the liquidation of a leveraged position) ends it or the bar's extreme
   is reached; only then it goes for the position and fills targets, the resting ones at the farther
-  of the levels before and after the ladder moved the average;
+  of the levels before and after the ladder moved the average; from there it goes to the close,
+  which a stop that followed a target may lie in front of;
 * an entry that fills inside the bar may still be stopped out in it, but not reach its target;
 * market orders and stops pay slippage and half of the spread and the taker's fee; limits fill at
   their price or better and pay the maker's fee; prices are rounded to ticks against us.
@@ -152,14 +153,24 @@ def _inside(s, bar, rules, costs, worst, best, outside_equity, resting_anchor, k
     """Walk from the open to *worst* and *best* (ticks), or first to the best if *kindly*."""
     may_win = s.target_ticks != 0 and _reaches_target(s, best)
     if kindly:
+        stop, sign = s.stop_ticks, 1 if s.lots > 0 else -1
+        wins = n
         n = _go_for(s, bar, rules, costs, best, resting_anchor, 0, fills, n)
+        if n > wins and not (stop > 0 and _reached(sign, worst, stop)):
+            # The worst came before the best; after it the price went to the close and no farther.
+            worst = bar.close / costs.tick_size
     before = n
     n = _go_against(s, bar, rules, costs, worst, outside_equity, 0, fills, n)
     if may_win:
         for k in range(before, n):
             fills[k].is_ambiguous = 1
     if not kindly:
+        wins = n
         n = _go_for(s, bar, rules, costs, best, resting_anchor, 0, fills, n)
+        if n > wins and s.lots != 0:
+            # From the target the price went to the close, maybe through a stop that had followed.
+            end = bar.close / costs.tick_size
+            n = _go_against(s, bar, rules, costs, end, outside_equity, 0, fills, n)
     return n
 
 
