@@ -51,6 +51,7 @@ def describe_run(run: BacktestRun) -> dict[str, Any]:
         "monthly_returns": run.metrics.get("monthly_returns"),
         "by_exit_reason": run.metrics.get("by_exit_reason"),
         "by_direction": run.metrics.get("by_direction"),
+        "by_entry": run.metrics.get("by_entry"),
         "decisions": run.metrics.get("decisions"),
     }
 

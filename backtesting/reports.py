@@ -36,7 +36,7 @@ ALL_KINDS: Final[Sequence[SeriesKind]] = ("equity", "benchmark", "drawdown")
 
 _CSV_COLUMNS: Final = (
     "number", "direction", "entry_at", "exit_at", "quantity", "entry_price", "exit_price", "fees",
-    "slippage", "pnl", "return_percent", "exit_reason", "open_at_end", "bars",
+    "slippage", "funding", "pnl", "return_percent", "exit_reason", "open_at_end", "bars",
     "adverse_percent", "favorable_percent",
 )  # fmt: skip
 
@@ -124,6 +124,7 @@ def trades_csv(run: BacktestRun) -> Iterator[str]:
                 plain(trade.exit_price),
                 plain(trade.fees),
                 plain(trade.slippage),
+                plain(trade.funding),
                 plain(trade.pnl),
                 trade.return_fraction * 100,
                 _harmless(trade.exit_reason),
@@ -147,6 +148,7 @@ def present_trade(trade: BacktestTrade) -> dict[str, Any]:
         "exit_price": plain(trade.exit_price),
         "fees": plain(trade.fees),
         "slippage": plain(trade.slippage),
+        "funding": plain(trade.funding),
         "pnl": plain(trade.pnl),
         "return": trade.return_fraction,
         "exit_reason": trade.exit_reason,

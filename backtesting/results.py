@@ -114,6 +114,7 @@ class Result:
     years: Sequence[Year]
     exits: Sequence[Count]
     directions: Sequence[Count]
+    entries: Sequence[Count]
     decisions: Sequence[Count]
     notes: Sequence[str]
 
@@ -167,8 +168,9 @@ def present_result(run: BacktestRun) -> Result:
         month_names=MONTH_NAMES,
         years=_years(metrics["monthly_returns"]),
         exits=_groups(metrics["by_exit_reason"], "reason"),
-        # Runs of before directions were told apart have none.
+        # Runs of before these were told apart have none.
         directions=_groups(metrics.get("by_direction", ()), "direction"),
+        entries=_groups(metrics.get("by_entry", ()), "entry"),
         decisions=[
             Count(_sentence(ReasonCode(reason)), count)
             for reason, count in metrics["decisions"].items()

@@ -61,6 +61,7 @@ class RunSerializer(RunInListSerializer):
     monthly_returns = serializers.JSONField(allow_null=True)
     by_exit_reason = serializers.JSONField(allow_null=True)
     by_direction = serializers.JSONField(allow_null=True)
+    by_entry = serializers.JSONField(allow_null=True)
     decisions = serializers.JSONField(allow_null=True)
     links = serializers.DictField(child=serializers.CharField())
 
@@ -77,6 +78,7 @@ class TradeSerializer(serializers.Serializer[Any]):
     exit_price = ExactField()
     fees = ExactField()
     slippage = ExactField()
+    funding = ExactField()
     pnl = ExactField()
     exit_reason = serializers.CharField()
     is_open = serializers.BooleanField()

@@ -50,7 +50,8 @@ _LOWER: Final = frozenset(
         "annual_volatility", "max_drawdown", "average_drawdown", "final_drawdown",
         "max_drawdown_duration_ms", "average_drawdown_duration_ms", "time_under_water",
         "ulcer_index", "max_consecutive_losses", "average_adverse_excursion",
-        "max_adverse_excursion", "fees", "slippage", "kurtosis",
+        "max_adverse_excursion", "fees", "slippage", "funding", "kurtosis",
+        "ambiguous_trades",
     }
 )  # fmt: skip
 _NEITHER: Final = frozenset(
@@ -120,6 +121,7 @@ CATALOGUE: Final[tuple[MetricInfo, ...]] = (
         Section.TRADES,
         ("trades", "Closed trades", Unit.COUNT),
         ("open_trades", "Open at the end", Unit.COUNT),
+        ("ambiguous_trades", "Trades with an ambiguous bar", Unit.COUNT),
         ("long_trades", "Long trades", Unit.COUNT),
         ("short_trades", "Short trades", Unit.COUNT),
         ("win_rate", "Win rate", Unit.FRACTION),
@@ -160,6 +162,7 @@ CATALOGUE: Final[tuple[MetricInfo, ...]] = (
         Section.COSTS,
         ("fees", "Fees", Unit.MONEY),
         ("slippage", "Slippage", Unit.MONEY),
+        ("funding", "Funding", Unit.MONEY),
         ("turnover", "Turnover (traded value over capital)", Unit.RATIO),
     ),
     *_section(

@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 
 #: What the numbers in ``TradeColumns.exit_reason`` stand for.
 EXIT_REASONS: Final = tuple(ExitReason)
+#: What the numbers in ``TradeColumns.entry_kind`` stand for, as ``Signals.entry_kind`` has them.
+ENTRY_KINDS: Final = ("MARKET", "LIMIT", "STOP")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +23,8 @@ class TradeColumns:
 
     ``direction`` is 1 for long and -1 for short; ``pnl`` (net), ``fees``, ``slippage``, ``funding`` and
     ``traded`` (the worth of all that was bought and sold) are in quote; ``return_fraction`` and the
-    excursions are fractions; ``exit_reason`` is an index into ``EXIT_REASONS``.
+    excursions are fractions; ``exit_reason`` is an index into ``EXIT_REASONS``, ``entry_kind`` one into
+    ``ENTRY_KINDS``; ``is_ambiguous`` tells that a bar left open in which order its prices came.
     """
 
     direction: NDArray[np.int8]
@@ -35,6 +38,8 @@ class TradeColumns:
     adverse: Floats
     favorable: Floats
     exit_reason: NDArray[np.int8]
+    entry_kind: NDArray[np.int8]
+    is_ambiguous: NDArray[np.bool_]
     is_open: NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -57,6 +62,8 @@ class TradeColumns:
             adverse=np.ascontiguousarray(trades["adverse"]),
             favorable=np.ascontiguousarray(trades["favorable"]),
             exit_reason=trades["exit_reason"].astype(np.int8),
+            entry_kind=fills["kind"][trades["first_fill"]],
+            is_ambiguous=trades["is_ambiguous"] != 0,
             is_open=trades["closed_lots"] < trades["lots"],
         )
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtesting.metrics import tradestats
-from backtesting.metrics.columns import EXIT_REASONS, TradeColumns
+from backtesting.metrics.columns import ENTRY_KINDS, EXIT_REASONS, TradeColumns
 from market.enums import Direction
 
 
@@ -38,6 +38,13 @@ def by_direction(trades: TradeColumns) -> tuple[TradeGroup, ...]:
     """Return what long and what short trades brought, open trades included."""
     is_long = trades.direction > 0
     return _groups(trades, ((Direction.LONG.value, is_long), (Direction.SHORT.value, ~is_long)))
+
+
+def by_entry(trades: TradeColumns) -> tuple[TradeGroup, ...]:
+    """Return what entries at market, by limit and by stop orders brought, open trades included."""
+    return _groups(
+        trades, ((name, trades.entry_kind == code) for code, name in enumerate(ENTRY_KINDS))
+    )
 
 
 def _groups(

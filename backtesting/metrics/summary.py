@@ -12,7 +12,7 @@ from backtesting.engine.results import SimulationResult
 from backtesting.metrics import drawdowns, periods, returns, tradestats
 from backtesting.metrics.catalogue import CATALOGUE
 from backtesting.metrics.columns import TradeColumns
-from backtesting.metrics.groups import TradeGroup, by_direction, by_exit_reason
+from backtesting.metrics.groups import TradeGroup, by_direction, by_entry, by_exit_reason
 from backtesting.metrics.periods import MonthlyReturns
 from backtesting.metrics.returns import Sample
 from market.candles import Candles
@@ -36,6 +36,7 @@ class Metrics:
     monthly_returns: tuple[MonthlyReturns, ...]
     by_exit_reason: tuple[TradeGroup, ...]
     by_direction: tuple[TradeGroup, ...]
+    by_entry: tuple[TradeGroup, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists and numbers."""
@@ -47,6 +48,7 @@ class Metrics:
             ],
             "by_exit_reason": [group.to_json("reason") for group in self.by_exit_reason],
             "by_direction": [group.to_json("direction") for group in self.by_direction],
+            "by_entry": [group.to_json("entry") for group in self.by_entry],
         }
 
 
@@ -115,6 +117,7 @@ def measure(course: Course, trades: TradeColumns) -> Metrics:
         **_trades(closed),
         **_results_of_trades(closed),
         "open_trades": len(trades) - len(closed),
+        "ambiguous_trades": int(np.count_nonzero(trades.is_ambiguous)),
         **_costs(trades, course.capital),
         **_distribution(sample, months, has_days=course.timeframe.milliseconds <= DAY_MS),
     }
@@ -129,6 +132,7 @@ def measure(course: Course, trades: TradeColumns) -> Metrics:
         monthly_returns=table,
         by_exit_reason=by_exit_reason(trades),
         by_direction=by_direction(trades),
+        by_entry=by_entry(trades),
     )
 
 
@@ -248,6 +252,7 @@ def _costs(trades: TradeColumns, capital: float) -> dict[str, MetricValue]:
     return {
         "fees": float(trades.fees.sum()),
         "slippage": float(trades.slippage.sum()),
+        "funding": float(trades.funding.sum()),
         "turnover": float(trades.traded.sum()) / capital,
     }
 

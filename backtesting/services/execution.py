@@ -84,6 +84,7 @@ def unsaved_trade(trade: TradeRow) -> BacktestTrade:
         exit_price=trade.exit_price,
         fees=trade.fees,
         slippage=trade.slippage,
+        funding=trade.funding,
         pnl=trade.pnl,
         return_fraction=money.float_of(trade.return_fraction),
         exit_reason=trade.exit_reason.value,

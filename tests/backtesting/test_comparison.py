@@ -35,7 +35,8 @@ def compared(api, *runs):
 class TestCompare:
     def test_the_best_of_each_figure_is_marked(self, api, person):
         runs = [
-            make_done_run(person, parameters={"short_ema_period": period}) for period in (3, 5, 8)
+            make_done_run(person, parameters={"risk_per_trade_percent": percent})
+            for percent in (0.5, 2.0, 1.0)
         ]
 
         answer = compared(api, *runs).json()

@@ -396,7 +396,7 @@ class TestComputeMetrics:
         assert values["fees"] == pytest.approx(sum(trade.fees for trade in result.trades))
         assert values["slippage"] == pytest.approx(sum(trade.slippage for trade in result.trades))
         assert sum(row.trades for row in metrics.by_exit_reason) == len(result.trades)
-        for groups in (metrics.by_exit_reason, metrics.by_direction):
+        for groups in (metrics.by_exit_reason, metrics.by_direction, metrics.by_entry):
             total = sum(row.pnl for row in groups)
             assert total == pytest.approx(values["net_profit"], abs=1e-6)
         assert values["gross_profit"] + values["gross_loss"] == pytest.approx(
@@ -450,6 +450,7 @@ class TestComputeMetrics:
             "monthly_returns",
             "by_exit_reason",
             "by_direction",
+            "by_entry",
         }
 
     def test_a_run_that_loses_more_than_everything_is_still_plain_json(self):
