@@ -47,6 +47,7 @@ def describe_run(run: BacktestRun) -> dict[str, Any]:
         "spec_hash": run.spec_hash,
         "data_fingerprint": run.data_fingerprint or None,
         "bars": run.bar_count,
+        "missing_bars": run.missing_bars,
         "metrics": run.metrics.get("values"),
         "monthly_returns": run.metrics.get("monthly_returns"),
         "by_exit_reason": run.metrics.get("by_exit_reason"),

@@ -12,7 +12,7 @@ from backtesting.metrics import CATALOGUE, MetricInfo, Section, Unit
 from backtesting.models import BacktestRun, RunStatus
 from backtesting.reports import plain
 from market.enums import InstrumentKind
-from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
+from market.timeframes import from_milliseconds
 from strategies import parameters
 from strategies.reasons import ReasonCode, phrase
 
@@ -265,23 +265,15 @@ def _notes(run: BacktestRun, values: Mapping[str, Any], interval: Interval | Non
         )
     if run.instrument.kind == InstrumentKind.SPOT:
         notes.append("A spot market cannot be sold short: such signals only close a position.")
-    missing = _missing_bars(run)
-    if missing > 0:
-        notes.append(f"{missing:,} bars of the window are missing in the stored candles.")
+    if run.missing_bars:
+        missing = f"{run.missing_bars:,} {'bar' if run.missing_bars == 1 else 'bars'}"
+        notes.append(f"Of the window {missing} could not be had: gaps in the stored candles.")
     if values.get("open_trades"):
         notes.append(
             "The last trade was still open at the end. It is marked at the last close; measures of "
             "trades leave it out."
         )
     return notes
-
-
-def _missing_bars(run: BacktestRun) -> int:
-    timeframe = Timeframe(run.timeframe)
-    if timeframe is Timeframe.MO1 or run.effective_from_at is None:
-        return 0
-    length = to_milliseconds(run.to_at) - to_milliseconds(run.effective_from_at)
-    return length // timeframe.milliseconds - run.bar_count
 
 
 def _text(at: datetime | None) -> str:

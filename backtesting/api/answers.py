@@ -57,6 +57,9 @@ class RunSerializer(RunInListSerializer):
     spec_hash = serializers.CharField(help_text="Runs with the same hash are the same run.")
     data_fingerprint = serializers.CharField(allow_null=True)
     bars = serializers.IntegerField(allow_null=True)
+    missing_bars = serializers.IntegerField(
+        help_text="Of the window, from where it could trade on: gaps in the stored candles."
+    )
     metrics = serializers.DictField(allow_null=True)
     monthly_returns = serializers.JSONField(allow_null=True)
     by_exit_reason = serializers.JSONField(allow_null=True)

@@ -136,6 +136,16 @@ def stretch_bounds(
     return begin, last
 
 
+def missing_bars(timeframe: Timeframe, from_ms: int, to_ms: int, *, bars: int) -> int:
+    """Return how many bars of ``[from_ms, to_ms)``, which lies on the grid, are not among the *bars*."""
+    if timeframe is not Timeframe.MO1:
+        return max((to_ms - from_ms) // timeframe.milliseconds - bars, 0)
+    months = 0
+    while from_ms < to_ms:
+        from_ms, months = timeframe.close_of(from_ms), months + 1
+    return max(months - bars, 0)
+
+
 def _too_short(warm_up_bars: int, left: int, first_open_ms: int) -> WindowTooShortError:
     return WindowTooShortError(
         f"The strategy warms up for {warm_up_bars} bars, candles begin at {_text(first_open_ms)}, "

@@ -8,10 +8,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from backtesting.domain.tags import MAXIMUM_NOTE_LENGTH, MAXIMUM_TAG_LENGTH, MAXIMUM_TAGS
+from backtesting.domain.windows import missing_bars
 from backtesting.models.specifications import StoredSpecification
 from foundation.choices import choices_of
 from foundation.fields import money_field
 from market.enums import Direction, ExitReason
+from market.timeframes import Timeframe, to_milliseconds
 
 
 class RunStatus(models.TextChoices):
@@ -129,6 +131,14 @@ class BacktestRun(StoredSpecification):
 
     def __str__(self) -> str:
         return str(self.public_id)
+
+    @property
+    def missing_bars(self) -> int:
+        """How many bars of its window the stored candles lacked; 0 before it has a result."""
+        if self.effective_from_at is None:
+            return 0
+        start_ms, end_ms = map(to_milliseconds, (self.effective_from_at, self.to_at))
+        return missing_bars(Timeframe(self.timeframe), start_ms, end_ms, bars=self.bar_count)
 
     @property
     def is_finished(self) -> bool:

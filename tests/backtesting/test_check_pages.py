@@ -146,7 +146,12 @@ class TestCheckPage:
         shown = text(page.get(f"/checks/results/{check.public_id}/"))
 
         assert "Its backtests show nothing" in shown
-        for words in ("the first bar that differs", "What was changed", "bars alone", "On the whole history"):
+        for words in (
+            "the first bar that differs",
+            "What was changed",
+            "bars alone",
+            "On the whole history",
+        ):
             assert words in shown
 
     def test_a_failed_one_says_why(self, page, person):

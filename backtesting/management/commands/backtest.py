@@ -68,6 +68,8 @@ class Command(PlatformCommand):
         quote = outcome.market.partition("/")[2].partition(":")[0]
         self.stdout.write(f"Effective start  {outcome.run.effective_from_at:%Y-%m-%d %H:%M} UTC")
         self.stdout.write(f"Trades           {len(outcome.trades)}")
+        if outcome.run.missing_bars:
+            self.stdout.write(f"Missing bars     {outcome.run.missing_bars:,}, gaps in the candles")
         for line in text.metric_lines(outcome.run.metrics["values"], quote=quote):
             self.stdout.write(line)
         for line in text.reason_lines(outcome.run.metrics["by_exit_reason"], quote=quote):
@@ -88,6 +90,7 @@ class _Outcome:
         return {
             "market": self.market,
             "effective_from": reports.instant(self.run.effective_from_at),
+            "missing_bars": self.run.missing_bars,
             "metrics": metrics["values"],
             "monthly_returns": metrics["monthly_returns"],
             "by_exit_reason": metrics["by_exit_reason"],
