@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from market.candles import Candles
@@ -24,12 +25,12 @@ _SAMPLE = ROOT / "exchanges" / "sample_data" / "binance" / "BTC-USDT" / "4h.csv"
 def make_sample_market() -> None:
     """Store the 4h candles of BTC/USDT that ship."""
     with _SAMPLE.open(encoding="utf-8") as lines:
-        rows = [
-            (int(row["timestamp"]), *(float(row[name]) for name in row if name != "timestamp"))
-            for row in csv.DictReader(lines)
-        ]
+        table = list(csv.DictReader(lines))
+    names = ("open", "high", "low", "close", "volume")
+    times = np.array([int(row["timestamp"]) for row in table], dtype=np.int64)
+    columns = (np.array([float(row[name]) for row in table]) for name in names)
     instrument = exchange_factory.make_instrument()
-    exchange_factory.store_candles(instrument, Timeframe.H4, Candles.from_rows(rows))
+    exchange_factory.store_candles(instrument, Timeframe.H4, Candles(times, *columns))
 
 
 def files_of_the_guide() -> dict[str, str]:
@@ -121,8 +122,10 @@ def test_broken_packages_are_reported_and_take_nothing_down(tmp_path):
     assert dict(broken).keys() == {name.replace("-", "_") for name in BROKEN}
     assert "no_such_library" in dict(broken)["no_import"]
 
-    window = ("--market", "binance:BTC/USDT", "--timeframe", "4h")
-    window += ("--from", "2024-01-10", "--to", "2024-03-22")
+    window = (
+        *("--market", "binance:BTC/USDT", "--timeframe", "4h"),
+        *("--from", "2024-01-10", "--to", "2024-03-22"),
+    )
     for name, code in (
         ("acme-good", ""),
         ("acme-raises", "strategy_failed"),
