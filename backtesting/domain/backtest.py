@@ -66,6 +66,9 @@ class Backtest:
             capital=capital,
         )
 
+    def exposure(self) -> None:
+        """Return nothing: of one market the position tells what is at stake."""
+
 
 def run_backtest(
     specification: Specification,

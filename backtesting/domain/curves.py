@@ -62,6 +62,41 @@ class EquityCurve:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ExposureCurve:
+    """What a run over many markets had at stake after each bar of its equity curve, shape ``(n,)``.
+
+    ``gross`` and ``net`` are the worth of all positions without and with their sign, as a fraction
+    of equity; ``positions`` is how many were open.
+    """
+
+    gross: NDArray[np.float64]
+    net: NDArray[np.float64]
+    positions: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.gross)
+
+    def to_bytes(self) -> bytes:
+        """Return the columns, little-endian and compressed."""
+        columns = (self.gross.astype("<f8"), self.net.astype("<f8"), self.positions.astype("<i8"))
+        packed = zstandard.compress(b"".join(column.tobytes() for column in columns), _LEVEL)
+        return bytes([_CODEC]) + packed
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what ``to_bytes`` wrote; raise ValueError for another codec."""
+        if data[0] != _CODEC:
+            raise ValueError(f"An exposure curve of codec {data[0]} cannot be read.")
+        raw = zstandard.decompress(data[1:])
+        third = len(raw) // 3
+        return cls(
+            gross=np.frombuffer(raw[:third], dtype="<f8").astype(np.float64),
+            net=np.frombuffer(raw[third : 2 * third], dtype="<f8").astype(np.float64),
+            positions=np.frombuffer(raw[2 * third :], dtype="<i8").astype(np.int64),
+        )
+
+
 def thinned_indices(values: NDArray[np.float64], *, limit: int) -> NDArray[np.int64]:
     """Return at most *limit* indices, ascending, that keep the look of the line.
 

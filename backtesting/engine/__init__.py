@@ -1,5 +1,6 @@
 """The simulation: signals folded over recorded bars by the functions that also trade live."""
 
+from backtesting.engine.portfolio import PortfolioResult, simulate_portfolio
 from backtesting.engine.preloading import preload
 from backtesting.engine.results import SimulationResult, Trade, TradeRow
 from backtesting.engine.simulation import (
@@ -11,6 +12,7 @@ from backtesting.engine.simulation import (
 
 __all__ = [
     "ENGINE_VERSION",
+    "PortfolioResult",
     "SimulationResult",
     "SimulationStopped",
     "Trade",
@@ -18,4 +20,5 @@ __all__ = [
     "data_fingerprint",
     "preload",
     "simulate",
+    "simulate_portfolio",
 ]

@@ -72,7 +72,10 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:
-    """A ``Trade`` as rows and pages hold it; its instants are the open times of bars."""
+    """A ``Trade`` as rows and pages hold it; its instants are the open times of bars.
+
+    ``symbol`` is empty unless the run was over many markets.
+    """
 
     number: int
     direction: Direction
@@ -91,6 +94,7 @@ class TradeRow:
     bars: int
     exit_reason: ExitReason
     is_open: bool
+    symbol: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,11 @@ from market.errors import InvalidInputError
 def declare(parser: ArgumentParser) -> None:
     """Add the arguments to *parser*."""
     parser.add_argument("strategy", help="such as ema-crossover")
-    parser.add_argument("--market", required=True, help="such as binance:BTC/USDT")
+    markets = parser.add_mutually_exclusive_group(required=True)
+    markets.add_argument("--market", default="", help="such as binance:BTC/USDT")
+    markets.add_argument(
+        "--universe", default="", help="such as binance:BTC/USDT,ETH/USDT; for many from one wallet"
+    )
     parser.add_argument("--timeframe", required=True, help="such as 4h")
     declare_window(parser, is_required=True)
     declare_parameters(parser, flag="--param")

@@ -33,6 +33,28 @@ def reason_lines(reasons: Sequence[Mapping[str, Any]], *, quote: str) -> Iterato
 
 def metric_text(info: MetricInfo, value: Any, quote: str = "") -> str:
     """Return a metric's value in its unit."""
+
+
+def universe_lines(universe: Mapping[str, Any] | None, *, quote: str) -> Iterator[str]:
+    """Yield the markets of a run over many, and what it had at stake; nothing for one market."""
+    if universe is None:
+        return
+    yield ""
+    yield "Universe, as declared; markets that are gone by now may be missing from it"
+    for row in universe["markets"]:
+        label = f"  {row['symbol']:<{_LABEL_WIDTH}}"
+        yield f"{label}{row['trades']:>6} {row['pnl']:>+14,.2f} {quote}"
+    average = universe["correlation"]["average"]
+    figures = {
+        "Most open positions": f"{universe['most_positions']}",
+        "Largest exposure": f"{universe['most_gross']:.1%}",
+        "Average correlation": _ABSENT if average is None else f"{average:.2f}",
+    }
+    for label, value in figures.items():
+        yield f"  {label:<{_LABEL_WIDTH}}{value:>22}"
+
+
+def _text(info: MetricInfo, value: Any, quote: str) -> str:
     if value is None:
         return _ABSENT
     match info.unit:

@@ -8,8 +8,8 @@ from typing import Final
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
 
-from backtesting.domain.backtest import Backtest
 from backtesting.domain.curves import thinned_indices
+from backtesting.domain.portfolio import AnyBacktest
 from backtesting.domain.specification import Specification
 from backtesting.engine import ENGINE_VERSION
 from backtesting.services import specifications, trials
@@ -146,7 +146,7 @@ def _choose(strategy: Strategy, *, market: str | None, timeframe: str | None) ->
     )
 
 
-def _computed(specification: Specification, backtest: Backtest) -> Computed:
+def _computed(specification: Specification, backtest: AnyBacktest) -> Computed:
     window, charges = specification.window, specification.charges
     return Computed(
         instrument_id=specification.terms.instrument_id,
@@ -168,7 +168,7 @@ def _computed(specification: Specification, backtest: Backtest) -> Computed:
     )
 
 
-def _curve(backtest: Backtest) -> list[list[float]]:
+def _curve(backtest: AnyBacktest) -> list[list[float]]:
     """Return the curve thinned to what a small picture can show, with the starting capital in front."""
     curve = backtest.curve()
     start = [float(to_milliseconds(backtest.effective_from_at)), curve.capital, curve.capital]

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,7 +12,8 @@ from django.db import DatabaseError
 from django.db.models import F
 from django.db.models.functions import Now
 
-from backtesting.domain.backtest import Backtest, run_backtest
+from backtesting.domain.backtest import run_backtest
+from backtesting.domain.portfolio import AnyBacktest, run_portfolio
 from backtesting.domain.specification import Specification
 from backtesting.engine import SimulationStopped, TradeRow
 from backtesting.models import BacktestRun, BacktestTrade, RunStatus
@@ -76,6 +78,7 @@ def unsaved_trade(trade: TradeRow) -> BacktestTrade:
     """Return *trade* as a row that belongs to no run yet."""
     return BacktestTrade(
         number=trade.number,
+        symbol=trade.symbol,
         direction=trade.direction.value,
         entry_at=trade.entry_at,
         exit_at=trade.exit_at,
@@ -95,7 +98,9 @@ def unsaved_trade(trade: TradeRow) -> BacktestTrade:
     )
 
 
-def unsaved_run(*, specification: Specification, backtest: Backtest, now: datetime) -> BacktestRun:
+def unsaved_run(
+    *, specification: Specification, backtest: AnyBacktest, now: datetime
+) -> BacktestRun:
     """Return what *backtest* came to as a row that is not stored and belongs to nobody."""
     return BacktestRun(
         **columns_of(specification),
@@ -109,7 +114,25 @@ def unsaved_run(*, specification: Specification, backtest: Backtest, now: dateti
         bar_count=backtest.bar_count,
         metrics=backtest.metrics_json(),
         equity=backtest.curve().to_bytes(),
+        exposure=_exposure_of(backtest),
     )
+
+
+def compute(
+    specification: Specification,
+    *,
+    progress: Callable[[float], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> AnyBacktest:
+    """Return what *specification* comes to on the stored candles of its market or its universe.
+
+    Raises NoCandlesError or WindowTooShortError if gaps leave too few bars.
+    """
+    if specification.universe:
+        universe = specifications.universe_of(specification)
+        return run_portfolio(specification, universe, progress=progress, should_stop=should_stop)
+    candles = specifications.candles_of(specification)
+    return run_backtest(specification, candles, progress=progress, should_stop=should_stop)
 
 
 class _Watch:
@@ -154,20 +177,15 @@ def _claim(*, run_id: int) -> int | None:
     return next((run.epoch for run in claimed), None)
 
 
-def _compute(run: BacktestRun, watch: _Watch) -> Backtest:
+def _compute(run: BacktestRun, watch: _Watch) -> AnyBacktest:
     specification = specifications.specification_of(run)
     if specifications.data_version_now(specification) != run.data_version:
         raise CandlesChangedError
-    return run_backtest(
-        specification,
-        specifications.candles_of(specification),
-        progress=watch.progress,
-        should_stop=watch.should_stop,
-    )
+    return compute(specification, progress=watch.progress, should_stop=watch.should_stop)
 
 
 @transactional
-def _store(*, run: BacktestRun, epoch: int, backtest: Backtest) -> None:
+def _store(*, run: BacktestRun, epoch: int, backtest: AnyBacktest) -> None:
     """Write the whole result, or nothing if the claim is void."""
     written = BacktestRun.objects.claimed_by(run_id=run.pk, epoch=epoch).update(
         status=RunStatus.DONE,
@@ -179,6 +197,7 @@ def _store(*, run: BacktestRun, epoch: int, backtest: Backtest) -> None:
         bar_count=backtest.bar_count,
         metrics=backtest.metrics_json(),
         equity=backtest.curve().to_bytes(),
+        exposure=_exposure_of(backtest),
         version=F("version") + 1,
     )
     if not written:
@@ -188,6 +207,11 @@ def _store(*, run: BacktestRun, epoch: int, backtest: Backtest) -> None:
     for row in rows:
         row.run, row.owner_id = run, run.owner_id
     BacktestTrade.objects.bulk_create(rows, batch_size=_TRADES_AT_ONCE)
+
+
+def _exposure_of(backtest: AnyBacktest) -> bytes | None:
+    exposure = backtest.exposure()
+    return None if exposure is None else exposure.to_bytes()
 
 
 def _fail(*, run_id: int, epoch: int, code: str, message: str) -> None:

@@ -5,12 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from backtesting.domain.backtest import Backtest, run_backtest
 from backtesting.domain.checks import CheckReport, check_strategy
+from backtesting.domain.portfolio import AnyBacktest
 from backtesting.domain.specification import Charges, Specification, Terms
 from backtesting.domain.windows import Window
-from backtesting.selectors import specifications
-from backtesting.services import checks
+from backtesting.services import checks, execution
 from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
 from market.enums import InstrumentKind
 from strategies import causality
@@ -35,13 +34,12 @@ _GENERATED_CHARGES: Final = Charges(Decimal(10), Decimal(10), DEFAULT_SLIPPAGE_B
 
 def try_out(
     specification: Specification, *, progress: Callable[[float], None] | None = None
-) -> Backtest:
+) -> AnyBacktest:
     """Compute *specification* on the stored candles; nothing is written.
 
     Raises NoCandlesError or WindowTooShortError if gaps leave too few bars.
     """
-    candles = specifications.candles_of(specification)
-    return run_backtest(specification, candles, progress=progress)
+    return execution.compute(specification, progress=progress)
 
 
 def check_on_stored(

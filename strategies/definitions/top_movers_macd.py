@@ -344,10 +344,10 @@ def _follow(
 @cache
 def _compiled_follow() -> Any:
     """Return ``_follow`` as machine code; Any, because numba has no types."""
-    # The compiler is large, and the web process never needs it.
-    import numba  # noqa: PLC0415
+    # The compiler loads with it, which is large, and the web process never needs it.
+    from market.kernel.compiling import compiled  # noqa: PLC0415
 
-    return numba.njit(cache=True)(_follow)
+    return compiled(_follow)
 
 
 def _crosses(

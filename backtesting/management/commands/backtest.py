@@ -58,14 +58,14 @@ class Command(PlatformCommand):
         run = execution.unsaved_run(
             specification=specification, backtest=backtest, now=timezone.now()
         )
-        return _Outcome(wanted["market"], run, trades)
+        return _Outcome(wanted["market"] or wanted["universe"], run, trades)
 
     def _show_progress(self, fraction: float) -> None:
         if self.stderr.isatty():
             self.stderr.write(f"\r{fraction:4.0%}", ending="")
 
     def _print(self, outcome: "_Outcome") -> None:
-        quote = outcome.market.partition("/")[2].partition(":")[0]
+        quote = outcome.market.partition(",")[0].partition("/")[2].partition(":")[0]
         self.stdout.write(f"Effective start  {outcome.run.effective_from_at:%Y-%m-%d %H:%M} UTC")
         self.stdout.write(f"Trades           {len(outcome.trades)}")
         if outcome.run.missing_bars:
@@ -73,6 +73,8 @@ class Command(PlatformCommand):
         for line in text.metric_lines(outcome.run.metrics["values"], quote=quote):
             self.stdout.write(line)
         for line in text.reason_lines(outcome.run.metrics["by_exit_reason"], quote=quote):
+            self.stdout.write(line)
+        for line in text.universe_lines(outcome.run.metrics.get("universe"), quote=quote):
             self.stdout.write(line)
 
 
@@ -122,13 +124,14 @@ def _stored(email: str, wanted: Mapping[str, Any]) -> _Outcome:
         message = run.error_message or "The run was canceled."
         raise ConflictError(message, problems=[FieldProblem("run", code, message)])
     trades = selectors.trades_of(run)
-    return _Outcome(wanted["market"], run, trades)
+    return _Outcome(wanted["market"] or wanted["universe"], run, trades)
 
 
 def _wanted(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "strategy_slug": options["strategy"],
         "market": options["market"],
+        "universe": options["universe"],
         "timeframe": options["timeframe"],
         "from_at": options["from_at"],
         "to_at": options["to_at"],
