@@ -31,10 +31,6 @@ def reason_lines(reasons: Sequence[Mapping[str, Any]], *, quote: str) -> Iterato
         yield f"  {label:<{_LABEL_WIDTH}}{row['trades']:>6} {row['pnl']:>+14,.2f} {quote}"
 
 
-def metric_text(info: MetricInfo, value: Any, quote: str = "") -> str:
-    """Return a metric's value in its unit."""
-
-
 def universe_lines(universe: Mapping[str, Any] | None, *, quote: str) -> Iterator[str]:
     """Yield the markets of a run over many, and what it had at stake; nothing for one market."""
     if universe is None:
@@ -54,7 +50,8 @@ def universe_lines(universe: Mapping[str, Any] | None, *, quote: str) -> Iterato
         yield f"  {label:<{_LABEL_WIDTH}}{value:>22}"
 
 
-def _text(info: MetricInfo, value: Any, quote: str) -> str:
+def metric_text(info: MetricInfo, value: Any, quote: str = "") -> str:
+    """Return a metric's value in its unit."""
     if value is None:
         return _ABSENT
     match info.unit:

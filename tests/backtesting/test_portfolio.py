@@ -1,5 +1,7 @@
 """One wallet over many markets: ranking, limits, delistings, and money that adds up."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -36,7 +38,7 @@ def universe(closes):
 def says(view, *, long=(), short=(), leave=(), score=None):
     """Return signals that say something at ``(market, bar)`` places."""
     shape = view.close.shape
-    columns = []
+    columns: Any = []
     for places in (long, short, leave, leave):
         column = np.zeros(shape, dtype=np.bool_)
         for place in places:
@@ -190,7 +192,8 @@ class TestOneMarket:
         view = universe([close])
         long, short = random.random(400) < 0.1, random.random(400) < 0.1
         alone = Signals(long, short, short, long, np.ones(400, dtype=np.bool_))
-        both = Signals(*(column[np.newaxis] for column in alone.columns().values()))
+        stacked: Any = [column[np.newaxis] for column in alone.columns().values()]
+        both = Signals(*stacked)
         wanted = rules(stop_percent=3.0, target_percent=5.0, size=30.0, leverage=2.0)
         candles = Candles(
             view.open_time, view.open[0], view.high[0], view.low[0], view.close[0], view.volume[0]
