@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from exchanges.selectors import candles
-from market.timeframes import HOUR_MS, from_milliseconds, to_milliseconds
+from market.timeframes import HOUR_MS, Timeframe, from_milliseconds, to_milliseconds
+from strategies.shapes import Requirements
 
 #: A series with fewer bars is no good first proposal.
 _ENOUGH_BARS: Final = 200
@@ -44,12 +45,28 @@ def all_coverage() -> Sequence[CoverageRow]:
 
 
 def proposal(
-    rows: Sequence[CoverageRow], *, market: str = "", timeframe: str = ""
+    rows: Sequence[CoverageRow],
+    *,
+    market: str = "",
+    timeframe: str = "",
+    needs: Requirements | None = None,
 ) -> CoverageRow | None:
-    """Return the series to begin with: the one that is named, or a recent one that is long enough."""
+    """Return the series to begin with: the one that is named, or a recent one that is long enough.
+
+    First of all it is one that a strategy which *needs* so much can run on.
+    """
     named = [row for row in rows if market in {"", row.market} and timeframe in {"", row.timeframe}]
+
+    def suits(row: CoverageRow) -> bool:
+        frame = Timeframe(row.timeframe)
+        return needs is None or (not needs.objection(frame) and row.bars > 2 * needs.bars(frame))
+
     return max(
         named or rows,
-        key=lambda row: (row.length_ms >= HOUR_MS and row.bars >= _ENOUGH_BARS, row.end_at),
+        key=lambda row: (
+            suits(row),
+            row.length_ms >= HOUR_MS and row.bars >= _ENOUGH_BARS,
+            row.end_at,
+        ),
         default=None,
     )

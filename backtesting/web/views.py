@@ -29,6 +29,7 @@ from market.errors import (
 )
 from strategies.registry import UnknownStrategyError
 from strategies.selectors import catalogue
+from strategies.shapes import Requirements
 
 _RUNS_A_PAGE = 25
 _TRADES_A_PAGE = 25
@@ -66,7 +67,7 @@ def new(request: HttpRequest) -> HttpResponse:
     except UnknownStrategyError as error:
         raise Http404 from error
     schema = catalogue.current_version(strategy).parameters_schema
-    form = _form(request, schema, series)
+    form = _form(request, schema, series, needs=catalogue.needs_of(strategy))
     refusal = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -231,7 +232,11 @@ def _done_run_or_404(request: HttpRequest, public_id: UUID) -> BacktestRun:
 
 
 def _form(
-    request: HttpRequest, schema: Mapping[str, Any], series: Sequence[coverage.CoverageRow]
+    request: HttpRequest,
+    schema: Mapping[str, Any],
+    series: Sequence[coverage.CoverageRow],
+    *,
+    needs: Requirements | None,
 ) -> RunForm:
     """Return the form with what was sent, with a former run, or with a proposal to click on."""
     if request.method == "POST":
@@ -240,7 +245,7 @@ def _form(
         initial = presenters.form_values(_copied_run_or_404(request))
     else:
         asked = {name: request.GET.get(name, "") for name in ("market", "timeframe")}
-        initial = presenters.form_proposal(coverage.proposal(series, **asked))
+        initial = presenters.form_proposal(coverage.proposal(series, **asked, needs=needs))
     return RunForm(initial=initial, schema=schema, coverage=series)
 
 

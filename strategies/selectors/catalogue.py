@@ -11,6 +11,7 @@ from market.errors import ConflictError
 from strategies import registry
 from strategies.models import Evidence, Strategy, StrategyVersion
 from strategies.registry import Definition, UnknownStrategyError
+from strategies.shapes import Requirements
 
 
 class CatalogueOutOfDateError(ConflictError):
@@ -72,6 +73,15 @@ def version_of_code(definition: Definition) -> StrategyVersion:
     if version.code_fingerprint != registry.code_fingerprint(definition):
         raise CatalogueOutOfDateError(definition.slug)
     return version
+
+
+def needs_of(strategy: Strategy) -> Requirements | None:
+    """Return what the strategy needs with its defaults; None if its code is not there any more."""
+    try:
+        definition = registry.get_definition(strategy.slug)
+    except UnknownStrategyError:
+        return None
+    return definition.requirements(definition.default_params())
 
 
 def find_wish(*, strategy_id: int) -> Strategy | None:

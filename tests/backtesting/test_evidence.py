@@ -13,11 +13,13 @@ from backtesting.tasks import record_evidence, sweep_evidence
 from exchanges.models import Venue
 from foundation.audit import Actor
 from foundation.models import AuditEntry
+from market.timeframes import Timeframe
 from strategies import registry
 from strategies.models import Evidence, Strategy
 from strategies.selectors import catalogue as selectors
 from strategies.services import catalogue
 from strategies.services import evidence as wishes
+from tests.factories import exchanges
 from tests.factories.accounts import make_person
 from tests.factories.backtesting import NOW, make_done_run, make_market
 from tests.factories.billing import with_plan
@@ -89,6 +91,29 @@ class TestRecord:
 
         with pytest.raises(NothingToShowError, match="EMA crossover"):
             evidence.record_evidence(strategy_slug="ema-crossover", by=BY, now=NOW)
+
+    def test_a_strategy_of_sessions_is_shown_over_several_days_only(self):
+        instrument = make_market()
+        Venue.objects.update(real_money=True)
+        closes = [100.0 + number % 7 for number in range(500)]
+        for timeframe in (Timeframe.M5, Timeframe.M15):
+            candles = exchanges.make_candles(closes, timeframe=timeframe)
+            exchanges.store_candles(instrument, timeframe, candles)
+
+        row = evidence.record_evidence(strategy_slug="opening-range", by=BY, now=NOW)
+
+        # 500 bars of five minutes are less than two days; hours do not suit its sessions.
+        assert row.timeframe == "15m"
+
+    def test_a_history_that_is_too_short_for_a_strategy_is_told_and_the_rest_goes_on(self):
+        make_market()
+        Venue.objects.update(real_money=True)
+        said = io.StringIO()
+
+        call_command("record_evidence", stdout=said)
+
+        assert "cpr-daily: No recorded series" in said.getvalue()
+        assert "ema-crossover: BTC/USDT 1h" in said.getvalue()
 
     def test_a_new_version_has_to_prove_itself_again(self, monkeypatch):
         row = make_evidence()

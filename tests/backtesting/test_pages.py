@@ -9,6 +9,9 @@ from backtesting.metrics import CATALOGUE
 from backtesting.models import BacktestRun, RunStatus
 from backtesting.services import history
 from foundation.audit import Actor
+from market.timeframes import Timeframe
+from strategies.definitions import opening_range
+from tests.factories import exchanges
 from tests.factories.accounts import make_person
 from tests.factories.backtesting import make_done_run, make_market, make_run
 
@@ -419,3 +422,35 @@ class TestInterval:
 
 def test_every_metric_is_explained():
     assert set(EXPLANATIONS) == {info.key for info in CATALOGUE}
+
+
+class TestBarsThatSuit:
+    """Strategies that can run on some bars only."""
+
+    ADDRESS = "/backtests/new/?strategy=opening-range"
+
+    def test_the_form_begins_with_bars_that_the_strategy_can_run_on(self, page):
+        instrument = make_market()
+        quarters = exchanges.make_candles([100.0] * 400, timeframe=Timeframe.M15)
+        exchanges.store_candles(instrument, Timeframe.M15, quarters)
+
+        sessions = page.get(self.ADDRESS).context["form"]
+        averages = page.get(NEW).context["form"]
+
+        assert sessions["timeframe"].value() == "15m"
+        assert averages["timeframe"].value() == "1h"
+
+    def test_other_bars_are_refused_at_their_field_in_a_sentence(self, page):
+        make_market()
+        fields = {
+            f"parameters.{name}": str(value)
+            for name, value in opening_range.Params().model_dump().items()
+        }
+        wanted = {name: value for name, value in FORM.items() if not name.startswith("parameters.")}
+
+        answer = page.post(self.ADDRESS, {**wanted, **fields})
+
+        errors = answer.context["form"].errors
+        assert list(errors) == ["timeframe"]
+        assert "begins at 13:30 UTC" in " ".join(errors["timeframe"])
+        assert not BacktestRun.objects.exists()
