@@ -15,11 +15,10 @@ Prices = float | tuple[float, float, float, float]
 
 def view_of(bars: Iterable[Prices], timeframe: Timeframe = Timeframe.H1) -> MarketView:
     """Return *bars*, the first of them at time 0."""
+    each_in_full = (bar if isinstance(bar, tuple) else (bar, bar, bar, bar) for bar in bars)
     rows = [
-        (index * timeframe.milliseconds, *map(float, prices), 1.0)
-        for index, prices in enumerate(
-            bar if isinstance(bar, tuple) else (bar, bar, bar, bar) for bar in bars
-        )
+        (index * timeframe.milliseconds, float(first), float(high), float(low), float(last), 1.0)
+        for index, (first, high, low, last) in enumerate(each_in_full)
     ]
     return MarketView(Candles.from_rows(rows), timeframe)
 

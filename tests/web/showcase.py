@@ -77,8 +77,22 @@ def candles(request: HttpRequest) -> JsonResponse:
             "lines": [
                 {
                     "name": "EMA 10",
+                    "pane": "",
                     "points": [{"time": b["time"], "value": b["open"]} for b in bars[10:]],
-                }
+                },
+                {
+                    "name": "RSI 14",
+                    "pane": "RSI",
+                    # The line breaks in its middle.
+                    "points": [
+                        {
+                            "time": bar["time"],
+                            "value": None if index == 60 else 50 + 20 * math.sin(index / 7),
+                        }
+                        for index, bar in enumerate(bars)
+                        if not 60 < index < 75
+                    ],
+                },
             ],
         }
     )

@@ -12,14 +12,16 @@ from market.enums import Side
 from market.timeframes import Timeframe, to_milliseconds
 from strategies import registry
 from strategies.guards import StrategyFailedError
-from strategies.shapes import Overlay
+from strategies.registry import Definition
+from strategies.shapes import Overlay, StrategyParams
 from strategies.views import MarketView
 from trading.models import Deployment, DeploymentInstrument, Fill
 from trading.selectors.deployments import revision_of
 from trading.selectors.owners import Owner
 
-#: Bars of history in front of the shown ones, so that lines of indicators begin at the left edge.
-_RUN_IN_BARS: Final = 1_000
+#: Most bars of history in front of the shown ones. With its strategy's warm-up there every line
+#: begins at the left edge; more than this would make people wait.
+_MAXIMUM_RUN_IN_BARS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +59,43 @@ def price_chart_for(
     if traded is None:
         return None
     timeframe = Timeframe(deployment.timeframe)
+    definition = registry.get_definition(deployment.strategy_version.strategy.slug)
+    params = registry.validate_params(definition, revision_of(deployment).parameters)
+    run_in = _run_in(definition, params, timeframe)
     end_ms = to_milliseconds(deployment.stopped_at or now) + timeframe.milliseconds
     loaded = candles.load_candles(
         instrument_id=traded.instrument_id,
         timeframe=timeframe,
-        from_ms=max(end_ms - (bars + _RUN_IN_BARS) * timeframe.milliseconds, 0),
+        from_ms=max(end_ms - (bars + run_in) * timeframe.milliseconds, 0),
         to_ms=end_ms,
     )
     if not len(loaded):
         return None
     first = max(len(loaded) - bars, 0)
     shown = loaded.slice(first, len(loaded))
+    lines = _overlays(definition, params, MarketView(loaded, timeframe))
     return PriceChart(
         symbol=traded.instrument.symbol,
         timeframe=timeframe,
         candles=shown,
-        overlays=[
-            line._replace(values=line.values[first:]) for line in _overlays(deployment, loaded)
-        ],
+        overlays=[line._replace(values=line.values[first:]) for line in lines],
         markers=_markers(owner, deployment, timeframe, from_ms=int(shown.open_time[0])),
     )
 
 
-def _overlays(deployment: Deployment, loaded: Candles) -> Sequence[Overlay]:
-    definition = registry.get_definition(deployment.strategy_version.strategy.slug)
-    params = registry.validate_params(definition, revision_of(deployment).parameters)
+def _run_in(definition: Definition, params: StrategyParams, timeframe: Timeframe) -> int:
     try:
-        return definition.overlays(MarketView(loaded, Timeframe(deployment.timeframe)), params)
+        warm_up_bars = definition.requirements(params).bars(timeframe)
+    except StrategyFailedError:
+        return 0
+    return min(warm_up_bars, _MAXIMUM_RUN_IN_BARS)
+
+
+def _overlays(
+    definition: Definition, params: StrategyParams, view: MarketView
+) -> Sequence[Overlay]:
+    try:
+        return definition.overlays(view, params)
     except StrategyFailedError:
         return ()
 
