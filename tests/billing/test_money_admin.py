@@ -20,6 +20,17 @@ def operator(client):
     return sign_in_operator(client)
 
 
+def test_lists_show_amounts_as_people_write_them_and_sort_by_them(client, operator):
+    for amount in ("29", "1000.5", "7.25"):
+        buy(make_person(f"p{amount}@example.com"), make_price(amount=amount))
+
+    page = client.get(reverse("admin:billing_payment_changelist"), {"o": "5"}).content.decode()
+
+    assert "00000" not in page
+    places = [page.index(f">{amount}<") for amount in ("7.25", "29", "1000.5")]
+    assert places == sorted(places)
+
+
 class TestRefund:
     def test_a_part_is_given_back_and_on_record(self, client, operator):
         payment = buy(make_person(), make_price(amount="100"))

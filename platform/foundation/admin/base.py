@@ -1,11 +1,12 @@
 """The list that every table of ours has: to look at, to search and to take away as CSV."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import DecimalField, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -56,6 +57,10 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # the theme ships no typ
         """Nothing is deleted by hand."""
         return False
 
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Show amounts without the zeros that fill their columns."""
+        return [self._plainly(name) for name in super().get_list_display(request)]
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Offer the export where its columns are named."""
         actions: dict[str, Any] = super().get_actions(request)
@@ -66,6 +71,21 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # the theme ships no typ
     def export_columns(self) -> dict[str, Callable[[Any], object]]:
         """Return how each exported column is read from a row, by its heading."""
         return {name: self._column(name) for name in self.export_fields}
+
+    def _plainly(self, name: Any) -> Any:
+        """Return the column *name*, or what stands in its place where it holds decimals."""
+        fields = {field.name: field for field in self.model._meta.concrete_fields}  # noqa: SLF001  the documented model API
+        field = fields.get(name) if isinstance(name, str) else None
+        if not isinstance(field, DecimalField):
+            return name
+
+        @admin.display(description=field.verbose_name, ordering=name, empty_value="-")
+        def amount(row: Any) -> str | None:
+            value: Decimal | None = getattr(row, name)
+            return None if value is None else f"{value.normalize():f}"
+
+        amount.__name__ = name
+        return amount
 
     def _column(self, name: str) -> Callable[[Any], object]:
         method = getattr(self, name, None)
