@@ -258,10 +258,12 @@ def _notes(run: BacktestRun, values: Mapping[str, Any], interval: Interval | Non
         "A decision at a bar's close fills at the next bar's open.",
         "Where one bar touches both stop and target, the stop counts.",
     ]
-    if interval is not None:
+    ambiguous = run.metrics.get("ambiguous_bars", 0)
+    if ambiguous:
+        shown = "; the better one is shown beside the return" if interval is not None else ""
         notes.append(
-            f"In {interval.ambiguous_bars:,} bars the order of events is unknown. All figures take "
-            "the worse one; the better one is shown beside the return."
+            f"In {ambiguous:,} bar{'s' if ambiguous > 1 else ''} the order of events is unknown. All "
+            f"figures take the worse one{shown}."
         )
     if run.instrument.kind == InstrumentKind.SPOT:
         notes.append("A spot market cannot be sold short: such signals only close a position.")

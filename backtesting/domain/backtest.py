@@ -48,9 +48,13 @@ class Backtest:
         return self.result.to_trades(tick=terms.tick_size, step=terms.lot_step)
 
     def metrics_json(self) -> dict[str, Any]:
-        """Return the metrics, and how often each decision was made, as plain values."""
+        """Return the metrics, the decisions and how many bars left something open, as plain values."""
         counts = {reason.value: count for reason, count in self.result.reason_counts().items()}
-        return {**self.metrics.to_json(), "decisions": counts}
+        return {
+            **self.metrics.to_json(),
+            "decisions": counts,
+            "ambiguous_bars": self.result.ambiguous_bars,
+        }
 
     def curve(self) -> EquityCurve:
         """Return equity and buy-and-hold after each bar from the effective start on."""

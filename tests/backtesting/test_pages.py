@@ -408,6 +408,16 @@ class TestInterval:
         assert "+50.00%" in shown
         assert "In 7 bars the order of events is unknown" in shown
 
+    def test_without_a_better_figure_only_the_bars_are_told(self, page, person):
+        make_market()
+        run = make_done_run(person)
+        run.metrics["ambiguous_bars"] = 1
+        run.save()
+
+        shown = text(page.get(f"/backtests/{run.public_id}/"))
+
+        assert "In 1 bar the order of events is unknown. All figures take the worse one." in shown
+
     def test_a_result_of_before_the_newest_figures_is_still_shown(self, page, person):
         make_market()
         run = make_done_run(person)
