@@ -19,6 +19,9 @@ _MARKETS: Final = {
     Market.SWAP: "Perpetual swaps; long only on spot",
 }
 
+#: What a parameter without bounds may be.
+_FREE: Final = {"boolean": "on, off", "text": "as described"}
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceCard:
@@ -114,14 +117,19 @@ def present_strategy(entry: Entry, version: StrategyVersion, offer: Offer | None
                 name=info.name,
                 title=info.title,
                 help=info.help,
-                default=info.default,
-                bounds=info.bounds,
+                default=_shown(info.default),
+                bounds=info.bounds or _FREE.get(info.kind, ""),
                 unit=info.unit,
                 affects_signal=info.affects_signal,
             )
             for info in parameters.describe(version.parameters_schema)
         ],
     )
+
+
+def _shown(default: Any) -> Any:
+    """Return a default as people read it: a switch is on or off."""
+    return ("off", "on")[default] if isinstance(default, bool) else default
 
 
 def _card(entry: Entry, offer: Offer | None) -> StrategyCard:

@@ -178,5 +178,25 @@ class TestPages:
         for words in ("short_ema_period", "2 to 100", "% from entry", "when it trades"):
             assert words in shown
 
+    def test_switches_and_times_are_words(self, page):
+        make_catalogue()
+
+        rows = page.get("/strategies/opening-range/").context["page"].parameters
+
+        shown = {row.name: (row.default, row.bounds) for row in rows}
+        assert shown["flat_at_session_end"] == ("on", "on, off")
+        assert shown["session_end_time"] == ("16:00", "as described")
+        assert shown["confirm"] == ("THREE_BAR", "THREE_BAR, CLOSE_BREAK")
+
+    def test_the_catalogue_says_for_which_bars_and_markets_a_strategy_is(self, page):
+        make_catalogue()
+
+        cards = {card.slug: card for card in page.get("/strategies/").context["cards"]}
+
+        assert cards["cpr-daily"].suggested_timeframe == "15m"
+        assert cards["cpr-daily"].market == "Spot and perpetual swaps"
+        assert cards["opening-range"].suggested_timeframe == "5m"
+        assert cards["opening-range"].market == "Perpetual swaps; long only on spot"
+
     def test_an_unknown_one_is_not_found(self, page):
         assert page.get("/strategies/gone/").status_code == 404
