@@ -3,26 +3,23 @@
 Causality is proven or refuted; costs and neighboring parameters are evidence with a judgment.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from backtesting.domain.backtest import Backtest, run_backtest
+from backtesting.domain.backtest import run_backtest
 from backtesting.domain.neighbors import Neighbor, neighbors_of
+from backtesting.domain.portfolio import AnyBacktest, run_portfolio
 from backtesting.domain.specification import Charges, Specification
+from backtesting.domain.universes import universe_fingerprint, universe_stretch
 from backtesting.domain.verdicts import COSTS, PARAMETERS, Verdict
 from backtesting.domain.windows import WindowTooShortError, stretch_of
 from backtesting.engine import data_fingerprint
 from market.candles import Candles
 from market.timeframes import from_milliseconds
 from strategies import causality
-from strategies.causality import Finding, MarketHistory, UniverseHistory, Violation
+from strategies.causality import Finding, History, MarketHistory, UniverseHistory, Violation
 from strategies.views import UniverseView
 
 #: How often fees and slippage are multiplied.
@@ -98,36 +95,32 @@ class CheckReport:
 
 def check_strategy(
     specification: Specification,
-    candles: Candles,
+    bars: Candles | UniverseView,
     *,
-    universe: UniverseView | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> CheckReport:
-    """Return what all checks come to for *specification* on *candles*, its window and warm-up.
+    """Return what all checks come to for *specification* on *bars*, its window and warm-up.
 
-    A strategy that looks at many symbols is checked on *universe*, and not by backtests of one.
-
-    Pure: the same arguments give the same report. *progress* gets the part that is done and may
-    raise to stop. Raises NoCandlesError, WindowTooShortError or TooFewBarsError where there is too
-    little to show anything, and StrategyFailedError if the strategy breaks.
+    They are those of its market, or of its universe. Pure: the same arguments give the same report.
+    *progress* gets the part that is done and may raise to stop. Raises NoCandlesError,
+    WindowTooShortError or TooFewBarsError where there is too little to show anything, and
+    StrategyFailedError if the strategy breaks.
     """
     report = progress or _ignore
-    if universe is not None:
-        return _check_universe(specification, universe, report)
-    stretch = stretch_of(candles, specification.window, warm_up_bars=specification.warm_up_bars)
+    history, fingerprint = _history_of(specification, bars)
     findings = causality.examine(
         specification.definition,
         specification.params,
-        MarketHistory(stretch.candles, specification.timeframe),
+        history,
         progress=lambda part: report(part * _CAUSALITY_PART),
     )
     neighbors = neighbors_of(specification.definition, specification.params)
     runs = 1 + len(COST_FACTORS) + len(neighbors)
     done = 0
 
-    def run(changed: Specification) -> Backtest:
+    def run(changed: Specification) -> AnyBacktest:
         nonlocal done
-        backtest = run_backtest(changed, candles)
+        backtest = _backtest(changed, bars)
         done += 1
         report(_CAUSALITY_PART + (1 - _CAUSALITY_PART) * min(done / runs, 1.0))
         return backtest
@@ -139,36 +132,23 @@ def check_strategy(
         _parameters_result(specification, base, neighbors, run),
     ]
     report(1.0)
-    return CheckReport(results, len(stretch.candles), data_fingerprint(stretch.candles))
+    return CheckReport(results, len(history), fingerprint)
 
 
-def _check_universe(
-    specification: Specification, universe: UniverseView, report: Callable[[float], None]
-) -> CheckReport:
-    findings = causality.examine(
-        specification.definition,
-        specification.params,
-        UniverseHistory(universe),
-        progress=report,
-    )
-    words = "It trades many markets from one wallet, which a backtest of one market cannot show."
-    results = [
-        *(causality_result(finding) for finding in findings),
-        *(CheckResult(check, Verdict.NOT_APPLICABLE, words, 0) for check in (COSTS, PARAMETERS)),
-    ]
-    return CheckReport(results, len(universe), _fingerprint_of(universe))
+def _history_of(specification: Specification, bars: Candles | UniverseView) -> tuple[History, str]:
+    """Return exactly the bars that a run works on, and their fingerprint."""
+    window, warm_up = specification.window, specification.warm_up_bars
+    if isinstance(bars, UniverseView):
+        view = universe_stretch(bars, window, warm_up_bars=warm_up).view
+        return UniverseHistory(view), universe_fingerprint(view)
+    candles = stretch_of(bars, window, warm_up_bars=warm_up).candles
+    return MarketHistory(candles, specification.timeframe), data_fingerprint(candles)
 
 
-def _fingerprint_of(universe: UniverseView) -> str:
-    """Return the SHA-256 (hex) of its symbols and bars."""
-    digest = hashlib.sha256(json.dumps(universe.symbols).encode())
-    for column in (universe.open_time, *_columns_of(universe)):
-        digest.update(np.ascontiguousarray(column).tobytes())
-    return digest.hexdigest()
-
-
-def _columns_of(universe: UniverseView) -> tuple[NDArray[np.float64], ...]:
-    return (universe.open, universe.high, universe.low, universe.close, universe.volume)
+def _backtest(specification: Specification, bars: Candles | UniverseView) -> AnyBacktest:
+    if isinstance(bars, UniverseView):
+        return run_portfolio(specification, bars)
+    return run_backtest(specification, bars)
 
 
 def causality_result(finding: Finding) -> CheckResult:
@@ -192,7 +172,7 @@ def causality_result(finding: Finding) -> CheckResult:
 def _costs_result(
     specification: Specification,
     base: Mapping[str, Any],
-    run: Callable[[Specification], Backtest],
+    run: Callable[[Specification], AnyBacktest],
 ) -> CheckResult:
     rows = [Row("1 x", _charges_words(specification.charges), base)]
     for factor in COST_FACTORS:
@@ -218,7 +198,7 @@ def _parameters_result(
     specification: Specification,
     base: Mapping[str, Any],
     neighbors: Sequence[Neighbor],
-    run: Callable[[Specification], Backtest],
+    run: Callable[[Specification], AnyBacktest],
 ) -> CheckResult:
     rows = [Row("as it is", "", base)]
     for neighbor in neighbors:
@@ -276,7 +256,7 @@ def _violation_json(violation: Violation | None) -> dict[str, Any] | None:
     }
 
 
-def _shown(backtest: Backtest) -> dict[str, float | int | None]:
+def _shown(backtest: AnyBacktest) -> dict[str, float | int | None]:
     return {key: backtest.metrics.values[key] for key in SHOWN}
 
 

@@ -115,9 +115,8 @@ def compute(
 
     Errors as for ``domain.checks.check_strategy``.
     """
-    universe = stored.universe_of(specification) if specification.universe else None
-    candles = stored.candles_of(specification)
-    return check_strategy(specification, candles, universe=universe, progress=progress)
+    read = stored.universe_of if specification.universe else stored.candles_of
+    return check_strategy(specification, read(specification), progress=progress)
 
 
 def _looks_at_many(strategy_slug: str) -> bool:

@@ -1,6 +1,7 @@
 """Runs and checks without a person and without a row: computed here and now."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -11,10 +12,12 @@ from backtesting.domain.specification import Charges, Specification, Terms
 from backtesting.domain.windows import Window
 from backtesting.services import checks, execution
 from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
+from market.candles import Candles
 from market.enums import InstrumentKind
 from strategies import causality
 from strategies.registry import Definition
 from strategies.shapes import StrategyParams
+from strategies.views import UniverseView
 
 #: Bars of a generated market behind the two warm-ups that the checks cannot speak about.
 _GENERATED_BARS: Final = 1_500
@@ -80,19 +83,24 @@ def check_on_generated(
     frame = checks.timeframe_for(definition, params, timeframe)
     warm_up = definition.requirements(params).bars(frame)
     bars = 2 * warm_up + _GENERATED_BARS
-    candles = causality.generated_candles(bars, seed=seed, timeframe=frame)
-    first_ms = int(candles.open_time[warm_up])
-    end_ms = int(candles.open_time[-1]) + frame.milliseconds
+    market: Candles | UniverseView
+    universe: tuple[Terms, ...] = ()
+    if definition.requirements(params).needs_universe:
+        market = causality.generated_universe(bars, seed=seed, timeframe=frame)
+        universe = tuple(replace(_GENERATED_TERMS, symbol=symbol) for symbol in market.symbols)
+    else:
+        market = causality.generated_candles(bars, seed=seed, timeframe=frame)
+    end_ms = int(market.open_time[-1]) + frame.milliseconds
     specification = Specification(
         definition=definition,
         params=params,
-        terms=_GENERATED_TERMS,
-        window=Window.with_warm_up(frame, first_ms, end_ms, warm_up_bars=warm_up),
+        terms=universe[0] if universe else _GENERATED_TERMS,
+        window=Window.with_warm_up(
+            frame, int(market.open_time[warm_up]), end_ms, warm_up_bars=warm_up
+        ),
         capital=DEFAULT_CAPITAL,
         charges=_GENERATED_CHARGES,
         data_version="",
+        universe=universe,
     )
-    universe = None
-    if definition.requirements(params).needs_universe:
-        universe = causality.generated_universe(bars, seed=seed, timeframe=frame)
-    return check_strategy(specification, candles, universe=universe)
+    return check_strategy(specification, market)

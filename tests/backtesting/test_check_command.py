@@ -48,6 +48,7 @@ def test_all_checks_are_printed_with_their_evidence():
     assert "EMA crossover, 1,700 bars: " in printed
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("definition", registry.all_definitions(), ids=lambda each: each.slug)
 def test_no_strategy_of_the_catalogue_fails(definition):
     printed = run(definition.slug)

@@ -14,7 +14,8 @@ from tests.factories import exchanges as exchange_factory
 from tests.strategies import third_party
 from tests.strategies.third_party import ROOT
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Each starts several processes, which a busy machine takes its time for.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
 GUIDE = ROOT / "docs" / "howto" / "add-a-strategy.md"
 _FILE = re.compile(r"^`(my-strategies/[^`]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from django.db import connection
 
+#: A busy machine may take minutes to start a process and load its kernels.
+_TIMEOUT_S = 600
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,5 +51,5 @@ def run(*arguments: str, projects: tuple[Path, ...]) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=_TIMEOUT_S,
     )
