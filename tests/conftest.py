@@ -1,8 +1,13 @@
 """What holds for the whole suite."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.db import connections
+from django.test import TransactionTestCase
 from hypothesis import settings
+
+from tests.emptying import empty_databases
 
 # A slow machine is no bug: speed is measured by `make bench`, never by a property.
 settings.register_profile("suite", deadline=None)
@@ -17,3 +22,11 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
     in the end.
     """
     connections.settings["default"]["CONN_MAX_AGE"] = 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_emptying() -> Iterator[None]:
+    """Empty the database quickly after tests that commit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_databases)
+        yield
