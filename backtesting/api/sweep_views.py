@@ -19,6 +19,7 @@ from backtesting.models import RunStatus, Sweep
 from backtesting.selectors import runs as run_selectors
 from backtesting.selectors import sweeps as selectors
 from backtesting.services import sweeps
+from backtesting.services.sweep_plans import SweepWish
 from foundation import idempotency, pagination, schema
 from foundation.http import actor_of
 
@@ -193,13 +194,8 @@ def _request_sweep(request: Request) -> Response:
     serializer.is_valid(raise_exception=True)
     wanted: dict[str, Any] = dict(serializer.validated_data)
     now = timezone.now()
-    sweep = sweeps.request_sweep(
-        owner=request.user,
-        strategy_slug=wanted.pop("strategy"),
-        by=actor_of(request),
-        now=now,
-        **wanted,
-    )
+    wish = SweepWish(strategy_slug=wanted.pop("strategy"), **wanted)
+    sweep = sweeps.request_sweep(owner=request.user, wish=wish, by=actor_of(request), now=now)
     sweep = selectors.get_sweep_for(request.user, public_id=sweep.public_id)
     return Response(
         _present(sweep),

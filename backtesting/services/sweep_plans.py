@@ -1,4 +1,4 @@
-"""A request for a sweep, checked as a whole: either everything that is to be computed or all problems."""
+"""A request for a sweep, checked as a whole: either all that is to be computed or all problems."""
 
 import hashlib
 import json
@@ -36,6 +36,33 @@ MAXIMUM_WORK_BARS: Final = 1_000_000_000
 _SAMPLE: Final = 256
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepWish:
+    """What somebody asks for, unchecked.
+
+    ``space`` says for each swept parameter what it may be, as ``axes.read_space`` takes it, and
+    ``parameters`` what the others are; market, window and money are as for
+    ``specifications.specify``. ``trials`` is not asked for a grid, and None is the default.
+    """
+
+    strategy_slug: str
+    market: str
+    timeframe: str
+    from_at: datetime
+    to_at: datetime
+    space: Mapping[str, object]
+    parameters: Mapping[str, object]
+    method: str = Method.GRID.value
+    objective: str = DEFAULT_OBJECTIVE
+    trials: int | None = None
+    least_trades: int = 0
+    seed: int = DEFAULT_SEED
+    capital: Decimal = specifications.DEFAULT_CAPITAL
+    fee_bps: Decimal | None = None
+    slippage_bps: Decimal = specifications.DEFAULT_SLIPPAGE_BPS
+    parameters_are_text: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class SweepPlan:
     """A sweep, fully said.
@@ -70,93 +97,69 @@ class SweepPlan:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def plan_sweep(
-    *,
-    strategy_slug: str,
-    market: str,
-    timeframe: str,
-    from_at: datetime,
-    to_at: datetime,
-    space: Mapping[str, object],
-    parameters: Mapping[str, object],
-    method: str = Method.GRID,
-    objective: str = DEFAULT_OBJECTIVE,
-    trials: int | None = None,
-    least_trades: int = 0,
-    seed: int = DEFAULT_SEED,
-    capital: Decimal = specifications.DEFAULT_CAPITAL,
-    fee_bps: Decimal | None = None,
-    slippage_bps: Decimal = specifications.DEFAULT_SLIPPAGE_BPS,
-    parameters_are_text: bool = False,
-    now: datetime,
-) -> SweepPlan:
+def plan_sweep(wish: SweepWish, *, now: datetime) -> SweepPlan:
     """Return the plan of a sweep, or raise InvalidRunError with all problems at once.
 
-    *space* says for each swept parameter what it may be, as ``axes.read_space`` takes it, and
-    *parameters* what the others are; the rest is as for ``specifications.specify``. *trials* is not
-    asked for a grid. Problems name the fields of ``specify``, and ``space.<name>``, ``space``,
+    Problems name the fields of ``specifications.specify``, and ``space.<name>``, ``space``,
     ``method``, ``objective``, ``trials``, ``least_trades`` and ``seed``.
     """
     problems: list[FieldProblem] = []
-    asked_trials = DEFAULT_TRIALS if trials is None else trials
-    chosen, ranked_by = _checked_choices(
-        problems, method, objective, trials=asked_trials, least_trades=least_trades, seed=seed
-    )
-    read, combinations = _read(
-        problems,
-        strategy_slug,
-        timeframe,
-        space,
-        parameters,
-        capital=capital,
-        are_text=parameters_are_text,
-    )
-    found: _Found | None = None
-    if chosen is not None and read is not None and combinations is not None:
-        found = _points(problems, read, combinations, chosen, trials=asked_trials, seed=seed)
-    deepest = (
-        {} if found is None or read is None else dict(zip(read.names, found.deepest, strict=True))
-    )
-    specification = None
-    try:
-        specification = specifications.specify(
-            strategy_slug=strategy_slug,
-            market=market,
-            timeframe=timeframe,
-            from_at=from_at,
-            to_at=to_at,
-            parameters={**parameters, **deepest},
-            capital=capital,
-            fee_bps=fee_bps,
-            slippage_bps=slippage_bps,
-            parameters_are_text=parameters_are_text,
-            now=now,
-        )
-    except InvalidRunError as error:
-        # Which values fit to which is a question of the combinations.
-        problems += [each for each in error.problems if each.code != "inconsistent" or deepest]
+    asked = DEFAULT_TRIALS if wish.trials is None else wish.trials
+    method, objective = _checked_choices(problems, wish, trials=asked)
+    space, combinations = _read(problems, wish)
+    found = None
+    if method is not None and space is not None and combinations is not None:
+        found = _points(problems, space, combinations, method, trials=asked, seed=wish.seed)
+    deepest: Mapping[str, object] = {}
+    if found is not None and space is not None:
+        deepest = dict(zip(space.names, found.deepest, strict=True))
+    specification = _specified(problems, wish, deepest, now=now)
     if specification is not None and found is not None:
         _check_work(problems, specification, found.planned)
     if (
         problems
         or specification is None
         or found is None
-        or read is None
-        or chosen is None
-        or ranked_by is None
+        or space is None
+        or method is None
+        or objective is None
     ):
         raise InvalidRunError(" ".join(each.message for each in problems), problems=problems)
     return SweepPlan(
         specification=specification,
-        space=read,
-        method=chosen,
-        objective=ranked_by,
-        least_trades=least_trades,
-        seed=seed,
+        space=space,
+        method=method,
+        objective=objective,
+        least_trades=wish.least_trades,
+        seed=wish.seed,
         trials_asked=found.asked,
         trials_planned=found.planned,
         points=found.points,
     )
+
+
+def _specified(
+    problems: list[FieldProblem], wish: SweepWish, swept: Mapping[str, object], *, now: datetime
+) -> Specification | None:
+    """Return the specification with the *swept* values, or None after noting what is wrong."""
+    try:
+        return specifications.specify(
+            strategy_slug=wish.strategy_slug,
+            market=wish.market,
+            timeframe=wish.timeframe,
+            from_at=wish.from_at,
+            to_at=wish.to_at,
+            parameters={**wish.parameters, **swept},
+            capital=wish.capital,
+            fee_bps=wish.fee_bps,
+            slippage_bps=wish.slippage_bps,
+            parameters_are_text=wish.parameters_are_text,
+            now=now,
+        )
+    except InvalidRunError as error:
+        # Which values fit to which is a question of the combinations.
+        problems += [each for each in error.problems if each.code != "inconsistent" or swept]
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,27 +171,22 @@ class _Found:
 
 
 def _checked_choices(
-    problems: list[FieldProblem],
-    method: str,
-    objective: str,
-    *,
-    trials: int,
-    least_trades: int,
-    seed: int,
+    problems: list[FieldProblem], wish: SweepWish, *, trials: int
 ) -> tuple[Method | None, Objective | None]:
-    chosen = Method(method) if method in list(Method) else None
+    """Return how to search and what to rank by; None for what makes no sense."""
+    chosen = Method(wish.method) if wish.method in list(Method) else None
     if chosen is None:
         known = ", ".join(Method)
         problems.append(FieldProblem("method", "invalid_choice", f"The method is one of: {known}."))
-    ranked_by = objectives.OBJECTIVES.get(objective)
+    ranked_by = objectives.OBJECTIVES.get(wish.objective)
     if ranked_by is None:
         known = ", ".join(objectives.OBJECTIVES)
         text = f"The objective is one of: {known}."
         problems.append(FieldProblem("objective", "invalid_choice", text))
-    if not 0 <= least_trades <= MAXIMUM_LEAST_TRADES:
+    if not 0 <= wish.least_trades <= MAXIMUM_LEAST_TRADES:
         text = f"The least number of trades is from 0 to {MAXIMUM_LEAST_TRADES:,}."
         problems.append(FieldProblem("least_trades", "out_of_range", text))
-    if not 0 <= seed <= MAXIMUM_SEED:
+    if not 0 <= wish.seed <= MAXIMUM_SEED:
         text = f"The seed is from 0 to {MAXIMUM_SEED:,}."
         problems.append(FieldProblem("seed", "out_of_range", text))
     most = MAXIMUM_GUIDED_TRIALS if chosen is Method.GUIDED else MAXIMUM_TRIALS
@@ -204,14 +202,7 @@ def _checked_choices(
 
 
 def _read(
-    problems: list[FieldProblem],
-    slug: str,
-    timeframe: str,
-    said: Mapping[str, object],
-    parameters: Mapping[str, object],
-    *,
-    capital: Decimal,
-    are_text: bool,
+    problems: list[FieldProblem], wish: SweepWish
 ) -> tuple[Space | None, Combinations | None]:
     """Return the space and how to combine it; None for either if something is wrong with it.
 
@@ -219,24 +210,24 @@ def _read(
     left to ``specify`` to tell.
     """
     try:
-        definition = registry.get_definition(slug)
+        definition = registry.get_definition(wish.strategy_slug)
     except NotFoundError:
         return None, None
     if definition.requirements(definition.default_params()).needs_universe:
         text = f"{definition.name} trades many markets from one wallet; a sweep runs on one market."
         problems.append(FieldProblem("strategy", "needs_universe", text))
-    space, wrong = axes.read_space(definition, said)
+    space, wrong = axes.read_space(definition, wish.space)
     problems += wrong
-    for name in sorted(said.keys() & parameters.keys()):
+    for name in sorted(wish.space.keys() & wish.parameters.keys()):
         text = f"{name} is either swept or fixed, not both."
         problems.append(FieldProblem(f"space.{name}", "given_twice", text))
-    fixed = _fixed(definition, parameters, are_text=are_text)
-    frame = Timeframe(timeframe) if timeframe in list(Timeframe) else None
+    fixed = _fixed(definition, wish.parameters, are_text=wish.parameters_are_text)
+    frame = Timeframe(wish.timeframe) if wish.timeframe in list(Timeframe) else None
     if problems or space is None or fixed is None or frame is None:
         return None, None
-    if not capital.is_finite() or capital <= 0:
+    if not wish.capital.is_finite() or wish.capital <= 0:
         return None, None
-    return space, Combinations(definition, frame, space.names, fixed, capital)
+    return space, Combinations(definition, frame, space.names, fixed, wish.capital)
 
 
 def _fixed(
@@ -310,7 +301,7 @@ def _check_work(problems: list[FieldProblem], specification: Specification, tria
     if trials * bars > MAXIMUM_WORK_BARS:
         text = (
             f"{trials:,} trials over {bars:,} bars are {trials * bars:,} bars; at most "
-            f"{MAXIMUM_WORK_BARS:,} can be computed in one sweep. Try fewer combinations, a shorter "
-            "window or a longer timeframe."
+            f"{MAXIMUM_WORK_BARS:,} can be computed in one sweep. Try fewer combinations, a "
+            "shorter window or a longer timeframe."
         )
         problems.append(FieldProblem("space", "sweep_too_large", text))

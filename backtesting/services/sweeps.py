@@ -1,13 +1,13 @@
 """The life of a sweep: requested, worked on in chunks, and done, failed or canceled.
 
 A message only says which sweep has work: a worker takes the next chunk that waits, and sends for
-another worker when it is done with it, so that a large sweep and the backtests of others take turns.
+another worker when it is done with it, so that a large sweep and backtests of others take turns.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -21,7 +21,7 @@ from backtesting.selectors import sweeps as selectors
 from backtesting.selectors import usage
 from backtesting.selectors.runs import Owner
 from backtesting.services import runs, specifications, sweep_plans
-from backtesting.services.sweep_plans import SweepPlan
+from backtesting.services.sweep_plans import SweepPlan, SweepWish
 from billing.services import entitlements
 from billing.services.entitlements import Limit
 from foundation import audit
@@ -32,7 +32,7 @@ from market.errors import ConflictError, UnprocessableError
 
 logger = logging.getLogger(__name__)
 
-#: How often a chunk is begun before its sweep is given up; more than once only if workers die on it.
+#: How often a chunk is begun before its sweep is given up; more than once only if workers die.
 MAXIMUM_ATTEMPTS: Final = 3
 #: How many sweeps of one person may wait or run at the same time.
 MAXIMUM_UNFINISHED: Final = 5
@@ -41,7 +41,7 @@ MAXIMUM_DURATION: Final = timedelta(hours=6)
 #: How many workers one sweep has at the same time; a guided one learns from chunk to chunk.
 _WORKERS: Final = 4
 #: A chunk has so many bars to compute: some seconds of work, which is what a lost worker costs.
-_CHUNK_BARS: Final = 1_000_000
+_CHUNK_BARS: Final = 5_000_000
 _CHUNK_TRIALS: Final = 500
 _GUIDED_CHUNK_TRIALS: Final = 50
 _SWEPT_AT_ONCE: Final = 50
@@ -74,37 +74,14 @@ class SweepUnfinishedError(ConflictError):
 
 
 @transactional
-def request_sweep(
-    *,
-    owner: Owner,
-    strategy_slug: str,
-    market: str,
-    timeframe: str,
-    from_at: datetime,
-    to_at: datetime,
-    space: Mapping[str, object],
-    parameters: Mapping[str, object],
-    by: Actor,
-    now: datetime,
-    **choices: Any,  # method, objective, trials, least_trades, seed and what a run may leave out
-) -> Sweep:
+def request_sweep(*, owner: Owner, wish: SweepWish, by: Actor, now: datetime) -> Sweep:
     """Store a sweep and send for workers; return the present one if an equal one stands already.
 
-    Arguments as for ``sweep_plans.plan_sweep``, which raises InvalidRunError with all problems. A
-    sweep that is returned and was ``requested_at`` another instant than *now* was there before, and
-    counts for nothing. Raises PlanLimitError, or TooManySweepsError.
+    Raises InvalidRunError with all problems, as ``sweep_plans.plan_sweep``. A sweep that is returned
+    and was ``requested_at`` another instant than *now* was there before, and counts for nothing.
+    Raises PlanLimitError, or TooManySweepsError.
     """
-    plan = sweep_plans.plan_sweep(
-        strategy_slug=strategy_slug,
-        market=market,
-        timeframe=timeframe,
-        from_at=from_at,
-        to_at=to_at,
-        space=space,
-        parameters=parameters,
-        now=now,
-        **choices,
-    )
+    plan = sweep_plans.plan_sweep(wish, now=now)
     spec_hash = plan.spec_hash()
     mine = Sweep.objects.filter(owner_id=owner.pk)
     try:

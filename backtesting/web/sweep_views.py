@@ -16,6 +16,7 @@ from backtesting import sweep_reports
 from backtesting.models import Sweep
 from backtesting.selectors import sweeps as selectors
 from backtesting.services import sweeps as services
+from backtesting.services.sweep_plans import SweepWish
 from backtesting.web import coverage, heatmap_presenters, sweep_presenters
 from backtesting.web.sweep_forms import SweepForm
 from foundation.http import actor_of, is_fragment
@@ -204,12 +205,9 @@ def _request(request: HttpRequest, slug: str, form: SweepForm) -> Sweep | None:
     Raises EntitlementError if the person's plan does not allow it.
     """
     try:
+        wish = SweepWish(strategy_slug=slug, **form.wish())
         return services.request_sweep(
-            owner=request.user,
-            strategy_slug=slug,
-            **form.wish(),
-            by=actor_of(request),
-            now=timezone.now(),
+            owner=request.user, wish=wish, by=actor_of(request), now=timezone.now()
         )
     except (InvalidInputError, UnprocessableError, ConflictError) as error:
         form.add_problems(error)

@@ -110,9 +110,11 @@ class TestGuided:
 
         scores = []
         for _ in range(60):
-            x, n = search.next_point()
+            point = search.next_point()
+            assert point is not None
+            x, n = map(float, point)
             scores.append(-((x - 3) ** 2) - (n - 20) ** 2)
-            search.tell((x, n), score=scores[-1])
+            search.tell(point, score=scores[-1])
 
         assert np.median(scores[30:]) > np.median(scores[:10])
 

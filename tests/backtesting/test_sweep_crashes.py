@@ -1,4 +1,4 @@
-"""A worker killed with SIGKILL at every place that matters: nothing is lost, nothing counts twice."""
+"""A worker killed with SIGKILL at every place that matters: nothing is lost or counts twice."""
 
 import multiprocessing
 import signal

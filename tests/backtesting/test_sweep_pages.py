@@ -10,7 +10,7 @@ from billing.models import Plan
 from billing.services import products
 from tests.factories.accounts import make_person
 from tests.factories.backtesting import make_market
-from tests.factories.sweeps import NOW, make_done_sweep, make_sweep
+from tests.factories.sweeps import NOW, best_of, make_done_sweep, make_sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +99,7 @@ class TestDetail:
 
         text = page.get(address(sweep)).content.decode()
 
-        assert f"#{sweep.best['number']} of" in text
+        assert f"#{best_of(sweep)['number']} of" in text
         assert "It is the best of 9 trials on the same candles" in text
 
     def test_the_table_is_sorted_and_pages_are_linked(self, page, person, monkeypatch):

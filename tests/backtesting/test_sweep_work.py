@@ -88,9 +88,12 @@ class TestResults:
     def test_signals_are_computed_once_for_each_set_of_signal_parameters(self, person, monkeypatch):
         calls = []
         real = crossings.cross_up
-        monkeypatch.setattr(
-            ema_crossover, "cross_up", lambda *args: (calls.append(1), real(*args))[1]
-        )
+
+        def counted(*args):
+            calls.append(args)
+            return real(*args)
+
+        monkeypatch.setattr(ema_crossover, "cross_up", counted)
 
         make_done_sweep(person)
 
@@ -127,18 +130,19 @@ class TestGuided:
         assert not sweep.chunks.filter(status=ChunkStatus.DONE).exists()
 
 
+def during(monkeypatch, deed):
+    """Do *deed* once, while the strategy is computed."""
+    real = crossings.cross_up
+
+    def interrupted(*args):
+        monkeypatch.setattr(ema_crossover, "cross_up", real)
+        deed()
+        return real(*args)
+
+    monkeypatch.setattr(ema_crossover, "cross_up", interrupted)
+
+
 class TestClaims:
-    def during(self, monkeypatch, deed):
-        """Do *deed* once, while the strategy is computed."""
-        real = crossings.cross_up
-
-        def interrupted(*args):
-            monkeypatch.setattr(ema_crossover, "cross_up", real)
-            deed()
-            return real(*args)
-
-        monkeypatch.setattr(ema_crossover, "cross_up", interrupted)
-
     def test_a_message_too_many_changes_nothing(self, person):
         sweep = make_done_sweep(person)
         version = sweep.version
@@ -152,7 +156,7 @@ class TestClaims:
 
     def test_a_worker_whose_claim_was_lost_writes_nothing(self, person, monkeypatch):
         sweep = make_sweep(person)
-        self.during(monkeypatch, lambda: SweepChunk.objects.update(epoch=99))
+        during(monkeypatch, lambda: SweepChunk.objects.update(epoch=99))
 
         work_through(sweep)
 
@@ -166,7 +170,7 @@ class TestClaims:
             sweeps.look_after_sweeps(now=NOW)
             assert SweepChunk.objects.get().status == ChunkStatus.QUEUED
 
-        self.during(monkeypatch, look_after)
+        during(monkeypatch, look_after)
 
         assert work_through(sweep).status == RunStatus.DONE
         assert sweep.trials_done == 9
@@ -178,7 +182,7 @@ class TestClaims:
             SweepChunk.objects.update(status=ChunkStatus.QUEUED)
             chunks.work_on_sweep(sweep_id=sweep.pk, now=NOW)
 
-        self.during(monkeypatch, take_over)
+        during(monkeypatch, take_over)
 
         assert work_through(sweep).trials_done == 9
         assert sweep.chunks.get().attempts == 2
@@ -191,7 +195,7 @@ class TestClaims:
         def another_first():
             chunks.work_on_sweep(sweep_id=sweep.pk, now=NOW)
 
-        self.during(monkeypatch, another_first)
+        during(monkeypatch, another_first)
         work_through(sweep)
         whole = make_done_sweep(make_person("grace@example.com"))
 
@@ -200,15 +204,13 @@ class TestClaims:
 
 
 class TestEnds:
-    during = TestClaims.during
-
     def test_a_wish_to_cancel_is_noticed_and_trials_so_far_stay(
         self, person, small_chunks, monkeypatch
     ):
         sweep = make_sweep(person)
         chunks.work_on_sweep(sweep_id=sweep.pk, now=NOW)
         by = Actor.person(person.pk)
-        self.during(monkeypatch, lambda: sweeps.cancel_sweep(sweep_id=sweep.pk, by=by, now=NOW))
+        during(monkeypatch, lambda: sweeps.cancel_sweep(sweep_id=sweep.pk, by=by, now=NOW))
 
         assert work_through(sweep).status == RunStatus.CANCELED
         assert sweep.trials_done == len(selectors.trials_of(sweep)) == 3
@@ -288,4 +290,4 @@ def test_progress_counts_trials_and_renews_the_claim(person, monkeypatch):
     assert [progress for progress, _ in seen] == sorted(progress for progress, _ in seen)
     assert seen[0][0] == 0
     assert seen[-1][0] == 100
-    assert all(lease > timezone.now() + timedelta(seconds=1) for _, lease in seen)
+    assert all(lease and lease > timezone.now() + timedelta(seconds=1) for _, lease in seen)

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from backtesting.domain import axes
 from backtesting.models import ChunkStatus, RunStatus, Sweep, SweepChunk
 from backtesting.selectors import sweeps as selectors
 from backtesting.selectors.usage import count_runs_today
@@ -19,7 +20,7 @@ from foundation.models import AuditEntry
 from tests.factories import backtesting as run_factory
 from tests.factories.accounts import make_person
 from tests.factories.billing import with_plan
-from tests.factories.sweeps import NOW, make_done_sweep, make_sweep, work_through
+from tests.factories.sweeps import NOW, best_of, make_done_sweep, make_sweep, work_through
 
 pytestmark = pytest.mark.django_db
 
@@ -163,9 +164,8 @@ class TestTooLarge:
             make_sweep(person)
 
     def test_a_continuous_parameter_needs_a_step_in_a_grid(self, person, monkeypatch):
-        monkeypatch.setattr(
-            sweep_plans.axes, "_step", lambda info, said: None
-        )  # as for a strategy that declares none
+        # As for a strategy that declares none.
+        monkeypatch.setattr(axes, "_step", lambda info, said: None)
 
         space = {"take_profit_percent": {"from": 1.0, "to": 9.0}}
         assert problems_of(person, space=space) == {("space.take_profit_percent", "step_required")}
@@ -310,12 +310,12 @@ class TestRunTrial:
     def test_the_best_trial_becomes_a_backtest_with_the_same_figures(self, person):
         sweep = make_done_sweep(person)
 
-        run = self.run(person, sweep, sweep.best["number"])
+        run = self.run(person, sweep, best_of(sweep)["number"])
         execution.execute_run(run_id=run.pk)
 
         run.refresh_from_db()
         values = run.metrics["values"]
-        assert {key: values[key] for key in sweep.best["figures"]} == sweep.best["figures"]
+        assert {key: values[key] for key in best_of(sweep)["figures"]} == best_of(sweep)["figures"]
         assert run.parameters["stop_loss_percent"] == 3.0
 
     def test_a_trial_that_is_not_there_is_not_found(self, person):

@@ -5,6 +5,7 @@ from typing import Any
 from accounts.models import User
 from backtesting.models import Sweep
 from backtesting.services import chunks, sweeps
+from backtesting.services.sweep_plans import SweepWish
 from foundation.audit import Actor
 from tests.factories import backtesting as factory
 
@@ -25,7 +26,9 @@ def wish(**changes: Any) -> dict[str, Any]:
 
 def make_sweep(owner: User, *, now: Any = NOW, **changes: Any) -> Sweep:
     """Return a waiting sweep; the market has to be there."""
-    return sweeps.request_sweep(owner=owner, by=Actor.person(owner.pk), now=now, **wish(**changes))
+    return sweeps.request_sweep(
+        owner=owner, wish=SweepWish(**wish(**changes)), by=Actor.person(owner.pk), now=now
+    )
 
 
 def work_through(sweep: Sweep, *, now: Any = NOW) -> Sweep:
@@ -34,6 +37,13 @@ def work_through(sweep: Sweep, *, now: Any = NOW) -> Sweep:
         chunks.work_on_sweep(sweep_id=sweep.pk, now=now)
     sweep.refresh_from_db()
     return sweep
+
+
+def best_of(sweep: Sweep) -> dict[str, Any]:
+    """Return the best trial of *sweep*, which has one."""
+    assert sweep.best is not None
+    best: dict[str, Any] = sweep.best
+    return best
 
 
 def make_done_sweep(owner: User, *, now: Any = NOW, **changes: Any) -> Sweep:

@@ -18,6 +18,7 @@ from backtesting.management import arguments, sweep_arguments, sweep_text
 from backtesting.models import RunStatus, Sweep
 from backtesting.selectors import sweeps as selectors
 from backtesting.services import chunks, sweep_computing, sweep_plans, sweeps
+from backtesting.services.sweep_plans import SweepWish
 from foundation.audit import Actor
 from foundation.commands import PlatformCommand
 from market.errors import ConflictError, FieldProblem, NotFoundError
@@ -36,8 +37,8 @@ class Command(PlatformCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         """Compute the sweep, for a person if one is named, and print it."""
-        wanted = _wanted(options)
-        trials = _stored(options["owner"], wanted) if options["owner"] else self._tried_out(wanted)
+        wish = _wish(options)
+        trials = _stored(options["owner"], wish) if options["owner"] else self._tried_out(wish)
         if options["csv"]:
             lines = sweep_reports.csv_lines(trials)
             Path(options["csv"]).write_text("".join(lines), encoding="utf-8", newline="")
@@ -45,14 +46,14 @@ class Command(PlatformCommand):
             told = [sweep_reports.present_trial(trials, index) for index in range(len(trials))]
             self.stdout.write(json.dumps({"trials": told}, indent=2))
             return
-        objective = OBJECTIVES[wanted["objective"]]
+        objective = OBJECTIVES[wish.objective]
         for line in sweep_text.lines(
-            trials, objective, least_trades=wanted["least_trades"], most=options["top"]
+            trials, objective, least_trades=wish.least_trades, most=options["top"]
         ):
             self.stdout.write(line)
 
-    def _tried_out(self, wanted: Mapping[str, Any]) -> Trials:
-        plan = sweep_plans.plan_sweep(**wanted, now=timezone.now())
+    def _tried_out(self, wish: SweepWish) -> Trials:
+        plan = sweep_plans.plan_sweep(wish, now=timezone.now())
         planned = plan.trials_planned
 
         def show(done: int) -> None:
@@ -65,12 +66,12 @@ class Command(PlatformCommand):
         return trials
 
 
-def _stored(email: str, wanted: Mapping[str, Any]) -> Trials:
+def _stored(email: str, wish: SweepWish) -> Trials:
     owner = get_user_model().objects.filter(email=email.strip().lower()).first()
     if owner is None:
         raise NotFoundError("Nobody is registered with this address.")
     by = Actor.system("sweep command")
-    sweep = sweeps.request_sweep(owner=owner, **wanted, by=by, now=timezone.now())
+    sweep = sweeps.request_sweep(owner=owner, wish=wish, by=by, now=timezone.now())
     # Workers may take chunks as well; this process takes those that are left, then waits for them.
     while not _finished(sweep):
         chunks.work_on_sweep(sweep_id=sweep.pk, now=timezone.now())
@@ -88,22 +89,22 @@ def _finished(sweep: Sweep) -> bool:
     return sweep.is_finished
 
 
-def _wanted(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "strategy_slug": options["strategy"],
-        "market": options["market"],
-        "timeframe": options["timeframe"],
-        "from_at": options["from_at"],
-        "to_at": options["to_at"],
-        "space": sweep_arguments.space_of(options),
-        "parameters": arguments.parameters_of(options),
-        "parameters_are_text": True,
-        "method": Method(options["method"].upper()).value,
-        "objective": options["objective"],
-        "trials": options["trials"],
-        "least_trades": options["least_trades"],
-        "seed": options["seed"],
-        "capital": options["capital"],
-        "fee_bps": options["fee_bps"],
-        "slippage_bps": options["slippage_bps"],
-    }
+def _wish(options: Mapping[str, Any]) -> SweepWish:
+    return SweepWish(
+        strategy_slug=options["strategy"],
+        market=options["market"],
+        timeframe=options["timeframe"],
+        from_at=options["from_at"],
+        to_at=options["to_at"],
+        space=sweep_arguments.space_of(options),
+        parameters=arguments.parameters_of(options),
+        parameters_are_text=True,
+        method=Method(options["method"].upper()).value,
+        objective=options["objective"],
+        trials=options["trials"],
+        least_trades=options["least_trades"],
+        seed=options["seed"],
+        capital=options["capital"],
+        fee_bps=options["fee_bps"],
+        slippage_bps=options["slippage_bps"],
+    )
