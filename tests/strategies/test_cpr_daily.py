@@ -8,11 +8,13 @@ import pytest
 from market.enums import Direction, ExitReason, InstrumentKind
 from market.errors import InvalidInputError
 from market.timeframes import DAY_MS, MINUTE_MS, Timeframe
+from strategies.causality import check_causality, generated_candles
 from strategies.definitions import cpr_daily
 from strategies.definitions.cpr_daily import Params
 from strategies.registry import get_definition, validate_params
 from strategies.rules import SizingMode
 from strategies.signals import ENTER_AT_LIMIT, ENTER_AT_STOP
+from strategies.views import MarketView
 from tests.strategies.calendars import Prices, at, clock, market, times, trade
 
 CPR = get_definition("cpr-daily")
@@ -432,3 +434,16 @@ class TestTrades:
         _, result = self.run(happens, end=TOMORROW)
 
         assert len(result.trades) == 1
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [EASY, {**EASY, "distance_condition_type": "BELOW", "use_monthly_cpr_filter_entry": True}],
+)
+def test_it_knows_no_future_where_it_trades_often(parameters):
+    params = validate_params(CPR, parameters)
+    candles = generated_candles(2 * 150 * 24 + 1_500, timeframe=Timeframe.H1, seed=2)
+    view = MarketView(candles, Timeframe.H1)
+
+    assert cpr_daily.signals(view, Params(**parameters)).enter_long.sum() > 20
+    assert check_causality(CPR, params, candles, Timeframe.H1) == ()
