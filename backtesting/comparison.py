@@ -133,7 +133,7 @@ def _terms(runs: Sequence[BacktestRun]) -> Sequence[ComparedSetting]:
 
 def market_of(run: BacktestRun) -> str:
     """Return venue and symbol of *run*, as people write them."""
-    return f"{run.instrument.venue.code}:{run.instrument.symbol}"
+    return run.markets
 
 
 def _parameters(runs: Sequence[BacktestRun]) -> Sequence[ComparedSetting]:

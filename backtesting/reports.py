@@ -11,7 +11,7 @@ import numpy as np
 from django.http import StreamingHttpResponse
 from numpy.typing import NDArray
 
-from backtesting.domain.curves import EquityCurve, thinned_indices
+from backtesting.domain.curves import EquityCurve, ExposureCurve, thinned_indices
 from backtesting.domain.windows import stretch_of
 from backtesting.models import BacktestRun, BacktestTrade, RunStatus
 from backtesting.selectors import runs, specifications
@@ -35,7 +35,7 @@ SeriesKind = Literal["equity", "benchmark", "drawdown"]
 ALL_KINDS: Final[Sequence[SeriesKind]] = ("equity", "benchmark", "drawdown")
 
 _CSV_COLUMNS: Final = (
-    "number", "direction", "entry_at", "exit_at", "quantity", "entry_price", "exit_price", "fees",
+    "number", "symbol", "direction", "entry_at", "exit_at", "quantity", "entry_price", "exit_price", "fees",
     "slippage", "funding", "pnl", "return_percent", "exit_reason", "open_at_end", "bars",
     "adverse_percent", "favorable_percent",
 )  # fmt: skip
@@ -81,21 +81,53 @@ def equity_series(
     }
 
 
-def candle_chart(run: BacktestRun, *, limit: int = MAXIMUM_POINTS) -> dict[str, Any]:
+def exposure_series(run: BacktestRun, *, limit: int = MAXIMUM_POINTS) -> dict[str, Any]:
+    """Return what a run over many markets had at stake, as lines for a chart.
+
+    Gross and net exposure are fractions of equity; raises RunNotDoneError, also for one market.
+    """
+    require_done(run)
+    if run.exposure is None:
+        raise RunNotDoneError(run.status)
+    curve = EquityCurve.from_bytes(bytes(run.equity or b""), capital=money.float_of(run.capital))
+    times = curve.close_time
+    exposure = ExposureCurve.from_bytes(bytes(run.exposure))
+    lines = {
+        "Gross exposure": exposure.gross,
+        "Net exposure": exposure.net,
+    }
+    return {
+        "series": [
+            {"name": name, "kind": "equity", "points": _points(times, values, limit)}
+            for name, values in lines.items()
+        ]
+    }
+
+
+def candle_chart(
+    run: BacktestRun, *, symbol: str = "", limit: int = MAXIMUM_POINTS
+) -> dict[str, Any]:
     """Return the candles of the run's window with its trades and the strategy's own lines.
+
+    Of a run over many markets those of *symbol*, or of the first one, without lines.
 
     ``bars_per_candle`` tells how many bars were joined into one, ``trades_marked`` whether trades
     were few enough to mark; raises RunNotDoneError. Lines are left out when the strategy's code is
     not the one that ran, or breaks.
     """
     require_done(run)
+    shown = symbol if symbol in run.symbols else run.symbols[0]
     try:
-        candles, lines = _candles_and_overlays(run)
+        if run.universe:
+            candles, lines = specifications.window_candles_of(run, symbol=shown), ()
+        else:
+            candles, lines = _candles_and_overlays(run)
     except (ConflictError, UnknownStrategyError, StrategyFailedError):
         candles, lines = specifications.window_candles_of(run), ()
     size = max(-(-len(candles) // limit), 1)
     joined = _joined(candles, size)
-    trades = runs.trades_of(run, limit=MAXIMUM_MARKED_TRADES + 1)
+    limited = MAXIMUM_MARKED_TRADES + 1
+    trades = runs.trades_of(run, symbol=shown if run.universe else "", limit=limited)
     are_few = len(trades) <= MAXIMUM_MARKED_TRADES
     return {
         "candles": [
@@ -116,6 +148,7 @@ def trades_csv(run: BacktestRun) -> Iterator[str]:
         yield _csv_line(
             (
                 trade.number,
+                _harmless(trade.symbol or run.instrument.symbol),
                 _harmless(trade.direction),
                 trade.entry_at.isoformat(),
                 trade.exit_at.isoformat(),
@@ -140,6 +173,7 @@ def present_trade(trade: BacktestTrade) -> dict[str, Any]:
     """Return one trade; fractions are numbers, 0.01 is 1 %."""
     return {
         "number": trade.number,
+        "symbol": trade.symbol or trade.run.instrument.symbol,
         "direction": trade.direction,
         "entry_at": instant(trade.entry_at),
         "exit_at": instant(trade.exit_at),

@@ -104,6 +104,27 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Correlations:
+    """How one market's returns went with those of each."""
+
+    symbol: str
+    values: Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """What a run over many markets had at stake, and how each of them did."""
+
+    markets: Sequence[Mapping[str, Any]]
+    correlations: Sequence[Correlations]
+    average_correlation: float | None
+    most_positions: int
+    average_positions: float
+    most_gross: float
+    average_gross: float
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a finished run came to."""
 
@@ -117,6 +138,7 @@ class Result:
     entries: Sequence[Count]
     decisions: Sequence[Count]
     notes: Sequence[str]
+    universe: Universe | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +166,7 @@ def present_run(run: BacktestRun) -> RunPage:
         title=title_of(run),
         strategy=strategy.name,
         slug=strategy.slug,
-        market=f"{instrument.venue.code}:{instrument.symbol}",
+        market=run.markets,
         symbol=instrument.symbol,
         quote=instrument.quote,
         base=instrument.base,
@@ -176,6 +198,23 @@ def present_result(run: BacktestRun) -> Result:
             for reason, count in metrics["decisions"].items()
         ],
         notes=_notes(run, values, interval),
+        universe=_universe(metrics.get("universe")),
+    )
+
+
+def _universe(told: Mapping[str, Any] | None) -> Universe | None:
+    if told is None:
+        return None
+    correlation = told["correlation"]
+    lines = zip(correlation["symbols"], correlation["matrix"], strict=True)
+    return Universe(
+        markets=told["markets"],
+        correlations=[Correlations(symbol, values) for symbol, values in lines],
+        average_correlation=correlation["average"],
+        most_positions=told["most_positions"],
+        average_positions=told["average_positions"],
+        most_gross=told["most_gross"],
+        average_gross=told["average_gross"],
     )
 
 
@@ -190,7 +229,12 @@ def settings_of(run: BacktestRun) -> Sequence[Setting]:
 def title_of(run: BacktestRun) -> str:
     """Return what *run* is called."""
     name = run.strategy_version.strategy.name
-    return f"{name} on {run.instrument.symbol}, {run.timeframe}"
+    return f"{name} on {short_market(run)}, {run.timeframe}"
+
+
+def short_market(run: BacktestRun) -> str:
+    """Return the symbol of *run*, or how many there are."""
+    return f"{len(run.symbols)} markets" if run.universe else run.instrument.symbol
 
 
 def present_figure(info: MetricInfo, value: Any) -> Figure:
@@ -265,6 +309,12 @@ def _notes(run: BacktestRun, values: Mapping[str, Any], interval: Interval | Non
             f"In {ambiguous:,} bar{'s' if ambiguous > 1 else ''} the order of events is unknown. All "
             f"figures take the worse one{shown}."
         )
+    if run.universe:
+        notes.append(
+            f"The universe was declared: {run.markets}. Each market counts from its first stored bar "
+            "to its last; what was delisted and is not named here makes the result too good."
+        )
+        notes.append("Buy and hold is an equal part of each market that was there at the start.")
     if run.instrument.kind == InstrumentKind.SPOT:
         notes.append("A spot market cannot be sold short: such signals only close a position.")
     if run.missing_bars:

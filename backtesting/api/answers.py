@@ -63,6 +63,10 @@ class RunSerializer(RunInListSerializer):
     metrics = serializers.DictField(allow_null=True)
     monthly_returns = serializers.JSONField(allow_null=True)
     by_exit_reason = serializers.JSONField(allow_null=True)
+    symbols = serializers.ListField(child=serializers.CharField(), help_text="What it trades.")
+    universe = serializers.JSONField(
+        allow_null=True, help_text="Of a run over many markets: each, exposure and correlation."
+    )
     by_direction = serializers.JSONField(allow_null=True)
     by_entry = serializers.JSONField(allow_null=True)
     decisions = serializers.JSONField(allow_null=True)
@@ -73,6 +77,7 @@ class TradeSerializer(serializers.Serializer[Any]):
     """A round trip from flat to flat; fractions are numbers, 0.01 is 1 %."""
 
     number = serializers.IntegerField()
+    symbol = serializers.CharField()
     direction = serializers.CharField()
     entry_at = serializers.DateTimeField()
     exit_at = serializers.DateTimeField()

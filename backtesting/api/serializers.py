@@ -29,7 +29,14 @@ class RunRequestSerializer(StrictSerializer):
     """A request for a run; the service behind it checks what the values mean."""
 
     strategy = TextField(max_length=60)
-    market = TextField(max_length=80, help_text="Venue and symbol, such as binance:BTC/USDT.")
+    market = TextField(
+        max_length=80, default="", help_text="Venue and symbol, such as binance:BTC/USDT."
+    )
+    universe = TextField(
+        max_length=4_000,
+        default="",
+        help_text="In its place for a strategy that looks at many: binance:BTC/USDT,ETH/USDT.",
+    )
     timeframe = TextField(max_length=3)
     parameters = ObjectField(default=dict)
     capital = DecimalField(default=DEFAULT_CAPITAL)

@@ -47,7 +47,7 @@ class RunFilter:
 
 def runs_for(owner: Owner) -> BacktestRunQuerySet:
     """Return the runs of *owner*, newest first, without their equity curves."""
-    runs = BacktestRun.objects.present().filter(owner_id=owner.pk).defer("equity")
+    runs = BacktestRun.objects.present().filter(owner_id=owner.pk).defer("equity", "exposure")
     return runs.select_related("strategy_version__strategy", "instrument__venue").order_by("-pk")
 
 
@@ -97,12 +97,14 @@ def get_runs_for(owner: Owner, *, public_ids: Sequence[UUID]) -> Sequence[Backte
 
 
 def trades_of(
-    run: BacktestRun, *, after: int = 0, limit: int | None = None
+    run: BacktestRun, *, after: int = 0, symbol: str = "", limit: int | None = None
 ) -> Sequence[BacktestTrade]:
     """Return the trades of *run* in their order, those whose number is above *after*.
 
-    They never change; right after the run they may lag by some seconds.
+    With *symbol* those of one market of a universe. They never change; right after the run they may lag by some seconds.
     """
     trades = BacktestTrade.objects.using(replica.using()).filter(run_id=run.pk, number__gt=after)
-    trades = trades.order_by("number")
+    if symbol:
+        trades = trades.filter(symbol=symbol)
+    trades = trades.select_related("run__instrument").order_by("number")
     return list(trades if limit is None else trades[:limit])

@@ -265,6 +265,10 @@ def _markets(
     if universe.strip():
         unused = universes.UniverseUnusedError(name)
         found.add(FieldProblem("universe", unused.code, unused.message))
+    if not market.strip():
+        text = f"{name} needs a market, such as binance:BTC/USDT."
+        found.add(FieldProblem("market", "required", text))
+        return ()
     one = found.keep("market", lambda: instruments.parse_market(market))
     return () if one is None else (one,)
 

@@ -44,6 +44,35 @@ def all_coverage() -> Sequence[CoverageRow]:
     ]
 
 
+def widest(
+    rows: Sequence[CoverageRow], *, market: str = "", timeframe: str = ""
+) -> CoverageRow | None:
+    """Return the series to begin a universe with: of a named one, or of the most markets alike."""
+    named = [row for row in rows if market in {"", row.market} and timeframe in {"", row.timeframe}]
+    return max(named or rows, key=lambda row: (len(_alike(rows, row)), row.end_at), default=None)
+
+
+def universe_of(rows: Sequence[CoverageRow], own: CoverageRow) -> str:
+    """Return the markets like that of *own*, written as a universe."""
+    venue = own.market.partition(":")[0]
+    symbols = [row.market.partition(":")[2] for row in _alike(rows, own)]
+    return f"{venue}:{','.join(symbols)}"
+
+
+def _alike(rows: Sequence[CoverageRow], own: CoverageRow) -> Sequence[CoverageRow]:
+    """Return the series of the same venue, currency, timeframe and time."""
+    venue, _, symbol = own.market.partition(":")
+    return [
+        row
+        for row in rows
+        if row.timeframe == own.timeframe
+        and row.market.startswith(f"{venue}:")
+        and row.market.partition("/")[2] == symbol.partition("/")[2]
+        and row.first_at < own.end_at
+        and own.first_at < row.end_at
+    ]
+
+
 def proposal(
     rows: Sequence[CoverageRow],
     *,

@@ -51,6 +51,13 @@ class RunForm(forms.Form):
     """
 
     market = forms.ChoiceField()
+    universe = forms.CharField(
+        label="Universe",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        max_length=4_000,
+        help_text="Markets of one venue that share the wallet: binance:BTC/USDT,ETH/USDT. "
+        "Name delisted ones too, or the result is too good.",
+    )
     timeframe = forms.ChoiceField()
     capital = forms.DecimalField(initial=DEFAULT_CAPITAL, help_text="In the quote currency.")
     fee_bps = forms.DecimalField(
@@ -69,21 +76,24 @@ class RunForm(forms.Form):
         *args: Any,
         schema: Mapping[str, Any],
         coverage: Sequence[CoverageRow],
+        looks_at_many: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
+        self._market_name = "universe" if looks_at_many else "market"
         market, timeframe = self.fields["market"], self.fields["timeframe"]
         if isinstance(market, forms.ChoiceField) and isinstance(timeframe, forms.ChoiceField):
             market.choices = list({row.market: row.market_label for row in coverage}.items())
             lengths = {row.timeframe: row.length_ms for row in coverage}
             timeframe.choices = [(each, each) for each in sorted(lengths, key=lengths.__getitem__)]
+        del self.fields["market" if looks_at_many else "universe"]
         self.fields["from"] = UtcInstantField(label="From (UTC)")
         self.fields["to"] = UtcInstantField(label="To (UTC)", help_text="Up to this, exclusive.")
         self.fields.update(parameter_fields(schema))
 
     def market_fields(self) -> list[forms.BoundField]:
         """Return what is traded and when."""
-        return [self[name] for name in ("market", "timeframe", "from", "to")]
+        return [self[name] for name in (self._market_name, "timeframe", "from", "to")]
 
     def money_fields(self) -> list[forms.BoundField]:
         """Return capital and costs."""
@@ -97,7 +107,7 @@ class RunForm(forms.Form):
         """Return the cleaned values as the arguments of the service."""
         values = self.cleaned_data
         return {
-            "market": values["market"],
+            self._market_name: values[self._market_name],
             "timeframe": values["timeframe"],
             "from_at": values["from"],
             "to_at": values["to"],

@@ -9,7 +9,7 @@ from backtesting.drawings import ScatterDrawing, draw_excursions
 from backtesting.metrics import Section
 from backtesting.models import BacktestRun
 from backtesting.reports import plain
-from backtesting.results import Figure, present_figure
+from backtesting.results import Figure, present_figure, short_market
 from backtesting.selectors.excursions import Excursions
 from backtesting.web.coverage import CoverageRow
 from strategies.web.parameter_fields import PREFIX
@@ -89,7 +89,7 @@ def present_row(run: BacktestRun) -> RunRow:
     return RunRow(
         run=run,
         strategy=run.strategy_version.strategy.name,
-        market=f"{run.instrument.symbol} · {run.timeframe}",
+        market=f"{short_market(run)} · {run.timeframe}",
         total_return=values.get("total_return"),
         buy_and_hold=values.get("buy_and_hold_return"),
         max_drawdown=values.get("max_drawdown"),
@@ -120,7 +120,7 @@ def present_comparison(compared: Comparison) -> ComparisonPage:
                 letter,
                 run,
                 run.strategy_version.strategy.name,
-                f"{run.instrument.symbol} · {run.timeframe}",
+                f"{short_market(run)} · {run.timeframe}",
             )
             for letter, run in zip(letters, compared.runs, strict=True)
         ],
@@ -139,7 +139,8 @@ def form_values(run: BacktestRun) -> dict[str, Any]:
     """Return what the form of a new run begins with to repeat *run*."""
     same_fees = run.maker_fee_bps == run.taker_fee_bps
     return {
-        "market": f"{run.instrument.venue.code}:{run.instrument.symbol}",
+        "market": run.markets,
+        "universe": run.markets,
         "timeframe": run.timeframe,
         "from": run.from_at,
         "to": run.to_at,

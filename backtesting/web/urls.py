@@ -15,6 +15,7 @@ urlpatterns = [
     path("<uuid:public_id>/delete/", views.delete, name="delete"),
     path("<uuid:public_id>/equity.json", views.equity, name="equity"),
     path("<uuid:public_id>/drawdown.json", views.drawdown, name="drawdown"),
+    path("<uuid:public_id>/exposure.json", views.exposure, name="exposure"),
     path("<uuid:public_id>/candles.json", views.candles, name="candles"),
     path("<uuid:public_id>/trades.csv", views.trades_csv, name="trades-csv"),
     path("<uuid:public_id>/equity.csv", views.equity_csv, name="equity-csv"),

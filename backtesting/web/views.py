@@ -175,8 +175,18 @@ def drawdown(request: HttpRequest, public_id: UUID) -> JsonResponse:
 
 @require_safe
 def candles(request: HttpRequest, public_id: UUID) -> JsonResponse:
-    """Return candles, trades and the strategy's lines for a chart."""
-    return JsonResponse(reports.candle_chart(_done_run_or_404(request, public_id)))
+    """Return candles, trades and the strategy's lines for a chart, of one market of a universe."""
+    run = _done_run_or_404(request, public_id)
+    return JsonResponse(reports.candle_chart(run, symbol=request.GET.get("symbol", "")))
+
+
+@require_safe
+def exposure(request: HttpRequest, public_id: UUID) -> JsonResponse:
+    """Return what a run over a universe had at stake for a chart."""
+    try:
+        return JsonResponse(reports.exposure_series(_done_run_or_404(request, public_id)))
+    except reports.RunNotDoneError as error:
+        raise Http404 from error
 
 
 @require_safe
@@ -209,6 +219,7 @@ def _detail_page(request: HttpRequest, run: BacktestRun, form: AnnotationForm) -
     if page.result is not None:
         trades = Paginator(run.trades.order_by("-number"), _TRADES_A_PAGE)
         context["trades"] = trades.get_page(request.GET.get("page"))
+        context["symbol"] = request.GET.get("symbol") or run.symbols[0]
         context["scatter"] = presenters.present_excursions(excursions.of_run(run))
     return TemplateResponse(
         request, "backtesting/detail.html", context, headers={"Vary": "HX-Request"}
@@ -239,14 +250,20 @@ def _form(
     needs: Requirements | None,
 ) -> RunForm:
     """Return the form with what was sent, with a former run, or with a proposal to click on."""
+    looks_at_many = needs is not None and needs.needs_universe
     if request.method == "POST":
-        return RunForm(request.POST, schema=schema, coverage=series)
+        return RunForm(request.POST, schema=schema, coverage=series, looks_at_many=looks_at_many)
     if request.GET.get("copy"):
         initial = presenters.form_values(_copied_run_or_404(request))
     else:
         asked = {name: request.GET.get(name, "") for name in ("market", "timeframe")}
-        initial = presenters.form_proposal(coverage.proposal(series, **asked, needs=needs))
-    return RunForm(initial=initial, schema=schema, coverage=series)
+        if looks_at_many:
+            row = coverage.widest(series, **asked)
+        else:
+            row = coverage.proposal(series, **asked, needs=needs)
+        initial = presenters.form_proposal(row)
+        initial["universe"] = coverage.universe_of(series, row) if row is not None else ""
+    return RunForm(initial=initial, schema=schema, coverage=series, looks_at_many=looks_at_many)
 
 
 def _copied_run_or_404(request: HttpRequest) -> BacktestRun:
