@@ -234,7 +234,7 @@ class TestArithmetic:
     def test_correlation_is_pearsons_over_the_bars_that_both_have(self):
         random = np.random.default_rng(1)
         returns = random.normal(0, 0.01, (2, 200))
-        close = 100 * np.cumprod(1 + returns, axis=1)
+        close = np.asarray(100 * np.cumprod(1 + returns, axis=1), dtype=np.float64)
         close[1, :50] = np.nan
 
         found = correlations(close)
