@@ -27,6 +27,7 @@ run: $(VENV)/.installed-embedded ## Start the whole platform here (PORT=8000, AR
 	@exec $(PY) manage.py up --follow-parent --port $(PORT) $(ARGS)
 
 test: $(VENV)/.installed-test ## Run the test suite (WORKERS=3, ARGS="tests/market")
+	$(PY) -m tests.compile_kernels
 	$(PY) -m pytest -n $(WORKERS) --dist loadscope --ignore tests/benchmarks $(ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, types, imports, migrations, settings for production
