@@ -127,7 +127,7 @@ def _looks_at_many(strategy_slug: str) -> bool:
     return definition.requirements(definition.default_params()).needs_universe
 
 
-def timeframe_for(definition: Definition, params: StrategyParams, text: str | None) -> Timeframe:
+def timeframe_for(definition: Definition, *, params: StrategyParams, text: str | None) -> Timeframe:
     """Return the timeframe called *text*, or one that suits the strategy if there is no text.
 
     Raises InvalidInputError if there is no such timeframe, or the strategy cannot run on it.

@@ -80,7 +80,7 @@ def check_on_generated(
     Without a *timeframe* it is an hour, or the longest below on which the strategy can run. Raises
     InvalidInputError for an unknown timeframe, or one that the strategy cannot run on.
     """
-    frame = checks.timeframe_for(definition, params, timeframe)
+    frame = checks.timeframe_for(definition, params=params, text=timeframe)
     warm_up = definition.requirements(params).bars(frame)
     bars = 2 * warm_up + _GENERATED_BARS
     market: Candles | UniverseView
