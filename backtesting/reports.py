@@ -35,9 +35,9 @@ SeriesKind = Literal["equity", "benchmark", "drawdown"]
 ALL_KINDS: Final[Sequence[SeriesKind]] = ("equity", "benchmark", "drawdown")
 
 _CSV_COLUMNS: Final = (
-    "number", "symbol", "direction", "entry_at", "exit_at", "quantity", "entry_price", "exit_price", "fees",
+    "number", "direction", "entry_at", "exit_at", "quantity", "entry_price", "exit_price", "fees",
     "slippage", "funding", "pnl", "return_percent", "exit_reason", "open_at_end", "bars",
-    "adverse_percent", "favorable_percent",
+    "adverse_percent", "favorable_percent", "symbol",
 )  # fmt: skip
 
 
@@ -148,7 +148,6 @@ def trades_csv(run: BacktestRun) -> Iterator[str]:
         yield _csv_line(
             (
                 trade.number,
-                _harmless(trade.symbol or run.instrument.symbol),
                 _harmless(trade.direction),
                 trade.entry_at.isoformat(),
                 trade.exit_at.isoformat(),
@@ -165,6 +164,7 @@ def trades_csv(run: BacktestRun) -> Iterator[str]:
                 trade.bars,
                 trade.mae * 100,
                 trade.mfe * 100,
+                _harmless(trade.symbol or run.instrument.symbol),
             )
         )
 
@@ -173,7 +173,7 @@ def present_trade(trade: BacktestTrade) -> dict[str, Any]:
     """Return one trade; fractions are numbers, 0.01 is 1 %."""
     return {
         "number": trade.number,
-        "symbol": trade.symbol or trade.run.instrument.symbol,
+        "symbol": trade.symbol,
         "direction": trade.direction,
         "entry_at": instant(trade.entry_at),
         "exit_at": instant(trade.exit_at),

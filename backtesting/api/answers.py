@@ -77,7 +77,7 @@ class TradeSerializer(serializers.Serializer[Any]):
     """A round trip from flat to flat; fractions are numbers, 0.01 is 1 %."""
 
     number = serializers.IntegerField()
-    symbol = serializers.CharField()
+    symbol = serializers.CharField(help_text="Empty unless the run is over many markets.")
     direction = serializers.CharField()
     entry_at = serializers.DateTimeField()
     exit_at = serializers.DateTimeField()

@@ -106,5 +106,5 @@ def trades_of(
     trades = BacktestTrade.objects.using(replica.using()).filter(run_id=run.pk, number__gt=after)
     if symbol:
         trades = trades.filter(symbol=symbol)
-    trades = trades.select_related("run__instrument").order_by("number")
+    trades = trades.order_by("number")
     return list(trades if limit is None else trades[:limit])

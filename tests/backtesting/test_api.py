@@ -98,8 +98,11 @@ class TestRequest:
 
     def test_missing_fields_are_named_together(self, api):
         assert codes_of(post(api, {})) == dict.fromkeys(
-            ("strategy", "market", "timeframe", "from", "to"), "required"
+            ("strategy", "timeframe", "from", "to"), "required"
         )
+
+    def test_a_strategy_of_one_market_needs_it(self, api):
+        assert codes_of(post(api, {**REQUEST, "market": ""})) == {"market": "required"}
 
     def test_half_a_character_is_refused(self, api):
         answer = post(api, '{"strategy": "\\ud800"}')

@@ -45,7 +45,8 @@ def says(view, *, long=(), short=(), leave=(), score=None):
             column[place] = True
         columns.append(column)
     ready = ~np.isnan(view.close)
-    return Signals(*columns, ready=ready, score=score)
+    long_at, short_at, leave_long, leave_short = columns
+    return Signals(long_at, short_at, leave_long, leave_short, ready, score=score)
 
 
 def rules(**changes):
@@ -246,7 +247,7 @@ def wallets(draw):
     there = ~np.isnan(view.close)
     chance = draw(st.sampled_from([0.05, 0.3]))
     long, short, out = (there & (random.random(close.shape) < chance) for _ in range(3))
-    score = random.random(close.shape)
+    score = np.asarray(random.random(close.shape))
     signals = Signals(long, short, out, out, there, score=score)
     wanted = rules(
         stop_percent=draw(st.sampled_from([0.0, 2.0])),
