@@ -42,6 +42,7 @@ def describe_run(run: BacktestRun) -> dict[str, Any]:
         "maker_fee_bps": plain(run.maker_fee_bps),
         "taker_fee_bps": plain(run.taker_fee_bps),
         "slippage_bps": plain(run.slippage_bps),
+        "funding_bps": plain(run.funding_bps),
         "strategy_version": run.strategy_version.number,
         "engine_version": run.engine_version,
         "spec_hash": run.spec_hash,

@@ -137,6 +137,12 @@ class Rules:
         return replace(self, short_allowed=True, cooldown_ms=cooldown_ms)
 
     @property
+    def manages_exits(self) -> bool:
+        """Whether it needs more than one fixed stop and one fixed target."""
+        trails = self.trail_offset_percent > 0
+        return bool(self.partial_targets or self.ladder or trails or self.stop_ratchet)
+
+    @property
     def may_go_long(self) -> bool:
         """Whether long entries are made."""
         return self.direction is not TradeDirection.SHORT

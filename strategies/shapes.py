@@ -126,6 +126,8 @@ class Requirements:
         The shortest ones; a long warm-up would be millions of shorter bars.
     needs_short
         Whether it is pointless where nothing can be sold short.
+    rests_entries
+        Whether it enters by orders that rest, limits or stops, and not only at market.
     needs_universe
         Whether it looks at many symbols at once: it gets a ``UniverseView``.
     day_marks_ms
@@ -138,6 +140,7 @@ class Requirements:
     warm_up_ms: int = 0
     longest_timeframe: Timeframe | None = None
     needs_universe: bool = False
+    rests_entries: bool = False
     day_marks_ms: tuple[int, ...] = ()
     shortest_timeframe: Timeframe | None = None
 

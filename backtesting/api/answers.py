@@ -52,6 +52,7 @@ class RunSerializer(RunInListSerializer):
     maker_fee_bps = ExactField()
     taker_fee_bps = ExactField()
     slippage_bps = ExactField()
+    funding_bps = ExactField()
     strategy_version = serializers.IntegerField()
     engine_version = serializers.CharField()
     spec_hash = serializers.CharField(help_text="Runs with the same hash are the same run.")

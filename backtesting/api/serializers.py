@@ -1,5 +1,6 @@
 """What the API of backtesting takes."""
 
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -42,6 +43,9 @@ class RunRequestSerializer(StrictSerializer):
     capital = DecimalField(default=DEFAULT_CAPITAL)
     fee_bps = DecimalField(default=None, allow_null=True, help_text="Null: the venue's own fees.")
     slippage_bps = DecimalField(default=DEFAULT_SLIPPAGE_BPS)
+    funding_bps = DecimalField(
+        default=Decimal(0), help_text="What a long swap pays every eight hours."
+    )
 
     def get_fields(self) -> dict[str, Any]:
         """Return the fields with ``from`` and ``to``, of which the first is no name in Python."""

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backtesting.domain.curves import EquityCurve
 from backtesting.domain.specification import Specification
@@ -14,19 +16,27 @@ from backtesting.engine import SimulationResult, TradeRow, data_fingerprint, sim
 from backtesting.metrics import Metrics, compute_metrics
 from market import money
 from market.candles import Candles
-from market.timeframes import from_milliseconds
+from market.timeframes import HOUR_MS, from_milliseconds
 from strategies.signals import Signals
 from strategies.views import MarketView
+
+_FUNDING_MS: Final = 8 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backtest:
-    """A computed run: the bars that it worked on, what happened, and what it was worth."""
+    """A computed run: the bars that it worked on, what happened, and what it was worth.
+
+    ``kind_result`` is what it would have come to with the better order inside each bar that did not
+    say; None if it mattered nowhere.
+    """
 
     specification: Specification
     stretch: Stretch
     result: SimulationResult
     metrics: Metrics
+    detail: Candles | None = None
+    kind_result: SimulationResult | None = None
 
     @property
     def effective_from_at(self) -> datetime:
@@ -39,8 +49,9 @@ class Backtest:
         return len(self.stretch.candles) - self.stretch.start_index
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 (hex) of the bars, warm-up included."""
-        return data_fingerprint(self.stretch.candles)
+        """Return the SHA-256 (hex) of the bars, warm-up included, and of the minutes in them."""
+        parts = (self.stretch.candles, *([] if self.detail is None else [self.detail]))
+        return data_fingerprint(*parts)
 
     def trades(self) -> tuple[TradeRow, ...]:
         """Return the trades in decimals."""
@@ -50,10 +61,15 @@ class Backtest:
     def metrics_json(self) -> dict[str, Any]:
         """Return the metrics, the decisions and how many bars left something open, as plain values."""
         counts = {reason.value: count for reason, count in self.result.reason_counts().items()}
+        kind = self.kind_result or self.result
         return {
             **self.metrics.to_json(),
             "decisions": counts,
             "ambiguous_bars": self.result.ambiguous_bars,
+            "optimistic": {
+                "final_equity": kind.final_equity,
+                "total_return": kind.final_equity / kind.capital - 1,
+            },
         }
 
     def curve(self) -> EquityCurve:
@@ -78,18 +94,26 @@ def run_backtest(
     specification: Specification,
     candles: Candles,
     *,
+    detail: Candles | None = None,
     progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Backtest:
     """Return what *specification* comes to on *candles*, which cover its window and warm-up.
 
-    Pure: the same arguments give the same bytes. *progress* and *should_stop* as for ``simulate``;
+    *detail* are the minutes inside the bars, as far as they are known. Pure: the same arguments give the same bytes. *progress* and *should_stop* as for ``simulate``;
     raises NoCandlesError or WindowTooShortError for too few bars.
     """
     stretch = stretch_of(candles, specification.window, warm_up_bars=specification.warm_up_bars)
     view = MarketView(stretch.candles, specification.timeframe)
     signals = specification.definition.signals(view, specification.params)
-    return backtest_of(specification, stretch, signals, progress=progress, should_stop=should_stop)
+    return backtest_of(
+        specification,
+        stretch,
+        signals,
+        detail=detail,
+        progress=progress,
+        should_stop=should_stop,
+    )
 
 
 def backtest_of(
@@ -97,6 +121,7 @@ def backtest_of(
     stretch: Stretch,
     signals: Signals,
     *,
+    detail: Candles | None = None,
     progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Backtest:
@@ -105,15 +130,35 @@ def backtest_of(
     For whoever has the signals already: specifications that differ in rules alone share them.
     """
     costs = specification.costs()
-    result = simulate(
+    minutes = detail if detail is not None and len(detail) else None
+    run = partial(
+        simulate,
         stretch.candles,
         signals,
         specification.rules(),
         costs,
         capital=money.float_of(specification.capital),
         trade_from_ms=stretch.trade_from_ms,
-        progress=progress,
-        should_stop=should_stop,
+        funding=_funding(specification, stretch),
+        detail=minutes,
     )
+    result = run(progress=progress, should_stop=should_stop)
+    kind = run(kindly=True) if result.ambiguous_bars else None
     metrics = compute_metrics(result, stretch.candles, costs, timeframe=specification.timeframe)
-    return Backtest(specification, stretch, result, metrics)
+    return Backtest(specification, stretch, result, metrics, minutes, kind)
+
+
+def _funding(specification: Specification, stretch: Stretch) -> NDArray[np.float64] | None:
+    """Return what each bar's payments of funding cost a long position, as fractions of notional.
+
+    They are due at 0, 8 and 16 o'clock UTC; a bar that lasts longer than eight hours pays for all
+    of its instants when it opens.
+    """
+    rate = specification.funding_rate
+    if not rate:
+        return None
+    opens = stretch.candles.open_time
+    # Instants up to just before a time, so that one at the open itself counts for the bar.
+    before = -(-opens // _FUNDING_MS)
+    after = -(-(opens + specification.timeframe.milliseconds) // _FUNDING_MS)
+    return (after - before) * rate

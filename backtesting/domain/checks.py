@@ -265,6 +265,7 @@ def _charges_times(charges: Charges, factor: int) -> Charges:
         charges.maker_fee_bps * factor,
         charges.taker_fee_bps * factor,
         charges.slippage_bps * factor,
+        charges.funding_bps,
     )
 
 

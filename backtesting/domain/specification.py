@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from backtesting.domain.windows import Window
 from backtesting.engine import ENGINE_VERSION
@@ -16,6 +16,10 @@ from strategies import registry
 from strategies.registry import Definition
 from strategies.rules import Rules
 from strategies.shapes import StrategyParams
+
+#: Of the notional of a swap, what must be left of the equity behind it: half a percent, the lowest
+#: tier of the large venues.
+MAINTENANCE_BPS: Final = Decimal(50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Charges:
-    """What trading costs in this run, in basis points of notional."""
+    """What trading costs in this run, in basis points of notional.
+
+    ``funding_bps`` is what a long position in a swap pays every eight hours, and a short one earns;
+    below 0 it is the other way round.
+    """
 
     maker_fee_bps: Decimal
     taker_fee_bps: Decimal
     slippage_bps: Decimal
+    funding_bps: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,15 @@ class Specification:
             lot_step=of.lot_step,
             minimum_notional=of.minimum_notional,
             minimum_quantity=of.minimum_quantity,
+            maintenance_bps=Decimal(0) if of.kind is InstrumentKind.SPOT else MAINTENANCE_BPS,
         )
+
+    @property
+    def funding_rate(self) -> float:
+        """What a long position pays every eight hours as a fraction of notional; 0 on spot."""
+        if self.terms.kind is InstrumentKind.SPOT:
+            return 0.0
+        return money.float_of(self.charges.funding_bps / 10_000)
 
     def spec_hash(self) -> str:
         """Return the SHA-256 (hex) of all of it; equal hashes give equal results, byte for byte."""
@@ -124,6 +141,7 @@ class Specification:
                     self.charges.maker_fee_bps,
                     self.charges.taker_fee_bps,
                     self.charges.slippage_bps,
+                    self.charges.funding_bps,
                 )
             ],
             "engine": ENGINE_VERSION,

@@ -31,6 +31,7 @@ class _Group:
     specifications: Sequence[Specification]
     stretch: Stretch
     signals: Signals
+    detail: Candles | None
 
 
 #: A combination that cannot be run on these bars, such as one that warms up for longer than they are.
@@ -42,6 +43,7 @@ def evaluate(
     combinations: Sequence[StrategyParams],
     candles: Candles,
     *,
+    detail: Candles | None = None,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> NDArray[np.float64]:
@@ -56,6 +58,8 @@ def evaluate(
         Everything but the parameters, which are taken from *combinations*.
     candles
         The window with the longest warm-up of all combinations in front of it, as far as stored.
+    detail
+        The minutes inside the bars, as a backtest takes them.
     progress, should_stop
         Called after each combination and, in long ones, on the way; SimulationStopped is raised when the latter says so.
     """
@@ -68,7 +72,7 @@ def evaluate(
         if progress is not None:
             progress(done)
 
-    for group in _groups(specification, combinations, candles):
+    for group in _groups(specification, combinations, candles, detail):
         for place, row in _simulated(group, beat=tell):
             figures[place] = row
             done += 1
@@ -85,13 +89,20 @@ def _simulated(
     """
     for place, specification in zip(group.places, group.specifications, strict=True):
         backtest = backtest_of(
-            specification, group.stretch, group.signals, progress=lambda _: beat()
+            specification,
+            group.stretch,
+            group.signals,
+            detail=group.detail,
+            progress=lambda _: beat(),
         )
         yield place, _figures_of(backtest)
 
 
 def _groups(
-    specification: Specification, combinations: Sequence[StrategyParams], candles: Candles
+    specification: Specification,
+    combinations: Sequence[StrategyParams],
+    candles: Candles,
+    detail: Candles | None,
 ) -> Iterable[_Group]:
     """Yield the combinations by their signals, each of which is computed once."""
     places: dict[tuple[str, int], list[int]] = {}
@@ -107,7 +118,8 @@ def _groups(
             continue
         view = MarketView(stretch.candles, specification.timeframe)
         signals = specification.definition.signals(view, specified[members[0]].params)
-        yield _Group(members, [specified[place] for place in members], stretch, signals)
+        together = [specified[place] for place in members]
+        yield _Group(members, together, stretch, signals, detail)
 
 
 def _figures_of(backtest: Backtest) -> NDArray[np.float64]:

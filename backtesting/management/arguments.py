@@ -45,6 +45,12 @@ def declare_money(parser: ArgumentParser) -> None:
         default=DEFAULT_SLIPPAGE_BPS,
         help="0.01 %% each (default: %(default)s)",
     )
+    parser.add_argument(
+        "--funding-bps",
+        type=_decimal,
+        default=Decimal(0),
+        help="what a long swap pays every eight hours (default: %(default)s)",
+    )
 
 
 def declare_window(parser: ArgumentParser, *, is_required: bool) -> None:

@@ -29,6 +29,12 @@ class StoredSpecification(models.Model):
     maker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
     taker_fee_bps = models.DecimalField(max_digits=8, decimal_places=4)
     slippage_bps = models.DecimalField(max_digits=8, decimal_places=4)
+    funding_bps = models.DecimalField(
+        max_digits=8,
+        decimal_places=4,
+        default=0,
+        help_text="What holding a long swap costs every eight hours.",
+    )
     tick_size = money_field(help_text="The instrument's rules, as they were at the request.")
     lot_step = money_field()
     minimum_quantity = money_field()

@@ -12,7 +12,7 @@ from exchanges.selectors import candles
 from market.candles import Candles
 from market.enums import InstrumentKind
 from market.errors import ConflictError
-from market.timeframes import Timeframe, to_milliseconds
+from market.timeframes import MINUTE_MS, Timeframe, to_milliseconds
 from strategies import registry
 from strategies.views import UniverseView
 
@@ -60,7 +60,7 @@ def specification_of(run: StoredSpecification) -> Specification:
             timeframe, from_ms, to_milliseconds(run.to_at), warm_up_bars=warm_up_bars
         ),
         capital=run.capital,
-        charges=Charges(run.maker_fee_bps, run.taker_fee_bps, run.slippage_bps),
+        charges=Charges(run.maker_fee_bps, run.taker_fee_bps, run.slippage_bps, run.funding_bps),
         data_version=run.data_version,
         universe=tuple(
             universes.terms_from(each, venue=instrument.venue.code) for each in run.universe
@@ -74,6 +74,21 @@ def candles_of(specification: Specification, terms: Terms | None = None) -> Cand
         instrument_id=(terms or specification.terms).instrument_id,
         timeframe=specification.timeframe,
         from_ms=specification.window.load_from_ms,
+        to_ms=specification.window.to_ms,
+    )
+
+
+def detail_of(specification: Specification) -> Candles | None:
+    """Return the stored minutes of its window, which say what happened inside longer bars.
+
+    None for bars of a minute, and for a run over many markets.
+    """
+    if not _has_detail(specification.markets, specification.window):
+        return None
+    return candles.load_candles(
+        instrument_id=specification.terms.instrument_id,
+        timeframe=Timeframe.M1,
+        from_ms=specification.window.from_ms,
         to_ms=specification.window.to_ms,
     )
 
@@ -93,7 +108,10 @@ def data_version_now(specification: Specification) -> str:
 
 
 def data_version_of(markets: Sequence[Terms], window: Window) -> str:
-    """Return the present state of the stored bars of *markets* in a window with its warm-up."""
+    """Return the present state of the stored bars of *markets* in a window with its warm-up.
+
+    With that of the minutes inside the bars, where a run looks at them.
+    """
     versions = [
         candles.data_version(
             instrument_id=terms.instrument_id,
@@ -103,6 +121,15 @@ def data_version_of(markets: Sequence[Terms], window: Window) -> str:
         )
         for terms in markets
     ]
+    if _has_detail(markets, window):
+        versions.append(
+            candles.data_version(
+                instrument_id=markets[0].instrument_id,
+                timeframe=Timeframe.M1,
+                from_ms=window.from_ms,
+                to_ms=window.to_ms,
+            )
+        )
     if len(versions) == 1:
         return versions[0]
     return hashlib.blake2b("".join(versions).encode(), digest_size=32).hexdigest()
@@ -120,3 +147,7 @@ def window_candles_of(run: BacktestRun, *, symbol: str = "") -> Candles:
         from_ms=to_milliseconds(run.from_at),
         to_ms=to_milliseconds(run.to_at),
     )
+
+
+def _has_detail(markets: Sequence[Terms], window: Window) -> bool:
+    return len(markets) == 1 and window.timeframe.milliseconds > MINUTE_MS

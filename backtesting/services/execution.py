@@ -132,7 +132,13 @@ def compute(
         universe = specifications.universe_of(specification)
         return run_portfolio(specification, universe, progress=progress, should_stop=should_stop)
     candles = specifications.candles_of(specification)
-    return run_backtest(specification, candles, progress=progress, should_stop=should_stop)
+    return run_backtest(
+        specification,
+        candles,
+        detail=specifications.detail_of(specification),
+        progress=progress,
+        should_stop=should_stop,
+    )
 
 
 class _Watch:

@@ -64,6 +64,7 @@ def request_run(
     capital: Decimal = specifications.DEFAULT_CAPITAL,
     fee_bps: Decimal | None = None,
     slippage_bps: Decimal = specifications.DEFAULT_SLIPPAGE_BPS,
+    funding_bps: Decimal = Decimal(0),
     parameters_are_text: bool = False,
     by: Actor,
     now: datetime,
@@ -85,6 +86,7 @@ def request_run(
         capital=capital,
         fee_bps=fee_bps,
         slippage_bps=slippage_bps,
+        funding_bps=funding_bps,
         parameters_are_text=parameters_are_text,
         now=now,
     )

@@ -54,6 +54,7 @@ def specify(
     capital: Decimal = DEFAULT_CAPITAL,
     fee_bps: Decimal | None = None,
     slippage_bps: Decimal = DEFAULT_SLIPPAGE_BPS,
+    funding_bps: Decimal = Decimal(0),
     parameters_are_text: bool = False,
     now: datetime,
 ) -> Specification:
@@ -81,6 +82,7 @@ def specify(
     found.keep("to", lambda: _check_order(from_at, to_at, now))
     found.keep("capital", lambda: _check_capital(capital))
     found.keep("slippage_bps", lambda: _check_bps("slippage_bps", slippage_bps))
+    found.keep("funding_bps", lambda: _check_bps("funding_bps", abs(funding_bps)))
     if fee_bps is not None:
         found.keep("fee_bps", lambda: _check_bps("fee_bps", fee_bps))
     if definition is None or params is None or needs is None or frame is None or not markets:
@@ -104,6 +106,7 @@ def specify(
             venue.maker_fee_bps if fee_bps is None else fee_bps,
             venue.taker_fee_bps if fee_bps is None else fee_bps,
             slippage_bps,
+            funding_bps,
         ),
         data_version=stored.data_version_of(terms, window),
         universe=terms if needs.needs_universe else (),
@@ -128,6 +131,7 @@ def columns_of(specification: Specification) -> dict[str, Any]:
         "maker_fee_bps": charges.maker_fee_bps,
         "taker_fee_bps": charges.taker_fee_bps,
         "slippage_bps": charges.slippage_bps,
+        "funding_bps": charges.funding_bps,
         "tick_size": terms.tick_size,
         "lot_step": terms.lot_step,
         "minimum_quantity": terms.minimum_quantity,

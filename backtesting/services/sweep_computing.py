@@ -41,6 +41,7 @@ class Computation:
         self._progress, self._should_stop = progress, should_stop
         self._warm_up_bars = specification.warm_up_bars
         self._candles = specifications.candles_of(specification)
+        self._detail = specifications.detail_of(specification)
 
     def evaluate(self, points: Sequence[Point], *, first_trial: int) -> Trials:
         """Return the trials at *points*, numbered from *first_trial* on."""
@@ -86,6 +87,7 @@ class Computation:
             self._specification,
             params,
             self._history(needed),
+            detail=self._detail,
             progress=None if tell is None else lambda done: tell(done_before + done),
             should_stop=self._should_stop,
         )

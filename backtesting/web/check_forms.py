@@ -15,6 +15,7 @@ class CheckForm(RunForm):
     capital = None  # type: ignore[assignment]  # Django's way to leave out a field of the parent
     fee_bps = None  # type: ignore[assignment]
     slippage_bps = None  # type: ignore[assignment]
+    funding_bps = None  # type: ignore[assignment]
     is_published = forms.BooleanField(
         label="Show the result to everybody",
         required=False,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
@@ -70,6 +71,11 @@ class RunForm(forms.Form):
         initial=DEFAULT_SLIPPAGE_BPS,
         help_text="How much worse than the price a market order fills.",
     )
+    funding_bps = forms.DecimalField(
+        label="Funding, bps",
+        required=False,
+        help_text="What a long swap pays every eight hours. Empty: none.",
+    )
 
     def __init__(
         self,
@@ -97,7 +103,7 @@ class RunForm(forms.Form):
 
     def money_fields(self) -> list[forms.BoundField]:
         """Return capital and costs."""
-        return [self[name] for name in ("capital", "fee_bps", "slippage_bps")]
+        return [self[name] for name in ("capital", "fee_bps", "slippage_bps", "funding_bps")]
 
     def strategy_fields(self) -> list[forms.BoundField]:
         """Return the strategy's parameters."""
@@ -116,6 +122,7 @@ class RunForm(forms.Form):
             "capital": values["capital"],
             "fee_bps": values["fee_bps"],
             "slippage_bps": values["slippage_bps"],
+            "funding_bps": values["funding_bps"] or Decimal(0),
         }
 
     def add_problems(self, error: PlatformError) -> None:

@@ -147,6 +147,7 @@ def form_values(run: BacktestRun) -> dict[str, Any]:
         "capital": plain(run.capital),
         "fee_bps": plain(run.taker_fee_bps) if same_fees else None,
         "slippage_bps": plain(run.slippage_bps),
+        "funding_bps": plain(run.funding_bps),
         **{f"{PREFIX}{name}": value for name, value in run.parameters.items()},
     }
 

@@ -269,6 +269,7 @@ def requirements(params: Params) -> Requirements:
         timeframes=(Timeframe.D1, Timeframe.W1, Timeframe.MO1),
         longest_timeframe=Timeframe.H1,
         shortest_timeframe=Timeframe.M1,
+        rests_entries=True,
     )
 
 

@@ -176,7 +176,7 @@ class Params(StrategyParams):
 
 def requirements(params: Params) -> Requirements:
     """Return that it needs no history: it looks at the last price alone."""
-    return Requirements(warm_up_bars=0)
+    return Requirements(warm_up_bars=0, rests_entries=True)
 
 
 def least_capital(params: Params) -> float:

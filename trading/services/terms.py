@@ -57,6 +57,18 @@ class MarketInactiveError(ConflictError):
         super().__init__(text, problems=[FieldProblem("symbol", self.code, text)])
 
 
+class PaperOnlyError(ConflictError):
+    """What the strategy does with its orders is not done at real venues yet."""
+
+    code = "paper_only"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"“{name}” rests entries, averages in or moves its stop. That runs on paper accounts "
+            "so far, not on exchange accounts."
+        )
+
+
 class CapitalTooSmallError(UnprocessableError):
     """The capital does not pay for the smallest order of the market."""
 
@@ -134,6 +146,7 @@ def check_terms(
         message = " ".join(problem.message for problem in problems)
         raise InvalidDeploymentError(message, problems=problems)
     check_market(account, instrument=instrument, capital=capital)
+    check_orders(definition, params, account)
     return Terms(
         name=shown,
         definition=definition,
@@ -174,6 +187,15 @@ def _timeframe_problems(
         return ()
     objection = definition.requirements(params).objection(Timeframe(timeframe))
     return (FieldProblem("timeframe", "unsuitable_timeframe", objection),) if objection else ()
+
+
+def check_orders(
+    definition: Definition, params: StrategyParams, account: "ExchangeAccount"
+) -> None:
+    """Raise PaperOnlyError if *account* is at a venue and the strategy's orders are not done there."""
+    rests = definition.requirements(params).rests_entries
+    if not markets.is_paper(account) and (rests or definition.rules(params).manages_exits):
+        raise PaperOnlyError(definition.name)
 
 
 def check_market(account: "ExchangeAccount", *, instrument: "Instrument", capital: Decimal) -> None:

@@ -140,4 +140,5 @@ def _wanted(options: Mapping[str, Any]) -> dict[str, Any]:
         "capital": options["capital"],
         "fee_bps": options["fee_bps"],
         "slippage_bps": options["slippage_bps"],
+        "funding_bps": options["funding_bps"],
     }
