@@ -161,4 +161,4 @@ def _funding(specification: Specification, stretch: Stretch) -> NDArray[np.float
     # Instants up to just before a time, so that one at the open itself counts for the bar.
     before = -(-opens // _FUNDING_MS)
     after = -(-(opens + specification.timeframe.milliseconds) // _FUNDING_MS)
-    return (after - before) * rate
+    return np.asarray((after - before) * rate, dtype=np.float64)

@@ -13,6 +13,7 @@ from market.candles import Candles
 from market.costs import Costs
 from market.enums import ExitReason, InstrumentKind, Leg
 from market.matching import Bar
+from market.orders import KernelFill
 from market.timeframes import HOUR_MS, MINUTE_MS, Timeframe
 from strategies.causality import generated_candles
 from strategies.decide import decide, match_position
@@ -206,7 +207,8 @@ class TestEveryStrategy:
         start = int(candles.open_time[warm_up])
         whole = run(candles, signals, rules, trade_from_ms=start)
 
-        stored, fills = PositionState.fresh(10_000.0).to_json(), []
+        stored = PositionState.fresh(10_000.0).to_json()
+        fills: list[KernelFill] = []
         said = signals.rows()
         for index, row in enumerate(candles.rows()):
             bar, state = Bar(*row), PositionState.from_json(stored)
