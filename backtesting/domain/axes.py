@@ -19,6 +19,8 @@ from strategies.registry import Definition
 
 #: No parameter may take more values than this.
 MAXIMUM_VALUES: Final = 20_000
+#: Kinds of parameters that have ranges.
+_ORDERED: Final = frozenset({"integer", "number"})
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -59,9 +61,12 @@ def read_space(
     return (None if problems else Space(tuple(axes))), problems
 
 
-def is_one_value(text: str) -> bool:
-    """Tell whether *text* says one value, so that there is nothing to sweep."""
-    return ":" not in text and "," not in text
+def is_one_value(info: ParameterInfo, text: str) -> bool:
+    """Tell whether *text* says one value, so that there is nothing to sweep.
+
+    Only numbers have ranges: ``13:30`` is a time of the day.
+    """
+    return "," not in text and not (":" in text and info.kind in _ORDERED)
 
 
 def _axis(definition: Definition, info: ParameterInfo, said: object) -> Axis:
@@ -83,7 +88,7 @@ def _axis(definition: Definition, info: ParameterInfo, said: object) -> Axis:
 
 
 def _from_text(info: ParameterInfo, text: str) -> Mapping[str, object]:
-    if ":" in text and info.kind != "choice":
+    if ":" in text and info.kind in _ORDERED:
         parts = [_typed(info, part) for part in text.split(":")]
         if len(parts) > 3:
             raise _Unreadable("wrong_type", f"{info.name}: write from:to or from:to:step.")
@@ -128,7 +133,7 @@ def _listed(info: ParameterInfo, values: object) -> Axis:
     for value in values:
         if not isinstance(value, int | float | str):
             raise _Unreadable("wrong_type", f"{info.name}: a value is a number, a text or a truth.")
-        is_number = not isinstance(value, str | bool) and info.kind in {"integer", "number"}
+        is_number = not isinstance(value, str | bool) and info.kind in _ORDERED
         found.append(_number(info, _decimal(info, value)) if is_number else value)
     if len(set(found)) < len(found):
         raise _Unreadable("duplicate_value", f"{info.name}: a value is given twice.")
@@ -138,7 +143,7 @@ def _listed(info: ParameterInfo, values: object) -> Axis:
 
 
 def _ranged(info: ParameterInfo, asked: Mapping[str, object]) -> Axis:
-    if info.kind not in {"integer", "number"}:
+    if info.kind not in _ORDERED:
         raise _Unreadable("wrong_type", f"{info.name} has no order: list its values instead.")
     low, high = (_decimal(info, asked[end]) for end in ("from", "to"))
     for end in (low, high):

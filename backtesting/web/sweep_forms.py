@@ -58,7 +58,8 @@ class SweepForm(RunForm):
         **options: Any,
     ) -> None:
         super().__init__(*args, schema=schema, coverage=coverage, **options)
-        for info in parameters.describe(schema):
+        self._infos = {info.name: info for info in parameters.describe(schema)}
+        for info in self._infos.values():
             self.fields[f"{PREFIX}{info.name}"] = _axis_field(info)
 
     def search_fields(self) -> list[forms.BoundField]:
@@ -70,10 +71,11 @@ class SweepForm(RunForm):
         """Return the cleaned values as the arguments of the service."""
         values = self.cleaned_data
         texts = texts_of(values)
+        fixed = {name for name, text in texts.items() if is_one_value(self._infos[name], text)}
         return {
             **super().wish(),
-            "space": {name: text for name, text in texts.items() if not is_one_value(text)},
-            "parameters": {name: text for name, text in texts.items() if is_one_value(text)},
+            "space": {name: text for name, text in texts.items() if name not in fixed},
+            "parameters": {name: text for name, text in texts.items() if name in fixed},
             "method": values["method"],
             "objective": values["objective"],
             "trials": values["trials"],

@@ -158,6 +158,14 @@ class TestReading:
 
         assert axis.values == tuple(float(start + by * index) for index in range(count + 1))
 
+    def test_a_time_of_the_day_is_one_value_and_no_range(self):
+        opening_range = registry.get_definition("opening-range")
+        space, problems = axes.read_space(opening_range, {"session_end_time": "15:30, 16:00"})
+
+        assert problems == []
+        assert space is not None
+        assert space.axes[0].values == ("15:30", "16:00")
+
     def test_choices_are_listed(self):
         assert self.read(direction="LONG, SHORT").values == ("LONG", "SHORT")
 
