@@ -9,6 +9,8 @@ from exchanges.selectors import candles
 from market.timeframes import HOUR_MS, Timeframe, from_milliseconds, to_milliseconds
 from strategies.shapes import Requirements
 
+#: So many markets are a universe.
+_FEW_MARKETS: Final = 3
 #: A series with fewer bars is no good first proposal.
 _ENOUGH_BARS: Final = 200
 
@@ -47,9 +49,13 @@ def all_coverage() -> Sequence[CoverageRow]:
 def widest(
     rows: Sequence[CoverageRow], *, market: str = "", timeframe: str = ""
 ) -> CoverageRow | None:
-    """Return the series to begin a universe with: of a named one, or of the most markets alike."""
+    """Return the series to begin a universe with: the named one, or a recent one with others alike."""
     named = [row for row in rows if market in {"", row.market} and timeframe in {"", row.timeframe}]
-    return max(named or rows, key=lambda row: (len(_alike(rows, row)), row.end_at), default=None)
+    return max(
+        named or rows,
+        key=lambda row: (len(_alike(rows, row)) >= _FEW_MARKETS, row.end_at),
+        default=None,
+    )
 
 
 def universe_of(rows: Sequence[CoverageRow], own: CoverageRow) -> str:
