@@ -69,6 +69,8 @@ def match(s, bar, rules, costs, outside_equity, kindly, fills, n):
         s.cash -= s.lots * costs.lot_step * bar.open * bar.funding_rate
     resting_anchor = anchor(s, rules, costs) if s.lots != 0 else 0.0
     n = _at_open(s, bar, rules, costs, outside_equity, resting_anchor, fills, n)
+    # What rests for the rest of the bar is what the open has left.
+    resting_anchor = anchor(s, rules, costs) if s.lots != 0 else 0.0
     low, high = bar.low / costs.tick_size, bar.high / costs.tick_size
     if s.lots > 0:
         n = _inside(
