@@ -117,13 +117,14 @@ def candle_chart(
     """
     require_done(run)
     shown = symbol if symbol in run.symbols else run.symbols[0]
+    lines: Sequence[Overlay] = ()
     try:
         if run.universe:
-            candles, lines = specifications.window_candles_of(run, symbol=shown), ()
+            candles = specifications.window_candles_of(run, symbol=shown)
         else:
             candles, lines = _candles_and_overlays(run)
     except (ConflictError, UnknownStrategyError, StrategyFailedError):
-        candles, lines = specifications.window_candles_of(run), ()
+        candles = specifications.window_candles_of(run)
     size = max(-(-len(candles) // limit), 1)
     joined = _joined(candles, size)
     limited = MAXIMUM_MARKED_TRADES + 1

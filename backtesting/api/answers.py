@@ -65,11 +65,11 @@ class RunSerializer(RunInListSerializer):
     monthly_returns = serializers.JSONField(allow_null=True)
     by_exit_reason = serializers.JSONField(allow_null=True)
     symbols = serializers.ListField(child=serializers.CharField(), help_text="What it trades.")
-    universe = serializers.JSONField(
+    universe = serializers.DictField(
         allow_null=True, help_text="Of a run over many markets: each, exposure and correlation."
     )
-    by_direction = serializers.JSONField(allow_null=True)
-    by_entry = serializers.JSONField(allow_null=True)
+    by_direction = serializers.ListField(child=serializers.DictField(), allow_null=True)
+    by_entry = serializers.ListField(child=serializers.DictField(), allow_null=True)
     decisions = serializers.JSONField(allow_null=True)
     links = serializers.DictField(child=serializers.CharField())
 

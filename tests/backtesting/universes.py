@@ -40,8 +40,8 @@ def walk(seed: int, bars: int = BARS) -> Candles:
     opens = np.concatenate([[100.0], close[:-1]])
     high, low = np.maximum(opens, close) * 1.004, np.minimum(opens, close) * 0.996
     times = exchange_factory.NEW_YEAR_MS + np.arange(bars, dtype=np.int64) * 3_600_000
-    columns: Any = [np.round(column, 2) for column in (opens, high, low, close)]
-    return Candles(times, *columns, np.full(bars, 1_000_000.0))
+    opens, high, low, close = (np.round(column, 2) for column in (opens, high, low, close))
+    return Candles(times, opens, high, low, close, np.full(bars, 1_000_000.0))
 
 
 def universe_wish(**changes: Any) -> dict[str, Any]:

@@ -58,8 +58,8 @@ class Matching:
 
 def with_orders(
     state: PositionState,
-    waiting: Mapping[Leg, KernelOrder],
     *,
+    waiting: Mapping[Leg, KernelOrder],
     costs: Costs,
     leverage: float,
 ) -> PositionState:

@@ -145,7 +145,9 @@ def _match(
         and to_milliseconds(order.intent.bar_close_at) <= each.bar.open_time
     ]
     waiting = {Leg(order.leg): book.to_kernel(order) for order in met}
-    state = paper.with_orders(state, waiting, costs=book.costs, leverage=book.rules.leverage)
+    state = paper.with_orders(
+        state, waiting=waiting, costs=book.costs, leverage=book.rules.leverage
+    )
     matched = match_position(state, each.bar, book.rules, book.costs)
     state = matched.state
     if matched.fills or met:

@@ -146,7 +146,7 @@ def check_terms(
         message = " ".join(problem.message for problem in problems)
         raise InvalidDeploymentError(message, problems=problems)
     check_market(account, instrument=instrument, capital=capital)
-    check_orders(definition, params, account)
+    check_orders(account, definition=definition, params=params)
     return Terms(
         name=shown,
         definition=definition,
@@ -190,7 +190,7 @@ def _timeframe_problems(
 
 
 def check_orders(
-    definition: Definition, params: StrategyParams, account: "ExchangeAccount"
+    account: "ExchangeAccount", *, definition: Definition, params: StrategyParams
 ) -> None:
     """Raise PaperOnlyError if *account* is at a venue and the strategy's orders are not done there."""
     rests = definition.requirements(params).rests_entries
