@@ -1,5 +1,6 @@
 """What the API of backtesting takes."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +49,13 @@ class RunRequestSerializer(StrictSerializer):
     )
 
     def get_fields(self) -> dict[str, Any]:
-        """Return the fields with ``from`` and ``to``, of which the first is no name in Python."""
+        """Return the fields with ``from`` and ``to``, of which the first is no name in Python.
+
+        A request that names no universe has to name a market.
+        """
         window = {"from": InstantField(source="from_at"), "to": InstantField(source="to_at")}
-        return {**super().get_fields(), **window}
+        fields = {**super().get_fields(), **window}
+        given = getattr(self, "initial_data", None)
+        if isinstance(given, Mapping) and not given.get("universe"):
+            fields["market"] = TextField(max_length=80)
+        return fields

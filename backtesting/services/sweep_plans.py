@@ -60,6 +60,7 @@ class SweepWish:
     capital: Decimal = specifications.DEFAULT_CAPITAL
     fee_bps: Decimal | None = None
     slippage_bps: Decimal = specifications.DEFAULT_SLIPPAGE_BPS
+    funding_bps: Decimal = Decimal(0)
     parameters_are_text: bool = False
 
 
@@ -153,6 +154,7 @@ def _specified(
             capital=wish.capital,
             fee_bps=wish.fee_bps,
             slippage_bps=wish.slippage_bps,
+            funding_bps=wish.funding_bps,
             parameters_are_text=wish.parameters_are_text,
             now=now,
         )

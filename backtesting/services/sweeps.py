@@ -163,6 +163,7 @@ def run_trial(*, owner: Owner, sweep: Sweep, number: int, by: Actor, now: dateti
         capital=sweep.capital,
         fee_bps=sweep.taker_fee_bps if has_one_fee else None,
         slippage_bps=sweep.slippage_bps,
+        funding_bps=sweep.funding_bps,
         by=by,
         now=now,
     )

@@ -39,8 +39,11 @@ def run(*arguments: str, projects: tuple[Path, ...]) -> subprocess.CompletedProc
     """Run Python with *projects* on its path, in the checkout and on the database of the test."""
     paths = [*map(str, projects), str(ROOT), str(ROOT / "platform")]
     database = connection.settings_dict
+    sockets = database["OPTIONS"].get("host", "")
     address = (
-        f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:"
+        f"postgres://{database['USER']}@/{database['NAME']}?host={sockets}"
+        if sockets
+        else f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:"
         f"{database['PORT']}/{database['NAME']}"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "DATABASE_URL": address}

@@ -92,7 +92,7 @@ def test_a_form_with_an_error_keeps_its_entries_and_deploys_in_the_end(
     deployment,
 ):
     def journey(page: Page) -> tuple[str, list[str]]:
-        page.goto(reverse("trading:new"))
+        page.goto(f"{reverse('trading:new')}?strategy=ema-crossover")
         page.get_by_label("Name", exact=True).fill("By hand")
         page.get_by_label("Capital", exact=True).fill("-1")
         page.get_by_role("button", name="Deploy").click()

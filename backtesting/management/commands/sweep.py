@@ -107,4 +107,5 @@ def _wish(options: Mapping[str, Any]) -> SweepWish:
         capital=options["capital"],
         fee_bps=options["fee_bps"],
         slippage_bps=options["slippage_bps"],
+        funding_bps=options["funding_bps"],
     )
