@@ -98,7 +98,7 @@ class TestRequest:
 
     def test_missing_fields_are_named_together(self, api):
         assert codes_of(post(api, {})) == dict.fromkeys(
-            ("strategy", "timeframe", "from", "to"), "required"
+            ("strategy", "market", "timeframe", "from", "to"), "required"
         )
 
     def test_a_strategy_of_one_market_needs_it(self, api):
