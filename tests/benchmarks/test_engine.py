@@ -22,6 +22,7 @@ from market.costs import Costs
 from market.enums import InstrumentKind
 from market.timeframes import MINUTE_MS, Timeframe
 from strategies.causality import generated_candles
+from strategies.definitions import ema_crossover
 from strategies.registry import get_definition
 from strategies.rules import Rules, SizingMode
 from strategies.signals import Signals
@@ -38,7 +39,7 @@ COSTS = Costs(
     minimum_notional=5,
 )
 EMA = get_definition("ema-crossover")
-PARAMS = EMA.params(short_ema_period=12, long_ema_period=26)
+PARAMS = ema_crossover.Params(short_ema_period=12, long_ema_period=26)
 RULES = replace(
     EMA.rules(PARAMS).for_market(InstrumentKind.SPOT, Timeframe.M1),
     stop_percent=0,
@@ -114,7 +115,7 @@ def test_a_thousand_combinations():
     view = MarketView(candles, Timeframe.H1)
 
     def trial(pair):
-        params = EMA.params(short_ema_period=pair[0], long_ema_period=pair[1])
+        params = ema_crossover.Params(short_ema_period=pair[0], long_ema_period=pair[1])
         signals = EMA.signals(view, params)
         return simulate(candles, signals, RULES, COSTS, capital=1e6, trade_from_ms=0).final_equity
 
@@ -129,13 +130,13 @@ def test_a_thousand_combinations():
 
 
 def test_fifty_symbols_in_one_wallet():
-    columns = [generated_candles(8_760, seed=seed).columns() for seed in range(50)]
-    times = columns[0][0]
+    markets = [generated_candles(8_760, seed=seed) for seed in range(50)]
     opens, high, low, close, volume = (
-        np.stack([each[number] for each in columns]) for number in range(1, 6)
+        np.stack([getattr(each, name) for each in markets])
+        for name in ("open", "high", "low", "close", "volume")
     )
     names = tuple(f"S{number}/USDT" for number in range(50))
-    view = UniverseView(names, Timeframe.H1, times, opens, high, low, close, volume)
+    view = UniverseView(names, Timeframe.H1, markets[0].open_time, opens, high, low, close, volume)
     random = np.random.default_rng(1)
     enters, exits = (random.random(close.shape) < 0.02 for _ in range(2))
     nothing = np.zeros(close.shape, dtype=np.bool_)
