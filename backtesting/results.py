@@ -315,6 +315,8 @@ def _notes(run: BacktestRun, values: Mapping[str, Any], interval: Interval | Non
             "to its last; what was delisted and is not named here makes the result too good."
         )
         notes.append("Buy and hold is an equal part of each market that was there at the start.")
+        notes.append("Stored minutes are not looked at: what a bar does not say is an interval.")
+    notes.append(_note_on_funding(run))
     if run.instrument.kind == InstrumentKind.SPOT:
         notes.append("A spot market cannot be sold short: such signals only close a position.")
     if run.missing_bars:
@@ -326,6 +328,17 @@ def _notes(run: BacktestRun, values: Mapping[str, Any], interval: Interval | Non
             "trades leave it out."
         )
     return notes
+
+
+def _note_on_funding(run: BacktestRun) -> str:
+    if run.instrument.kind == InstrumentKind.SPOT:
+        return "Funding: none, it is paid for swaps alone."
+    if not run.funding_bps:
+        return "Funding is left out: holding a swap costs and earns nothing here."
+    return (
+        f"Funding: a long position pays {plain(run.funding_bps)} bps at 0, 8 and 16 o'clock UTC, a "
+        "short one is paid as much."
+    )
 
 
 def _text(at: datetime | None) -> str:

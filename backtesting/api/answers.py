@@ -43,6 +43,13 @@ class RunInListSerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), **window}
 
 
+class BetterEndSerializer(serializers.Serializer[Any]):
+    """What a run would have come to with the better order inside each bar."""
+
+    final_equity = serializers.FloatField()
+    total_return = serializers.FloatField()
+
+
 class RunSerializer(RunInListSerializer):
     """Everything about a run but its trades and series, which have addresses of their own."""
 
@@ -71,6 +78,13 @@ class RunSerializer(RunInListSerializer):
     by_direction = serializers.ListField(child=serializers.DictField(), allow_null=True)
     by_entry = serializers.ListField(child=serializers.DictField(), allow_null=True)
     decisions = serializers.JSONField(allow_null=True)
+    ambiguous_bars = serializers.IntegerField(
+        allow_null=True, help_text="Bars that do not say in which order their prices came."
+    )
+    optimistic = BetterEndSerializer(
+        allow_null=True,
+        help_text="The better end of the interval; all other figures are the worse.",
+    )
     links = serializers.DictField(child=serializers.CharField())
 
 

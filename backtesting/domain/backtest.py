@@ -4,23 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backtesting.domain.curves import EquityCurve
+from backtesting.domain.funding import funding_of
 from backtesting.domain.specification import Specification
 from backtesting.domain.windows import Stretch, stretch_of
-from backtesting.engine import SimulationResult, TradeRow, data_fingerprint, simulate
+from backtesting.engine import (
+    PortfolioResult,
+    SimulationResult,
+    TradeRow,
+    data_fingerprint,
+    simulate,
+)
 from backtesting.metrics import Metrics, compute_metrics
 from market import money
 from market.candles import Candles
-from market.timeframes import HOUR_MS, from_milliseconds
+from market.timeframes import from_milliseconds
 from strategies.signals import Signals
 from strategies.views import MarketView
-
-_FUNDING_MS: Final = 8 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,17 +64,7 @@ class Backtest:
 
     def metrics_json(self) -> dict[str, Any]:
         """Return the metrics, the decisions and how many bars left something open, as plain values."""
-        counts = {reason.value: count for reason, count in self.result.reason_counts().items()}
-        kind = self.kind_result or self.result
-        return {
-            **self.metrics.to_json(),
-            "decisions": counts,
-            "ambiguous_bars": self.result.ambiguous_bars,
-            "optimistic": {
-                "final_equity": kind.final_equity,
-                "total_return": kind.final_equity / kind.capital - 1,
-            },
-        }
+        return {**self.metrics.to_json(), **told_of(self.result, self.kind_result)}
 
     def curve(self) -> EquityCurve:
         """Return equity and buy-and-hold after each bar from the effective start on."""
@@ -139,7 +133,7 @@ def backtest_of(
         costs,
         capital=money.float_of(specification.capital),
         trade_from_ms=stretch.trade_from_ms,
-        funding=_funding(specification, stretch),
+        funding=funding_of(specification, stretch.candles.open_time),
         detail=minutes,
     )
     result = run(progress=progress, should_stop=should_stop)
@@ -148,17 +142,19 @@ def backtest_of(
     return Backtest(specification, stretch, result, metrics, minutes, kind)
 
 
-def _funding(specification: Specification, stretch: Stretch) -> NDArray[np.float64] | None:
-    """Return what each bar's payments of funding cost a long position, as fractions of notional.
+def told_of(
+    result: SimulationResult | PortfolioResult, kind: SimulationResult | PortfolioResult | None
+) -> dict[str, Any]:
+    """Return decisions, bars that left something open and the better end of the interval.
 
-    They are due at 0, 8 and 16 o'clock UTC; a bar that lasts longer than eight hours pays for all
-    of its instants when it opens.
+    *kind* is what came of the better order inside those bars, None if there were none.
     """
-    rate = specification.funding_rate
-    if not rate:
-        return None
-    opens = stretch.candles.open_time
-    # Instants up to just before a time, so that one at the open itself counts for the bar.
-    before = -(-opens // _FUNDING_MS)
-    after = -(-(opens + specification.timeframe.milliseconds) // _FUNDING_MS)
-    return np.asarray((after - before) * rate, dtype=np.float64)
+    better = kind or result
+    return {
+        "decisions": {reason.value: count for reason, count in result.reason_counts().items()},
+        "ambiguous_bars": result.ambiguous_bars,
+        "optimistic": {
+            "final_equity": better.final_equity,
+            "total_return": better.final_equity / better.capital - 1,
+        },
+    }

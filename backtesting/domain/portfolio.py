@@ -1,15 +1,17 @@
 """A run over many markets turned into a result: one wallet, its exposure, and what moved together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backtesting.domain.backtest import Backtest
+from backtesting.domain.backtest import Backtest, told_of
 from backtesting.domain.curves import EquityCurve, ExposureCurve
+from backtesting.domain.funding import funding_of
 from backtesting.domain.specification import Specification
 from backtesting.domain.universes import UniverseStretch, universe_fingerprint, universe_stretch
 from backtesting.engine import PortfolioResult, TradeRow, simulate_portfolio
@@ -17,7 +19,9 @@ from backtesting.metrics import Metrics
 from backtesting.metrics.columns import TradeColumns
 from backtesting.metrics.summary import Course, measure
 from market import money
+from market.costs import Costs
 from market.timeframes import from_milliseconds
+from strategies.signals import Signals
 from strategies.views import UniverseView
 
 #: Correlations are shown of no more markets, those that were traded most.
@@ -26,12 +30,17 @@ MAXIMUM_CORRELATED: Final = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PortfolioBacktest:
-    """A computed run over many markets: its bars, what happened, and what it was worth."""
+    """A computed run over many markets: its bars, what happened, and what it was worth.
+
+    ``kind_result`` is what it would have come to with the better order inside each bar that did not
+    say; None if it mattered nowhere.
+    """
 
     specification: Specification
     stretch: UniverseStretch
     result: PortfolioResult
     metrics: Metrics
+    kind_result: PortfolioResult | None = None
 
     @property
     def effective_from_at(self) -> datetime:
@@ -59,8 +68,11 @@ class PortfolioBacktest:
 
     def metrics_json(self) -> dict[str, Any]:
         """Return the metrics, the decisions and what concerns the universe, as plain values."""
-        counts = {reason.value: count for reason, count in self.result.reason_counts().items()}
-        return {**self.metrics.to_json(), "decisions": counts, "universe": self._universe_json()}
+        return {
+            **self.metrics.to_json(),
+            **told_of(self.result, self.kind_result),
+            "universe": self._universe_json(),
+        }
 
     def curve(self) -> EquityCurve:
         """Return equity and an equal part of each market held, from the effective start on."""
@@ -142,17 +154,51 @@ def run_portfolio(
     stretch = universe_stretch(
         universe, specification.window, warm_up_bars=specification.warm_up_bars
     )
+    signals = specification.definition.signals(stretch.view, specification.params)
+    return portfolio_of(specification, stretch, signals, progress=progress, should_stop=should_stop)
+
+
+def portfolio_of(
+    specification: Specification,
+    stretch: UniverseStretch,
+    signals: Signals,
+    *,
+    progress: Callable[[float], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> PortfolioBacktest:
+    """Return what *specification* comes to with *signals*, which the strategy gave on *stretch*.
+
+    For whoever has the signals already: specifications that differ in rules alone share them.
+    """
     costs = [specification.costs(terms) for terms in specification.markets]
-    result = simulate_portfolio(
+    run = partial(
+        simulate_portfolio,
         stretch.view,
-        specification.definition.signals(stretch.view, specification.params),
+        signals,
         specification.rules(),
         costs,
         capital=money.float_of(specification.capital),
         trade_from_ms=stretch.trade_from_ms,
-        progress=progress,
-        should_stop=should_stop,
+        funding=_funding(specification, stretch.view),
     )
+    result = run(progress=progress, should_stop=should_stop)
+    kind = run(kindly=True) if result.ambiguous_bars else None
+    metrics = _metrics(specification, stretch, result, costs)
+    return PortfolioBacktest(specification, stretch, result, metrics, kind)
+
+
+def _funding(specification: Specification, view: UniverseView) -> NDArray[np.float64] | None:
+    """Return the rates of each market, 0 at bars that it does not have."""
+    rates = funding_of(specification, view.open_time)
+    return None if rates is None else np.where(np.isnan(view.close), 0.0, rates)
+
+
+def _metrics(
+    specification: Specification,
+    stretch: UniverseStretch,
+    result: PortfolioResult,
+    costs: Sequence[Costs],
+) -> Metrics:
     start = stretch.start_index
     open_time = stretch.view.open_time[start:]
     course = Course(
@@ -170,8 +216,7 @@ def run_portfolio(
         for one, own in zip(result.of_market, costs, strict=True)
     ]
     ends = np.concatenate([one.trade_columns["exit_open_ms"] for one in result.of_market])
-    metrics = measure(course, _joined(columns, np.argsort(ends, kind="stable")))
-    return PortfolioBacktest(specification, stretch, result, metrics)
+    return measure(course, _joined(columns, np.argsort(ends, kind="stable")))
 
 
 def basket_of(view: UniverseView, start: int) -> NDArray[np.float64]:

@@ -31,6 +31,21 @@ def reason_lines(reasons: Sequence[Mapping[str, Any]], *, quote: str) -> Iterato
         yield f"  {label:<{_LABEL_WIDTH}}{row['trades']:>6} {row['pnl']:>+14,.2f} {quote}"
 
 
+def interval_lines(metrics: Mapping[str, Any], *, quote: str) -> Iterator[str]:
+    """Yield how much better it could have been; nothing where the bars leave nothing open."""
+    bars, other = metrics.get("ambiguous_bars", 0), metrics.get("optimistic")
+    if not bars or other is None:
+        return
+    yield ""
+    yield f"Bars that do not say in which order their prices came: {bars:,}. With the better order:"
+    figures = {
+        "Final equity": f"{other['final_equity']:,.2f} {quote}",
+        "Total return": f"{other['total_return']:.2%}",
+    }
+    for label, value in figures.items():
+        yield f"  {label:<{_LABEL_WIDTH}}{value:>22}"
+
+
 def universe_lines(universe: Mapping[str, Any] | None, *, quote: str) -> Iterator[str]:
     """Yield the markets of a run over many, and what it had at stake; nothing for one market."""
     if universe is None:

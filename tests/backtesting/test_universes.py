@@ -18,7 +18,7 @@ from exchanges.models import Instrument
 from foundation.audit import Actor
 from market.enums import InstrumentKind
 from market.errors import InvalidInputError
-from market.timeframes import Timeframe
+from market.timeframes import HOUR_MS, Timeframe
 from tests.backtesting.universes import SYMBOLS, UNIVERSE, make_universe, universe_wish, walk
 from tests.factories import exchanges as exchange_factory
 from tests.factories.accounts import make_person
@@ -130,6 +130,56 @@ class TestRun:
         exposure = ExposureCurve.from_bytes(bytes(run.exposure or b""))
         assert len(exposure) == run.bar_count
         assert exposure.positions.max() == told["most_positions"] <= 4
+
+    def test_funding_is_paid_on_what_is_held_of_every_market_at_eight_hours(self, markets):
+        specification = specifications.specify(**universe_wish(funding_bps=Decimal(20)), now=NOW)
+
+        backtest = trials.try_out(specification)
+
+        view, result = backtest.stretch.view, backtest.result
+        due = view.open_time % (8 * HOUR_MS) == 0
+        paid = sum(
+            float(np.sum(one.position[:-1] * opens[1:] * due[1:], where=~np.isnan(opens[1:])))
+            * float(terms.lot_step)
+            * 0.002
+            for one, opens, terms in zip(
+                result.of_market, view.open, specification.universe, strict=True
+            )
+        )
+        assert paid != 0
+        assert backtest.metrics.values["funding"] == pytest.approx(paid)
+        assert sum(trade.funding for trade in backtest.trades()) == pytest.approx(
+            Decimal(paid), rel=Decimal("1e-9")
+        )
+        assert sum(trade.pnl for trade in backtest.trades()) == pytest.approx(
+            Decimal(result.final_equity - result.capital), rel=Decimal("1e-9")
+        )
+
+    def test_on_spot_no_funding_is_paid(self):
+        make_universe()
+        dear, free = (
+            trials.try_out(
+                specifications.specify(**universe_wish(funding_bps=Decimal(bps)), now=NOW)
+            )
+            for bps in (20, 0)
+        )
+
+        assert dear.metrics_json() == free.metrics_json()
+
+    def test_what_a_bar_does_not_say_makes_an_interval(self, markets, person, client):
+        """Stop and target within the reach of one bar."""
+        parameters = {"top_n_symbols": 2, "stop_loss_percent": 0.4, "take_profit_percent": 0.4}
+        run = make_done(person, parameters=parameters)
+        client.force_login(person)
+
+        told = client.get(reverse("backtesting-api:run", args=[run.public_id])).json()
+        page = client.get(f"/backtests/{run.public_id}/").content.decode()
+
+        worse = run.metrics["values"]["final_equity"]
+        assert told["ambiguous_bars"] > 0
+        assert told["optimistic"]["final_equity"] > worse
+        assert told["optimistic"] == run.metrics["optimistic"]
+        assert "the worse and the better order inside the bars" in page
 
     def test_candles_of_any_market_that_changed_after_the_request_fail_it(self, markets, person):
         by = Actor.person(person.pk)

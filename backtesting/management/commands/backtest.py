@@ -72,6 +72,8 @@ class Command(PlatformCommand):
             self.stdout.write(f"Missing bars     {outcome.run.missing_bars:,}, gaps in the candles")
         for line in text.metric_lines(outcome.run.metrics["values"], quote=quote):
             self.stdout.write(line)
+        for line in text.interval_lines(outcome.run.metrics, quote=quote):
+            self.stdout.write(line)
         for line in text.reason_lines(outcome.run.metrics["by_exit_reason"], quote=quote):
             self.stdout.write(line)
         for line in text.universe_lines(outcome.run.metrics.get("universe"), quote=quote):
@@ -98,6 +100,9 @@ class _Outcome:
             "by_exit_reason": metrics["by_exit_reason"],
             "by_direction": metrics["by_direction"],
             "decisions": metrics["decisions"],
+            "ambiguous_bars": metrics["ambiguous_bars"],
+            "optimistic": metrics["optimistic"],
+            "universe": metrics.get("universe"),
             "trades": [reports.present_trade(trade) for trade in self.trades],
         }
 
