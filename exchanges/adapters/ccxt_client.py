@@ -1,44 +1,33 @@
 """Real venues over HTTP, by way of ccxt. A client lives for one task and one event loop."""
 
 import asyncio
-import logging
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from exchanges.adapters import ccxt, judging, reading
+from exchanges.adapters import judging, reading
+from exchanges.adapters.ccxt_market import CcxtMarketData, require_success
 from exchanges.adapters.credentials import ApiCredential
 from exchanges.adapters.filters import keeps_steps
-from exchanges.adapters.guard import TransactionGuard
 from exchanges.adapters.judging import DUPLICATE, Failure, OrderAbsentError, Verdict
-from exchanges.adapters.packs import pack_of
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
-    InstrumentReport,
     KeyPermissions,
     OrderReport,
     OrderRequest,
     Outcome,
     OutcomeKind,
+    PositionReport,
 )
 from exchanges.adapters.reading import UnreadableError
 from exchanges.adapters.trade_pages import read_all_trades
-from exchanges.adapters.wire import CallRecord, Wire, recording
-from market.candles import CandleRow
-from market.enums import OrderType
-from market.errors import VenueError
-from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
+from exchanges.adapters.wire import CallRecord, recording
+from market.enums import MarginMode, OrderType
+from market.errors import UnsupportedByVenueError, VenueError
+from market.timeframes import to_milliseconds
 
 _LONGEST_EVIDENCE: Final = 1_000
 
@@ -57,7 +46,7 @@ class OffStepError(ValueError):
     """An amount that does not lie on the venue's steps; ccxt would silently cut it."""
 
 
-class CcxtVenueClient:
+class CcxtVenueClient(CcxtMarketData):
     """One venue, in the name of one account or (without credential) of nobody.
 
     Every call refuses to run inside a database transaction. Nothing of ccxt leaves: questions raise VenueError without
@@ -72,51 +61,9 @@ class CcxtVenueClient:
         credential: ApiCredential | None = None,
         timeout_s: float = 8.0,
     ) -> None:
-        self._pack = pack_of(ccxt_id)
-        self._address = api_url.rstrip("/") or self._pack.address
-        self._timeout_s = timeout_s
-        self._guard = TransactionGuard()
-        self._wire = Wire(calls=self._pack.calls)
-        self._loading = asyncio.Lock()
-        self._is_ready = False
-        self._exchange = ccxt.make_exchange(self._pack, self._address, timeout_s=timeout_s)
-        self._exchange.session, self._exchange.own_session = self._wire, False
-        self._secrets: tuple[str, ...] = ()
+        super().__init__(ccxt_id=ccxt_id, api_url=api_url, timeout_s=timeout_s)
         if credential is not None:
             self._sign_in(credential)
-
-    async def server_time(self) -> datetime:
-        """Return the venue's clock."""
-        return await self._ask(
-            self._exchange.fetch_time,
-            lambda at_ms: from_milliseconds(int(at_ms)),
-            needs_markets=False,
-        )
-
-    async def instruments(self) -> Sequence[InstrumentReport]:
-        """Return the rules of every spot market, as the venue publishes them now."""
-        self._forget_venue()
-        return await self._ask(
-            self._known_markets,
-            lambda markets: [reading.read_instrument(m) for m in markets if m["spot"]],
-        )
-
-    async def last_price(self, symbol: str) -> Decimal:
-        """Return the price of the last trade."""
-        return await self._ask(
-            lambda: self._exchange.fetch_ticker(symbol),
-            lambda ticker: reading.amount_of(ticker["last"]),
-        )
-
-    async def candles(
-        self, symbol: str, timeframe: Timeframe, *, since_ms: int, limit: int
-    ) -> Sequence[CandleRow]:
-        """Return up to *limit* bars from *since_ms* on, oldest first; the newest may be unfinished."""
-        return await self._ask(
-            lambda: self._exchange.fetch_ohlcv(symbol, timeframe.value, since_ms, limit),
-            lambda rows: [reading.read_candle(row) for row in rows],
-            expects=list,
-        )
 
     async def submit(self, request: OrderRequest, *, timeout_s: float) -> Outcome:
         """Send an order once, and say what is proven about it."""
@@ -190,11 +137,21 @@ class CcxtVenueClient:
             reading.read_permissions,
         )
 
-    async def close(self) -> None:
-        """End the connections; the client cannot be used afterwards."""
-        self._exchange.session = None
-        await self._wire.close()
-        await self._exchange.close()
+    async def positions(self) -> Sequence[PositionReport]:
+        """Return nothing: at a spot venue everything that is held is a balance."""
+        return ()
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Refuse: a spot venue lends nothing."""
+        raise UnsupportedByVenueError
+
+    async def set_margin_mode(self, symbol: str, mode: MarginMode) -> None:
+        """Refuse, see ``set_leverage``."""
+        raise UnsupportedByVenueError
+
+    async def arm_dead_man(self, *, timeout_s: int) -> None:
+        """Refuse: Binance has no such switch for spot orders."""
+        raise UnsupportedByVenueError
 
     # --- orders ---------------------------------------------------------------------------------
 
@@ -248,28 +205,6 @@ class CcxtVenueClient:
 
     # --- one call -------------------------------------------------------------------------------
 
-    async def _ask(
-        self,
-        operation: Callable[[], Awaitable[Any]],
-        read: Callable[[Any], T],
-        *,
-        needs_markets: bool = True,
-        expects: type = dict,
-    ) -> T:
-        """Ask one question; the last answer on the wire must be a success and JSON of the expected type."""
-        self._guard.refuse("A question to a venue")
-        with recording() as record:
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    if needs_markets:
-                        await self._get_ready()
-                    answer = await operation()
-                _require_success(record, expects=expects)
-                return read(answer)
-            except Exception as error:  # noqa: BLE001  whatever ccxt raises, others see a VenueError
-                failure = self._describe(error, record)
-        raise judging.error_of(failure, pack=self._pack)
-
     async def _act(
         self,
         operation: Callable[[], Awaitable[Any]],
@@ -293,31 +228,11 @@ class CcxtVenueClient:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
                     answer = await operation()
-                _require_success(record, expects=dict)
+                require_success(record, expects=dict)
                 return conclude(answer)
             except Exception as error:  # noqa: BLE001  the wire, not the exception, says what is proven
                 failure = self._describe(error, record)
         return self._outcome(judge(failure, pack=self._pack), failure, record)
-
-    def _describe(self, error: Exception, record: CallRecord) -> Failure:
-        failure = Failure.of(
-            error, started=record.started, status=record.status, document=record.document()
-        )
-        failure = replace(failure, venue_message=self._scrub(failure.venue_message))
-        if failure.venue_code in self._pack.clock_codes:
-            # The offset is measured with the markets, so reading them again measures it anew.
-            self._forget_venue()
-        logger.info(
-            "venue.call_failed",
-            extra={
-                "venue": self._pack.ccxt_id,
-                "exception": type(error).__name__,
-                "raised_in": _place_of(error),
-                "http_status": record.status,
-                "venue_code": failure.venue_code,
-            },
-        )
-        return failure
 
     def _outcome(self, verdict: Verdict, failure: Failure, record: CallRecord) -> Outcome:
         answer = record.body[: 4 * _LONGEST_EVIDENCE].decode("utf-8", errors="replace")
@@ -334,13 +249,6 @@ class CcxtVenueClient:
             },
         )
 
-    def _scrub(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "«secret»")
-        return text
-
-    # --- markets and clock ----------------------------------------------------------------------
-
     def _sign_in(self, credential: ApiCredential) -> None:
         self._exchange.apiKey = credential.api_key.reveal()
         self._exchange.secret = credential.secret.reveal()
@@ -348,33 +256,6 @@ class CcxtVenueClient:
             self._exchange.password = credential.passphrase.reveal()
         values = (self._exchange.apiKey, self._exchange.secret, self._exchange.password)
         self._secrets = tuple(value for value in values if value)
-
-    async def _known_markets(self) -> Sequence[Mapping[str, Any]]:
-        return list(self._exchange.markets.values())
-
-    async def _get_ready(self) -> None:
-        async with self._loading:
-            if not self._is_ready:
-                await ccxt.teach(self._exchange, self._pack, self._address)
-                self._is_ready = True
-
-    def _forget_venue(self) -> None:
-        ccxt.forget(self._pack, self._address)
-        self._is_ready = False
-
-
-def _require_success(record: CallRecord, *, expects: type) -> None:
-    # ccxt takes an empty page or a stray redirect for an empty list; a question without a request was answered from memory.
-    if record.status and not (
-        200 <= record.status < 300 and isinstance(record.document(), expects)
-    ):
-        raise UnreadableError("unexpected answer")
-
-
-def _place_of(error: Exception) -> str:
-    """Return where *error* was raised: its text may carry a signature, so a log gets only this."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def _evidence_of(report: OrderReport) -> Mapping[str, Any]:

@@ -6,7 +6,6 @@ exchange, and a worker that dies takes nothing of it along.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -14,19 +13,26 @@ from typing import Final
 from exchanges.adapters.filters import find_objection
 from exchanges.adapters.guard import TransactionGuard
 from exchanges.adapters.memory_book import Book, MemoryOrder
+from exchanges.adapters.memory_faults import NO_FAULT, CancelFault, SubmitFault, unanswered
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
+    FundingReport,
     InstrumentReport,
     KeyPermissions,
+    MarkReport,
     OrderReport,
     OrderRequest,
     Outcome,
     OutcomeKind,
+    PositionReport,
+    TickerReport,
+    VenueStatus,
 )
 from market.candles import CandleRow
+from market.enums import MarginMode
 from market.errors import VenueError
-from market.timeframes import Timeframe
+from market.timeframes import Timeframe, from_milliseconds
 
 _BITCOIN: Final = InstrumentReport(
     symbol="BTC/USDT",
@@ -37,35 +43,6 @@ _BITCOIN: Final = InstrumentReport(
     minimum_quantity=Decimal("0.00001"),
     minimum_notional=Decimal(5),
     is_active=True,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _SubmitFault:
-    times_out: bool
-    but_is_accepted: bool
-    is_not_sent: bool
-    rejects_with: str
-    hidden_for: int
-    fills_late: bool
-    parts: int
-
-
-@dataclass(frozen=True, slots=True)
-class _CancelFault:
-    times_out: bool
-    but_is_canceled: bool
-    rejects_with: str
-
-
-_NO_FAULT: Final = _SubmitFault(
-    times_out=False,
-    but_is_accepted=False,
-    is_not_sent=False,
-    rejects_with="",
-    hidden_for=0,
-    fills_late=False,
-    parts=1,
 )
 
 
@@ -84,6 +61,7 @@ class InMemoryVenue:
             self.book.instruments[instrument.symbol] = instrument
             self.book.prices[instrument.symbol] = price
         self.permissions = KeyPermissions(can_read=True, can_trade=True, can_withdraw=False)
+        self.status = VenueStatus(is_up=True)
         #: What the venue takes for the time.
         self.clock: Callable[[], datetime] = _wall_clock
         #: Every execution is reported twice while this is set.
@@ -91,8 +69,8 @@ class InMemoryVenue:
         self.candle_rows: dict[tuple[str, Timeframe], list[CandleRow]] = {}
         self._deposits = {"USDT": Decimal(100_000)} if deposits is None else deposits
         self._accounts: set[str] = set()
-        self._submit_faults: deque[_SubmitFault] = deque()
-        self._cancel_faults: deque[_CancelFault] = deque()
+        self._submit_faults: deque[SubmitFault] = deque()
+        self._cancel_faults: deque[CancelFault] = deque()
         self._read_faults: deque[VenueError] = deque()
 
     @property
@@ -126,7 +104,7 @@ class InMemoryVenue:
         find the order. ``fills_late``: it fills at ``settle`` only. ``parts``: in so many executions.
         """
         self._submit_faults.append(
-            _SubmitFault(
+            SubmitFault(
                 times_out=times_out,
                 but_is_accepted=but_is_accepted,
                 is_not_sent=is_not_sent,
@@ -141,7 +119,7 @@ class InMemoryVenue:
         self, *, times_out: bool = False, but_is_canceled: bool = False, rejects_with: str = ""
     ) -> None:
         """Program the next cancellation that has no program yet."""
-        self._cancel_faults.append(_CancelFault(times_out, but_is_canceled, rejects_with))
+        self._cancel_faults.append(CancelFault(times_out, but_is_canceled, rejects_with))
 
     def next_question(self, *, raises: VenueError) -> None:
         """Let the next question fail with this error."""
@@ -172,15 +150,15 @@ class InMemoryVenue:
         mine = [o for o in self.book.orders if o.request.client_order_id == client_order_id]
         return mine[-1] if mine else None
 
-    def take_submit_fault(self) -> _SubmitFault:
+    def take_submit_fault(self) -> SubmitFault:
         """Return the program of a submit, using it up."""
-        return self._submit_faults.popleft() if self._submit_faults else _NO_FAULT
+        return self._submit_faults.popleft() if self._submit_faults else NO_FAULT
 
-    def take_cancel_fault(self) -> _CancelFault:
+    def take_cancel_fault(self) -> CancelFault:
         """Return the program of a cancellation, using it up."""
         if self._cancel_faults:
             return self._cancel_faults.popleft()
-        return _CancelFault(times_out=False, but_is_canceled=False, rejects_with="")
+        return CancelFault(times_out=False, but_is_canceled=False, rejects_with="")
 
     def raise_read_fault(self) -> None:
         """Raise the programmed error of a question, using it up."""
@@ -201,6 +179,11 @@ class InMemoryVenueClient:
         self._before_question()
         return self._venue.clock()
 
+    async def status(self) -> VenueStatus:
+        """Return the status that the test has set."""
+        self._before_question()
+        return self._venue.status
+
     async def instruments(self) -> Sequence[InstrumentReport]:
         """Return what is listed."""
         self._before_question()
@@ -212,6 +195,32 @@ class InMemoryVenueClient:
         if symbol not in self._venue.book.prices:
             raise VenueError("The exchange does not list this market.")
         return self._venue.book.prices[symbol]
+
+    async def tickers(self, symbols: Sequence[str] | None = None) -> Sequence[TickerReport]:
+        """Return the prices that were set last; there is no spread, and nobody counts what trades."""
+        self._before_question()
+        at, prices = self._venue.clock(), self._venue.book.prices
+        return [
+            TickerReport(symbol, price, price, price, None, at)
+            for symbol, price in prices.items()
+            if symbols is None or symbol in symbols
+        ]
+
+    async def marks(self, symbols: Sequence[str] | None = None) -> Sequence[MarkReport]:
+        """Return the marks that the test has set."""
+        self._before_question()
+        marks = self._venue.book.swaps.marks.values()
+        return [mark for mark in marks if symbols is None or mark.symbol in symbols]
+
+    async def funding_since(
+        self, symbol: str, *, since_ms: int, limit: int
+    ) -> Sequence[FundingReport]:
+        """Return the fundings that the test has set, oldest first."""
+        self._before_question()
+        since = from_milliseconds(since_ms)
+        fundings = self._venue.book.swaps.fundings
+        found = [each for each in fundings if each.symbol == symbol and each.funded_at >= since]
+        return sorted(found, key=lambda each: each.funded_at)[:limit]
 
     async def candles(
         self, symbol: str, timeframe: Timeframe, *, since_ms: int, limit: int
@@ -229,7 +238,7 @@ class InMemoryVenueClient:
         if refusal is not None:
             return refusal
         if fault.times_out and not fault.but_is_accepted:
-            return _unanswered()
+            return unanswered()
         known = self._venue.find(request.client_order_id)
         if known is not None and known.is_working:
             return Outcome(OutcomeKind.DONE, known.report(), code="duplicate_order_id")
@@ -239,7 +248,7 @@ class InMemoryVenueClient:
         if not fault.fills_late:
             book.match(order, parts=fault.parts)
         if fault.times_out:
-            return _unanswered()
+            return unanswered()
         fills = tuple(fill for _, fill in book.fills[before:])
         return Outcome(OutcomeKind.DONE, order.report(), fills)
 
@@ -252,12 +261,12 @@ class InMemoryVenueClient:
         if fault.rejects_with:
             return Outcome(OutcomeKind.REJECTED, code=fault.rejects_with)
         if fault.times_out and not fault.but_is_canceled:
-            return _unanswered()
+            return unanswered()
         order = self._mine(symbol, client_order_id, venue_order_id)
         if order is None or not order.is_working:
             return Outcome(OutcomeKind.REJECTED, code="order_not_open")
         self._venue.book.cancel(order)
-        return _unanswered() if fault.times_out else Outcome(OutcomeKind.DONE, order.report())
+        return unanswered() if fault.times_out else Outcome(OutcomeKind.DONE, order.report())
 
     async def find_order(self, *, symbol: str, client_order_id: str) -> OrderReport | None:
         """Return the order unless it is hidden."""
@@ -294,6 +303,27 @@ class InMemoryVenueClient:
         self._before_question()
         return self._venue.permissions
 
+    async def positions(self) -> Sequence[PositionReport]:
+        """Return what the account's executions of swaps have come to."""
+        self._before_question()
+        book = self._venue.book
+        return book.swaps.positions(self._account, prices=book.prices, now=self._venue.clock())
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Lock that much less for later orders."""
+        self._before_question()
+        self._venue.book.swaps.leverages[self._account, symbol] = leverage
+
+    async def set_margin_mode(self, symbol: str, mode: MarginMode) -> None:
+        """Remember the mode."""
+        self._before_question()
+        self._venue.book.swaps.margin_modes[self._account, symbol] = mode
+
+    async def arm_dead_man(self, *, timeout_s: int) -> None:
+        """Remember it in ``dead_men``; a test lets it strike by canceling."""
+        self._before_question()
+        self._venue.book.swaps.dead_men[self._account] = timeout_s
+
     async def close(self) -> None:
         """Do nothing: there is no connection."""
 
@@ -301,7 +331,7 @@ class InMemoryVenueClient:
         self._guard.refuse("A question to a venue")
         self._venue.raise_read_fault()
 
-    def _refusal(self, request: OrderRequest, fault: _SubmitFault) -> Outcome | None:
+    def _refusal(self, request: OrderRequest, fault: SubmitFault) -> Outcome | None:
         book = self._venue.book
         if fault.is_not_sent:
             return Outcome(OutcomeKind.NOT_SENT, code="venue_unavailable")
@@ -312,6 +342,8 @@ class InMemoryVenueClient:
         code = fault.rejects_with
         if not code and book.would_trigger_at_once(request):
             code = "would_trigger_at_once"
+        if not code and book.would_open_although_reducing(self._account, request):
+            code = "reduce_only_refused"
         if not code and not book.covers(self._account, request):
             code = "insufficient_balance"
         return Outcome(OutcomeKind.REJECTED, code=code) if code else None
@@ -359,7 +391,3 @@ def forget_venues() -> None:
 
 def _wall_clock() -> datetime:
     return datetime.now(UTC)
-
-
-def _unanswered() -> Outcome:
-    return Outcome(OutcomeKind.UNKNOWN, code="venue_timeout", evidence={"wire_started": True})

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from exchanges.adapters.memory_swaps import Swaps, is_swap
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
@@ -71,12 +72,16 @@ class _Holding:
 
 @dataclass(slots=True)
 class Book:
-    """Everything the venue knows. Fees of a tenth of a percent are taken in the asset that is received."""
+    """Everything the venue knows. Fees of a tenth of a percent are taken in the asset that is received; swaps settle.
+
+    An order for a swap locks margin until it fills; then its position alone is what the account holds.
+    """
 
     instruments: dict[str, InstrumentReport] = field(default_factory=dict)
     prices: dict[str, Decimal] = field(default_factory=dict)
     orders: list[MemoryOrder] = field(default_factory=list)
     fills: list[tuple[str, FillReport]] = field(default_factory=list)
+    swaps: Swaps = field(default_factory=Swaps)
     _holdings: defaultdict[tuple[str, str], _Holding] = field(
         default_factory=lambda: defaultdict(_Holding)
     )
@@ -96,16 +101,21 @@ class Book:
 
     def covers(self, account: str, request: OrderRequest) -> bool:
         """Tell whether the free balance suffices for an order."""
-        currency, amount = self._needed(request)
+        currency, amount = self._needed(account, request)
         return self._holdings[account, currency].free >= amount
 
     def would_trigger_at_once(self, request: OrderRequest) -> bool:
         """Tell whether a stop is already touched by the price."""
         return request.trigger_price is not None and self._is_touched(request)
 
+    def would_open_although_reducing(self, account: str, request: OrderRequest) -> bool:
+        """Tell whether an order for a swap that may only reduce would do more."""
+        is_checked = request.reduce_only and is_swap(self.instruments[request.symbol])
+        return is_checked and not self.swaps.reduces(account, request)
+
     def place(self, account: str, request: OrderRequest) -> MemoryOrder:
         """Take an order and lock what it needs; it does not fill yet."""
-        currency, amount = self._needed(request)
+        currency, amount = self._needed(account, request)
         holding = self._holdings[account, currency]
         holding.free -= amount
         holding.used += amount
@@ -151,13 +161,7 @@ class Book:
     def fill(self, order: MemoryOrder, *, quantity: Decimal, price: Decimal) -> FillReport:
         """Execute *quantity* of an order at *price*, and move the money."""
         request, rules = order.request, self.instruments[order.request.symbol]
-        unlocked = self._unlock(order, quantity)
-        received = rules.base if request.side is Side.BUY else rules.quote
-        gross = quantity if request.side is Side.BUY else quantity * price
-        fee = gross * FEE_RATE
-        self._holdings[order.account, received].free += gross - fee
-        if request.side is Side.BUY:
-            self._holdings[order.account, rules.quote].free += unlocked - quantity * price
+        received, fee = self._exchange(order, rules, quantity, price)
         order.filled += quantity
         order.paid += quantity * price
         is_done = order.filled == request.quantity
@@ -176,7 +180,27 @@ class Book:
             venue_at=datetime.now(UTC),
         )
         self.fills.append((order.account, report))
+        if is_swap(rules):
+            settled = self.swaps.book(order.account, report)
+            self._holdings[order.account, rules.settle].free += settled
         return report
+
+    def _exchange(
+        self, order: MemoryOrder, rules: InstrumentReport, quantity: Decimal, price: Decimal
+    ) -> tuple[str, Decimal]:
+        """Give what an execution gives, and return its fee with the currency."""
+        unlocked = self._unlock(order, quantity)
+        is_buy = order.request.side is Side.BUY
+        if is_swap(rules):
+            self._holdings[order.account, rules.settle].free += unlocked
+            return rules.settle, quantity * price * FEE_RATE
+        received = rules.base if is_buy else rules.quote
+        gross = quantity if is_buy else quantity * price
+        fee = gross * FEE_RATE
+        self._holdings[order.account, received].free += gross - fee
+        if is_buy:
+            self._holdings[order.account, rules.quote].free += unlocked - quantity * price
+        return received, fee
 
     def _unlock(self, order: MemoryOrder, quantity: Decimal) -> Decimal:
         """Take what *quantity* of an order had locked out of use, and return it."""
@@ -184,11 +208,13 @@ class Book:
         self._holdings[order.account, order.locked_currency].used -= share
         return share
 
-    def _needed(self, request: OrderRequest) -> tuple[str, Decimal]:
+    def _needed(self, account: str, request: OrderRequest) -> tuple[str, Decimal]:
         rules = self.instruments[request.symbol]
+        price = request.price or request.trigger_price or self.prices[request.symbol]
+        if is_swap(rules):
+            return self.swaps.margin_of(account, request, rules, price=price)
         if request.side is Side.SELL:
             return rules.base, request.quantity
-        price = request.price or request.trigger_price or self.prices[request.symbol]
         return rules.quote, request.quantity * price
 
     def _is_touched(self, request: OrderRequest) -> bool:

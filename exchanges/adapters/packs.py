@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from market.enums import InstrumentKind
 from market.errors import VenueUnavailableError
 from market.timeframes import DAY_MS
 
@@ -40,6 +41,12 @@ class VenuePack:
     #: A search for trades may span at most this long, and a page holds at most so many.
     trade_window_ms: int
     trade_page: int
+    kind: InstrumentKind = InstrumentKind.SPOT
+
+    @property
+    def has_swaps(self) -> bool:
+        """Whether contracts trade there and not the things themselves."""
+        return self.kind is not InstrumentKind.SPOT
 
 
 _BINANCE: Final = VenuePack(

@@ -13,17 +13,22 @@ from exchanges.adapters.guard import TransactionGuard
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
+    FundingReport,
     InstrumentReport,
     KeyPermissions,
     MarketData,
+    MarkReport,
     OrderReport,
     OrderRequest,
     Outcome,
     OutcomeKind,
+    PositionReport,
+    TickerReport,
+    VenueStatus,
 )
 from market.candles import CandleRow
-from market.enums import OrderStatus, OrderType
-from market.errors import VenueError
+from market.enums import MarginMode, OrderStatus, OrderType
+from market.errors import UnsupportedByVenueError, VenueError
 from market.timeframes import Timeframe
 
 
@@ -40,6 +45,10 @@ class PaperVenueClient:
         """Return the real venue's clock."""
         return await self._market_data.server_time()
 
+    async def status(self) -> VenueStatus:
+        """Return whether the real venue is up: without its prices nothing fills here."""
+        return await self._market_data.status()
+
     async def instruments(self) -> Sequence[InstrumentReport]:
         """Return the rules that orders are checked against."""
         return list(self._rules.values())
@@ -47,6 +56,20 @@ class PaperVenueClient:
     async def last_price(self, symbol: str) -> Decimal:
         """Return the real venue's last price."""
         return await self._market_data.last_price(symbol)
+
+    async def tickers(self, symbols: Sequence[str] | None = None) -> Sequence[TickerReport]:
+        """Return the real venue's prices."""
+        return await self._market_data.tickers(symbols)
+
+    async def marks(self, symbols: Sequence[str] | None = None) -> Sequence[MarkReport]:
+        """Return the real venue's mark prices."""
+        return await self._market_data.marks(symbols)
+
+    async def funding_since(
+        self, symbol: str, *, since_ms: int, limit: int
+    ) -> Sequence[FundingReport]:
+        """Return the real venue's fundings."""
+        return await self._market_data.funding_since(symbol, since_ms=since_ms, limit=limit)
 
     async def candles(
         self, symbol: str, timeframe: Timeframe, *, since_ms: int, limit: int
@@ -109,6 +132,20 @@ class PaperVenueClient:
     async def key_permissions(self) -> KeyPermissions:
         """Return that trading is possible and nothing can leave."""
         return KeyPermissions(can_read=True, can_trade=True, can_withdraw=False)
+
+    async def positions(self) -> Sequence[PositionReport]:
+        """Return nothing: positions are rows of trading."""
+        return ()
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Agree: a wallet of paper answers for its positions by itself."""
+
+    async def set_margin_mode(self, symbol: str, mode: MarginMode) -> None:
+        """Agree, see ``set_leverage``."""
+
+    async def arm_dead_man(self, *, timeout_s: int) -> None:
+        """Refuse: orders of paper work only while the platform does."""
+        raise UnsupportedByVenueError
 
     async def close(self) -> None:
         """End the connections of the market data."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from market.candles import CandleRow
-from market.enums import Liquidity, OrderStatus, OrderType, Side
+from market.enums import InstrumentKind, Liquidity, MarginMode, OrderStatus, OrderType, Side
 from market.timeframes import Timeframe
 
 
@@ -117,16 +117,96 @@ class InstrumentReport:
     minimum_quantity: Decimal
     minimum_notional: Decimal
     is_active: bool
+    kind: InstrumentKind = InstrumentKind.SPOT
+    settle: str = ""
+    contract_size: Decimal = Decimal(1)
+    listed_at: datetime | None = None
+    delists_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TickerReport:
+    """The prices of now and what traded in a day; ``quote_volume`` is in quote, None where the venue does not tell."""
+
+    symbol: str
+    last: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
+    quote_volume: Decimal | None
+    venue_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReport:
+    """What a swap is worth to its venue, and the funding that is due next; ``funding_rate`` is a fraction."""
+
+    symbol: str
+    mark_price: Decimal
+    index_price: Decimal | None
+    funding_rate: Decimal | None
+    next_funding_at: datetime | None
+    venue_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FundingReport:
+    """A funding that was settled: longs paid shorts ``rate`` of the notional (the other way if negative)."""
+
+    symbol: str
+    rate: Decimal
+    funded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PositionReport:
+    """What an account holds of a swap; ``quantity`` is in base units and negative when short."""
+
+    symbol: str
+    quantity: Decimal
+    average_price: Decimal
+    mark_price: Decimal | None
+    unrealized_pnl: Decimal
+    leverage: Decimal | None
+    liquidation_price: Decimal | None
+    margin_mode: MarginMode | None
+    venue_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VenueStatus:
+    """Whether a venue takes orders now; ``message`` is its own reason if it does not."""
+
+    is_up: bool
+    message: str = ""
 
 
 class MarketData(Protocol):
-    """Public calls: no key needed. Every method raises VenueError of ``market.errors`` and never anything of ccxt."""
+    """Public calls: no key needed. Every method raises VenueError of ``market.errors`` and never anything of ccxt.
+
+    What a venue does not have (marks of a spot market) raises UnsupportedByVenueError.
+    """
 
     async def server_time(self) -> datetime: ...
+
+    async def status(self) -> VenueStatus: ...
 
     async def instruments(self) -> Sequence[InstrumentReport]: ...
 
     async def last_price(self, symbol: str) -> Decimal: ...
+
+    async def tickers(self, symbols: Sequence[str] | None = None) -> Sequence[TickerReport]:
+        """Return the prices of these symbols, or of all that trade."""
+        ...
+
+    async def marks(self, symbols: Sequence[str] | None = None) -> Sequence[MarkReport]:
+        """Return the mark prices of these swaps, or of all."""
+        ...
+
+    async def funding_since(
+        self, symbol: str, *, since_ms: int, limit: int
+    ) -> Sequence[FundingReport]:
+        """Return up to *limit* settled fundings of a swap from *since_ms* on, oldest first."""
+        ...
 
     async def candles(
         self, symbol: str, timeframe: Timeframe, *, since_ms: int, limit: int
@@ -163,3 +243,19 @@ class VenueClient(MarketData, Protocol):
     async def balances(self) -> Sequence[BalanceReport]: ...
 
     async def key_permissions(self) -> KeyPermissions: ...
+
+    async def positions(self) -> Sequence[PositionReport]:
+        """Return the swaps that the account holds, without flat ones; nothing at a spot venue."""
+        ...
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Set the leverage of later orders in *symbol*."""
+        ...
+
+    async def set_margin_mode(self, symbol: str, mode: MarginMode) -> None:
+        """Set how positions in *symbol* are margined; asking for what is set already is no error."""
+        ...
+
+    async def arm_dead_man(self, *, timeout_s: int) -> None:
+        """Let the venue cancel all open orders unless this is called again within *timeout_s*; 0 disarms."""
+        ...

@@ -1,16 +1,21 @@
 """From what ccxt returns (numbers as text) to the reports of the protocol; anything odd raises UnreadableError."""
 
+import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
+    FundingReport,
     InstrumentReport,
     KeyPermissions,
+    MarkReport,
     OrderReport,
     OrderRequest,
+    TickerReport,
 )
 from market.candles import CandleRow
 from market.enums import Liquidity, OrderStatus, Side
@@ -133,6 +138,48 @@ def read_instrument(market: Mapping[str, Any]) -> InstrumentReport:
     )
 
 
+def read_tickers(tickers: Mapping[str, Any]) -> list[TickerReport]:
+    """Return the prices of every market that has any; what never traded has none."""
+    now_ms = time.time_ns() // 1_000_000
+    return [
+        TickerReport(
+            symbol=str(ticker["symbol"]),
+            last=amount_of(ticker["last"]),
+            bid=_optional(ticker["bid"]),
+            ask=_optional(ticker["ask"]),
+            quote_volume=_optional(ticker["quoteVolume"]),
+            venue_at=from_milliseconds(_instant_of(ticker["timestamp"], now_ms)),
+        )
+        for ticker in tickers.values()
+        if ticker["last"] is not None
+    ]
+
+
+def read_marks(rates: Mapping[str, Any]) -> list[MarkReport]:
+    """Return the mark price and the next funding of every swap."""
+    now_ms = time.time_ns() // 1_000_000
+    return [
+        MarkReport(
+            symbol=str(rate["symbol"]),
+            mark_price=amount_of(rate["markPrice"]),
+            index_price=_optional(rate["indexPrice"]),
+            funding_rate=_optional(rate["fundingRate"]),
+            next_funding_at=_optional_instant(rate["fundingTimestamp"]),
+            venue_at=from_milliseconds(_instant_of(rate["timestamp"], now_ms)),
+        )
+        for rate in rates.values()
+    ]
+
+
+def read_funding(row: Mapping[str, Any]) -> FundingReport:
+    """Return one settled funding."""
+    return FundingReport(
+        symbol=str(row["symbol"]),
+        rate=amount_of(row["fundingRate"]),
+        funded_at=from_milliseconds(_instant_of(row["timestamp"])),
+    )
+
+
 def read_permissions(answer: Mapping[str, Any]) -> KeyPermissions:
     """Return what an API key may do, from the answer to the account's restrictions."""
     ways_out = [answer.get("enableWithdrawals"), answer.get("enableInternalTransfer")]
@@ -167,6 +214,14 @@ def _instant_of(*candidates: Any) -> int:
         if isinstance(candidate, int):
             return candidate
     raise UnreadableError("no instant")
+
+
+def _optional(value: Any) -> Decimal | None:
+    return None if value is None else amount_of(value)
+
+
+def _optional_instant(value: Any) -> datetime | None:
+    return from_milliseconds(value) if isinstance(value, int) else None
 
 
 def _text_of(value: Any) -> str:

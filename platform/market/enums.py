@@ -56,6 +56,13 @@ class InstrumentKind(StrEnum):
     INVERSE_SWAP = "INVERSE_SWAP"
 
 
+class MarginMode(StrEnum):
+    """What answers for a position's losses: the whole account, or only the margin set aside for it."""
+
+    CROSS = "CROSS"
+    ISOLATED = "ISOLATED"
+
+
 class OrderStatus(StrEnum):
     """Where an order stands; see ``market.orders`` for the ways between them."""
 

@@ -107,6 +107,14 @@ class VenueUnavailableError(VenueError):
     status = 503
 
 
+class UnsupportedByVenueError(VenueError):
+    """The venue does not have this, or the platform does not use it there; nothing was asked."""
+
+    code = "unsupported_by_venue"
+    status = 422
+    title = "This exchange does not offer that"
+
+
 class CredentialRejectedError(VenueError):
     """The venue does not accept the API key."""
 

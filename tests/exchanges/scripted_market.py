@@ -2,10 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from exchanges.adapters.protocol import InstrumentReport
+from exchanges.adapters.protocol import (
+    FundingReport,
+    InstrumentReport,
+    MarkReport,
+    TickerReport,
+    VenueStatus,
+)
 from foundation.transactions import refuse_inside_transaction
 from market.candles import CandleRow, Candles
 from market.errors import VenueError, VenueRejectedError
@@ -27,6 +33,9 @@ class ScriptedMarket:
         self.delay_s = 0.0
         self.ahead = timedelta(0)
         self.reports: list[InstrumentReport] = []
+        self.ticker_reports: list[TickerReport] = []
+        self.mark_reports: list[MarkReport] = []
+        self.funding_reports: list[FundingReport] = []
         self.questions: list[tuple[str, int, int]] = []
         self.closed = 0
         self._bars: dict[tuple[str, Timeframe], dict[int, CandleRow]] = {}
@@ -44,6 +53,30 @@ class ScriptedMarket:
         refuse_inside_transaction("Asking for the time")
         self._fail()
         return self.now + self.ahead
+
+    async def status(self) -> VenueStatus:
+        refuse_inside_transaction("Asking for the status")
+        self._fail()
+        return VenueStatus(is_up=True)
+
+    async def tickers(self, symbols: Sequence[str] | None = None) -> Sequence[TickerReport]:
+        refuse_inside_transaction("Asking for tickers")
+        self._fail()
+        return [r for r in self.ticker_reports if symbols is None or r.symbol in symbols]
+
+    async def marks(self, symbols: Sequence[str] | None = None) -> Sequence[MarkReport]:
+        refuse_inside_transaction("Asking for marks")
+        self._fail()
+        return [r for r in self.mark_reports if symbols is None or r.symbol in symbols]
+
+    async def funding_since(
+        self, symbol: str, *, since_ms: int, limit: int
+    ) -> Sequence[FundingReport]:
+        refuse_inside_transaction("Asking for funding")
+        self._fail()
+        since = datetime.fromtimestamp(since_ms / 1_000, UTC)
+        found = [r for r in self.funding_reports if r.symbol == symbol and r.funded_at >= since]
+        return sorted(found, key=lambda report: report.funded_at)[:limit]
 
     async def instruments(self) -> Sequence[InstrumentReport]:
         refuse_inside_transaction("Asking for instruments")

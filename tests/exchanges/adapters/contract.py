@@ -103,6 +103,16 @@ class VenueContract:
         assert (rules.tick_size, rules.lot_step) == (TICK, Decimal("0.00001"))
         assert rules.minimum_notional == 5
 
+    def test_the_price_of_a_ticker_is_the_last_price(self, venue):
+        [ticker] = venue.run(lambda c: c.tickers([SYMBOL]))
+
+        assert (ticker.symbol, ticker.last) == (SYMBOL, venue.price())
+        assert ticker.bid <= ticker.last <= ticker.ask
+        assert venue.run(lambda c: c.status()).is_up
+
+    def test_a_spot_venue_holds_no_positions(self, venue):
+        assert list(venue.run(lambda c: c.positions())) == []
+
     def test_a_market_order_is_taken(self, venue):
         order = make_order()
 

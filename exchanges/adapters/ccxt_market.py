@@ -1,0 +1,217 @@
+"""Public data of real venues over HTTP, by way of ccxt; the client of an account builds on it."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from exchanges.adapters import ccxt, judging, reading
+from exchanges.adapters.guard import TransactionGuard
+from exchanges.adapters.judging import Failure
+from exchanges.adapters.packs import pack_of
+from exchanges.adapters.protocol import (
+    FundingReport,
+    InstrumentReport,
+    MarkReport,
+    TickerReport,
+    VenueStatus,
+)
+from exchanges.adapters.reading import UnreadableError
+from exchanges.adapters.wire import CallRecord, Wire, recording
+from market.candles import CandleRow
+from market.errors import UnsupportedByVenueError, VenueUnavailableError
+from market.timeframes import Timeframe, from_milliseconds
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class CcxtMarketData:
+    """The public data of one venue.
+
+    Every call refuses to run inside a database transaction. Nothing of ccxt leaves: questions raise VenueError without
+    a cause.
+    """
+
+    def __init__(
+        self,
+        *,
+        ccxt_id: str,
+        api_url: str = "",
+        timeout_s: float = 8.0,
+    ) -> None:
+        self._pack = pack_of(ccxt_id)
+        self._address = api_url.rstrip("/") or self._pack.address
+        self._timeout_s = timeout_s
+        self._guard = TransactionGuard()
+        self._wire = Wire(calls=self._pack.calls)
+        self._loading = asyncio.Lock()
+        self._is_ready = False
+        self._exchange = ccxt.make_exchange(self._pack, self._address, timeout_s=timeout_s)
+        self._exchange.session, self._exchange.own_session = self._wire, False
+        self._secrets: tuple[str, ...] = ()
+
+    async def server_time(self) -> datetime:
+        """Return the venue's clock."""
+        return await self._ask(
+            self._exchange.fetch_time,
+            lambda at_ms: from_milliseconds(int(at_ms)),
+            needs_markets=False,
+        )
+
+    async def status(self) -> VenueStatus:
+        """Return whether the venue answers; a venue that says that it is closed is not up."""
+        try:
+            await self.server_time()
+        except VenueUnavailableError as error:
+            return VenueStatus(is_up=False, message=error.message)
+        return VenueStatus(is_up=True)
+
+    async def instruments(self) -> Sequence[InstrumentReport]:
+        """Return the rules of every spot market, as the venue publishes them now."""
+        self._forget_venue()
+        return await self._ask(
+            self._known_markets,
+            lambda markets: [reading.read_instrument(m) for m in markets if m["spot"]],
+        )
+
+    async def last_price(self, symbol: str) -> Decimal:
+        """Return the price of the last trade."""
+        return await self._ask(
+            lambda: self._exchange.fetch_ticker(symbol),
+            lambda ticker: reading.amount_of(ticker["last"]),
+        )
+
+    async def tickers(self, symbols: Sequence[str] | None = None) -> Sequence[TickerReport]:
+        """Return the prices of these symbols, or of all that trade."""
+        wanted = None if symbols is None else list(symbols)
+        return await self._ask(
+            lambda: self._exchange.fetch_tickers(wanted),
+            reading.read_tickers,
+            expects=(dict, list),
+        )
+
+    async def marks(self, symbols: Sequence[str] | None = None) -> Sequence[MarkReport]:
+        """Return the mark prices of these swaps, or of all."""
+        self._require_swaps()
+        wanted = None if symbols is None else list(symbols)
+        return await self._ask(
+            lambda: self._exchange.fetch_funding_rates(wanted),
+            reading.read_marks,
+            expects=(dict, list),
+        )
+
+    async def funding_since(
+        self, symbol: str, *, since_ms: int, limit: int
+    ) -> Sequence[FundingReport]:
+        """Return up to *limit* settled fundings of a swap from *since_ms* on, oldest first."""
+        self._require_swaps()
+        return await self._ask(
+            lambda: self._exchange.fetch_funding_rate_history(symbol, since_ms, limit),
+            lambda rows: [reading.read_funding(row) for row in rows],
+            expects=list,
+        )
+
+    async def candles(
+        self, symbol: str, timeframe: Timeframe, *, since_ms: int, limit: int
+    ) -> Sequence[CandleRow]:
+        """Return up to *limit* bars from *since_ms* on, oldest first; the newest may be unfinished."""
+        return await self._ask(
+            lambda: self._exchange.fetch_ohlcv(symbol, timeframe.value, since_ms, limit),
+            lambda rows: [reading.read_candle(row) for row in rows],
+            expects=list,
+        )
+
+    async def close(self) -> None:
+        """End the connections; the client cannot be used afterwards."""
+        self._exchange.session = None
+        await self._wire.close()
+        await self._exchange.close()
+
+    def _require_swaps(self) -> None:
+        if not self._pack.has_swaps:
+            raise UnsupportedByVenueError
+
+    # --- one call -------------------------------------------------------------------------------
+
+    async def _ask(
+        self,
+        operation: Callable[[], Awaitable[Any]],
+        read: Callable[[Any], T],
+        *,
+        needs_markets: bool = True,
+        expects: type | tuple[type, ...] = dict,
+    ) -> T:
+        """Ask one question; the last answer on the wire must be a success and JSON of the expected type."""
+        self._guard.refuse("A question to a venue")
+        with recording() as record:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    if needs_markets:
+                        await self._get_ready()
+                    answer = await operation()
+                require_success(record, expects=expects)
+                return read(answer)
+            except Exception as error:  # noqa: BLE001  whatever ccxt raises, others see a VenueError
+                failure = self._describe(error, record)
+        raise judging.error_of(failure, pack=self._pack)
+
+    def _describe(self, error: Exception, record: CallRecord) -> Failure:
+        failure = Failure.of(
+            error, started=record.started, status=record.status, document=record.document()
+        )
+        failure = replace(failure, venue_message=self._scrub(failure.venue_message))
+        if failure.venue_code in self._pack.clock_codes:
+            # The offset is measured with the markets, so reading them again measures it anew.
+            self._forget_venue()
+        logger.info(
+            "venue.call_failed",
+            extra={
+                "venue": self._pack.ccxt_id,
+                "exception": type(error).__name__,
+                "raised_in": _place_of(error),
+                "http_status": record.status,
+                "venue_code": failure.venue_code,
+            },
+        )
+        return failure
+
+    def _scrub(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "«secret»")
+        return text
+
+    # --- markets and clock ----------------------------------------------------------------------
+
+    async def _known_markets(self) -> Sequence[Mapping[str, Any]]:
+        return list(self._exchange.markets.values())
+
+    async def _get_ready(self) -> None:
+        async with self._loading:
+            if not self._is_ready:
+                await ccxt.teach(self._exchange, self._pack, self._address)
+                self._is_ready = True
+
+    def _forget_venue(self) -> None:
+        ccxt.forget(self._pack, self._address)
+        self._is_ready = False
+
+
+def require_success(record: CallRecord, *, expects: type | tuple[type, ...]) -> None:
+    # ccxt takes an empty page or a stray redirect for an empty list; a question without a request was answered from memory.
+    if record.status and not (
+        200 <= record.status < 300 and isinstance(record.document(), expects)
+    ):
+        raise UnreadableError("unexpected answer")
+
+
+def _place_of(error: Exception) -> str:
+    """Return where *error* was raised: its text may carry a signature, so a log gets only this."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
