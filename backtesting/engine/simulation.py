@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backtesting.engine.columns import detail_columns, entry_columns, or_empty, prices_of
 from backtesting.engine.results import SimulationResult
 from market.candles import Candles
 from market.costs import Costs, costs_record
@@ -86,11 +87,11 @@ def simulate(
         signals.exit_long,
         signals.exit_short,
         signals.ready,
-        _or_empty(signals.flatten, np.bool_),
-        _or_empty(signals.arm_exit, np.bool_),
+        or_empty(signals.flatten, np.bool_),
+        or_empty(signals.arm_exit, np.bool_),
         rates,
     )
-    prices = _prices_of(candles)
+    prices = prices_of(candles)
     cash = np.empty(count, dtype=np.float64)
     lots = np.empty(count, dtype=np.int64)
     reasons = np.empty(count, dtype=np.uint8)
@@ -104,14 +105,14 @@ def simulate(
             *prices,
             rates,
             says,
-            *_entry_columns(signals),
+            *entry_columns(signals),
             rules_record(rules),
             costs_record(costs),
             trade_from_ms,
             number_of(ReasonCode.WARMING_UP),
             kindly,
             sleeps,
-            *_detail_columns(candles, detail),
+            *detail_columns(candles, detail),
             first,
             last,
             cash,
@@ -153,41 +154,6 @@ def _check(candles: Candles, signals: Signals, capital: float) -> None:
         raise ValueError(f"{len(candles)} bars need as many signals, not {len(signals)}.")
     if not capital > 0:
         raise ValueError(f"The capital must be more than 0, not {capital}.")
-
-
-def _or_empty(column: NDArray[Any] | None, dtype: Any) -> NDArray[Any]:
-    """Return *column* with one layout for all callers, so that one compiled function serves all."""
-    if column is None:
-        return np.empty(0, dtype=dtype)
-    return np.ascontiguousarray(column, dtype=dtype)
-
-
-def _entry_columns(signals: Signals) -> tuple[NDArray[Any], ...]:
-    return (
-        _or_empty(signals.entry_kind, np.int8),
-        _or_empty(signals.entry_price, np.float64),
-        _or_empty(signals.entry_bars, np.int32),
-        _or_empty(signals.stop_price, np.float64),
-        _or_empty(signals.target_price, np.float64),
-        _or_empty(signals.session, np.int64),
-    )
-
-
-def _detail_columns(candles: Candles, detail: Candles | None) -> tuple[NDArray[Any], ...]:
-    """Return where each bar's detail begins, with the end of the last, and the detail's columns."""
-    if detail is None or not len(detail) or not len(candles):
-        nothing = np.empty(0, dtype=np.int64)
-        return (nothing, nothing, *_prices_of(Candles.empty()))
-    begins = np.searchsorted(detail.open_time, candles.open_time)
-    # A gap in front of a bar is no part of the bar before it: detail ends where its own bar does.
-    length = int(np.min(np.diff(candles.open_time))) if len(candles) > 1 else 0
-    end = np.searchsorted(detail.open_time, candles.open_time[-1] + length)
-    firsts = np.append(begins, end).astype(np.int64)
-    return (firsts, detail.open_time, *_prices_of(detail))
-
-
-def _prices_of(candles: Candles) -> tuple[NDArray[np.float64], ...]:
-    return (candles.open, candles.high, candles.low, candles.close)
 
 
 def _report(
