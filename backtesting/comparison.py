@@ -90,7 +90,7 @@ def compare(runs: Sequence[BacktestRun]) -> Comparison:
 def names_of(runs: Sequence[BacktestRun]) -> Sequence[str]:
     """Return a short name for each run, which no other of them has."""
     return [
-        f"{chr(ord('A') + place)} · {run.strategy_version.strategy.name}, {run.instrument.symbol} {run.timeframe}"
+        f"{chr(ord('A') + place)} · {run.strategy_version.strategy.name}, {run.short_market} {run.timeframe}"
         for place, run in enumerate(runs)
     ]
 

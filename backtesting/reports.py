@@ -217,7 +217,7 @@ def instant(at: datetime | None) -> str | None:
 
 def file_name(run: BacktestRun, ending: str) -> str:
     """Return what a file of *run* is called."""
-    symbol = "".join(each if each.isalnum() else "-" for each in run.instrument.symbol)
+    symbol = "".join(each if each.isalnum() else "-" for each in run.short_market)
     slug = run.strategy_version.strategy.slug
     return f"{slug}-{symbol}-{run.timeframe}-{run.public_id.hex[:8]}.{ending}"
 

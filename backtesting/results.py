@@ -229,12 +229,7 @@ def settings_of(run: BacktestRun) -> Sequence[Setting]:
 def title_of(run: BacktestRun) -> str:
     """Return what *run* is called."""
     name = run.strategy_version.strategy.name
-    return f"{name} on {short_market(run)}, {run.timeframe}"
-
-
-def short_market(run: BacktestRun) -> str:
-    """Return the symbol of *run*, or how many there are."""
-    return f"{len(run.symbols)} markets" if run.universe else run.instrument.symbol
+    return f"{name} on {run.short_market}, {run.timeframe}"
 
 
 def present_figure(info: MetricInfo, value: Any) -> Figure:

@@ -66,6 +66,7 @@ def present_sweep(sweep: Sweep) -> dict[str, Any]:
         "maker_fee_bps": plain(sweep.maker_fee_bps),
         "taker_fee_bps": plain(sweep.taker_fee_bps),
         "slippage_bps": plain(sweep.slippage_bps),
+        "funding_bps": plain(sweep.funding_bps),
         "strategy_version": sweep.strategy_version.number,
         "engine_version": sweep.engine_version,
         "spec_hash": sweep.spec_hash,
@@ -80,7 +81,7 @@ def present_sweep_in_list(sweep: Sweep) -> dict[str, Any]:
         "status": sweep.status,
         "progress": sweep.progress,
         "strategy": sweep.strategy_version.strategy.slug,
-        "market": f"{sweep.instrument.venue.code}:{sweep.instrument.symbol}",
+        "market": sweep.markets,
         "timeframe": sweep.timeframe,
         "from": instant(sweep.from_at),
         "to": instant(sweep.to_at),
@@ -133,7 +134,7 @@ def _download(
     sweep: Sweep, lines: Iterator[str], ending: str, content_type: str
 ) -> StreamingHttpResponse:
     slug = sweep.strategy_version.strategy.slug
-    symbol = "".join(each if each.isalnum() else "-" for each in sweep.instrument.symbol)
+    symbol = "".join(each if each.isalnum() else "-" for each in sweep.short_market)
     name = f"{slug}-{symbol}-{sweep.timeframe}-sweep-{sweep.public_id.hex[:8]}.{ending}"
     return StreamingHttpResponse(
         lines,

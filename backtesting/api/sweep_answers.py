@@ -59,6 +59,7 @@ class SweepSerializer(SweepInListSerializer):
     maker_fee_bps = ExactField()
     taker_fee_bps = ExactField()
     slippage_bps = ExactField()
+    funding_bps = ExactField()
     strategy_version = serializers.IntegerField()
     engine_version = serializers.CharField()
     spec_hash = serializers.CharField(help_text="Sweeps with the same hash are the same sweep.")

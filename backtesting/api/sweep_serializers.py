@@ -15,9 +15,6 @@ _AXES = (
 class SweepRequestSerializer(RunRequestSerializer):
     """A request for a sweep; the service behind it checks what the values mean."""
 
-    market = TextField(max_length=80, help_text="Venue and symbol, such as binance:BTC/USDT.")
-    # The framework's way to leave out a field of the parent.
-    universe = None  # type: ignore[assignment]
     parameters = ObjectField(default=dict, help_text="What is not swept; the rest has defaults.")
     space = ObjectField(help_text=_AXES)
     method = TextField(

@@ -1,12 +1,13 @@
 """Points of a sweep as whole sets of parameters: which of them fit together, and which need most."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from pydantic import ValidationError
 
 from backtesting.domain.searches import Point
+from backtesting.domain.specification import Specification
 from market.timeframes import Timeframe
 from strategies import registry
 from strategies.registry import Definition
@@ -45,3 +46,16 @@ class Combinations:
     def deepest(self, points: Iterable[Point]) -> Point:
         """Return the first of the possible *points* that warms up longest; there is at least one."""
         return max(points, key=lambda point: self.warm_up_bars(self.params_of(point)))
+
+
+def same_signals(specified: Sequence[Specification]) -> Sequence[tuple[Sequence[int], int]]:
+    """Return the places of *specified* whose signals are the same, with how long these warm up.
+
+    They differ in parameters alone. What a combination warms up for decides where its bars begin,
+    and so its averages.
+    """
+    places: dict[tuple[str, int], list[int]] = {}
+    for place, each in enumerate(specified):
+        key = (registry.signal_parameters_hash(each.params), each.warm_up_bars)
+        places.setdefault(key, []).append(place)
+    return [(members, warm_up_bars) for (_, warm_up_bars), members in places.items()]

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backtesting.metrics import CATALOGUE, MetricInfo
+from backtesting.metrics import CATALOGUE, MetricInfo, Metrics
 
 #: The metrics that each trial keeps, by their keys in the catalogue, in the order of the columns.
 FIGURES: Final = (
@@ -80,6 +80,12 @@ OBJECTIVES: Final[Mapping[str, Objective]] = MappingProxyType(
         )
     }
 )
+
+
+def figures_row(metrics: Metrics) -> NDArray[np.float64]:
+    """Return the figures of *metrics* as a row, shape ``(len(FIGURES),)``; NaN where undefined."""
+    row = [metrics.values[key] for key in FIGURES]
+    return np.array([np.nan if value is None else value for value in row], dtype=np.float64)
 
 
 def figure_info(key: str) -> MetricInfo:

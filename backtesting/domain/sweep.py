@@ -7,14 +7,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backtesting.domain.backtest import Backtest, backtest_of
-from backtesting.domain.objectives import FIGURES
+from backtesting.domain.backtest import backtest_of
+from backtesting.domain.combinations import same_signals
+from backtesting.domain.objectives import FIGURES, figures_row
 from backtesting.domain.specification import Specification
 from backtesting.domain.windows import Stretch, stretch_of
 from backtesting.engine import SimulationStopped
 from market.candles import Candles
 from market.errors import PlatformError
-from strategies import registry
 from strategies.shapes import StrategyParams
 from strategies.signals import Signals
 from strategies.views import MarketView
@@ -95,7 +95,7 @@ def _simulated(
             detail=group.detail,
             progress=lambda _: beat(),
         )
-        yield place, _figures_of(backtest)
+        yield place, figures_row(backtest.metrics)
 
 
 def _groups(
@@ -105,13 +105,8 @@ def _groups(
     detail: Candles | None,
 ) -> Iterable[_Group]:
     """Yield the combinations by their signals, each of which is computed once."""
-    places: dict[tuple[str, int], list[int]] = {}
     specified = [replace(specification, params=params) for params in combinations]
-    for place, each in enumerate(specified):
-        # What a combination warms up for decides where its bars begin, and so its averages.
-        key = (registry.signal_parameters_hash(each.params), each.warm_up_bars)
-        places.setdefault(key, []).append(place)
-    for (_, warm_up_bars), members in places.items():
+    for members, warm_up_bars in same_signals(specified):
         try:
             stretch = stretch_of(candles, specification.window, warm_up_bars=warm_up_bars)
         except PlatformError:
@@ -120,9 +115,3 @@ def _groups(
         signals = specification.definition.signals(view, specified[members[0]].params)
         together = [specified[place] for place in members]
         yield _Group(members, together, stretch, signals, detail)
-
-
-def _figures_of(backtest: Backtest) -> NDArray[np.float64]:
-    values = backtest.metrics.values
-    row = [values[key] for key in FIGURES]
-    return np.array([np.nan if value is None else value for value in row], dtype=np.float64)

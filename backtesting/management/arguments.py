@@ -13,11 +13,7 @@ from market.errors import InvalidInputError
 def declare(parser: ArgumentParser) -> None:
     """Add the arguments to *parser*."""
     parser.add_argument("strategy", help="such as ema-crossover")
-    markets = parser.add_mutually_exclusive_group(required=True)
-    markets.add_argument("--market", default="", help="such as binance:BTC/USDT")
-    markets.add_argument(
-        "--universe", default="", help="such as binance:BTC/USDT,ETH/USDT; for many from one wallet"
-    )
+    declare_markets(parser)
     parser.add_argument("--timeframe", required=True, help="such as 4h")
     declare_window(parser, is_required=True)
     declare_parameters(parser, flag="--param")
@@ -28,6 +24,15 @@ def declare(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--owner", default="", metavar="EMAIL", help="store the run for this person as well"
+    )
+
+
+def declare_markets(parser: ArgumentParser) -> None:
+    """Add ``--market`` and ``--universe`` to *parser*, one of which has to be given."""
+    markets = parser.add_mutually_exclusive_group(required=True)
+    markets.add_argument("--market", default="", help="such as binance:BTC/USDT")
+    markets.add_argument(
+        "--universe", default="", help="such as binance:BTC/USDT,ETH/USDT; for many from one wallet"
     )
 
 

@@ -14,7 +14,7 @@ from market.errors import InvalidInputError
 def declare(parser: ArgumentParser) -> None:
     """Add the arguments to *parser*."""
     parser.add_argument("strategy", help="such as ema-crossover")
-    parser.add_argument("--market", required=True, help="such as binance:BTC/USDT")
+    arguments.declare_markets(parser)
     parser.add_argument("--timeframe", required=True, help="such as 4h")
     arguments.declare_window(parser, is_required=True)
     parser.add_argument(

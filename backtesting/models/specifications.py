@@ -57,3 +57,8 @@ class StoredSpecification(models.Model):
     def markets(self) -> str:
         """The venue and the symbols, as a person writes them: ``binance:BTC/USDT,ETH/USDT``."""
         return f"{self.instrument.venue.code}:{','.join(self.symbols)}"
+
+    @property
+    def short_market(self) -> str:
+        """The symbol, or how many there are."""
+        return f"{len(self.symbols)} markets" if self.universe else self.instrument.symbol

@@ -14,10 +14,12 @@ from backtesting.domain.searches import Point, Space
 from backtesting.domain.specification import Specification
 from backtesting.domain.sweep import Progress, evaluate
 from backtesting.domain.trials import Trials
+from backtesting.domain.universe_sweep import evaluate_universe
 from backtesting.domain.windows import Window
 from backtesting.selectors import specifications
 from backtesting.services.sweep_plans import SweepPlan
 from market.candles import Candles
+from strategies.views import UniverseView
 
 _NO_TRIALS: Final = np.empty(0, dtype=np.int64)
 
@@ -40,7 +42,7 @@ class Computation:
         self._specification, self._combinations = specification, combinations
         self._progress, self._should_stop = progress, should_stop
         self._warm_up_bars = specification.warm_up_bars
-        self._candles = specifications.candles_of(specification)
+        self._bars = _read(specification)
         self._detail = specifications.detail_of(specification)
 
     def evaluate(self, points: Sequence[Point], *, first_trial: int) -> Trials:
@@ -83,31 +85,47 @@ class Computation:
         tell = self._progress
         params = [self._combinations.params_of(point) for point in points]
         needed = max(self._combinations.warm_up_bars(each) for each in params)
+        bars = self._history(needed)
+        progress = None if tell is None else lambda done: tell(done_before + done)
+        if isinstance(bars, UniverseView):
+            return evaluate_universe(
+                self._specification,
+                params,
+                bars,
+                progress=progress,
+                should_stop=self._should_stop,
+            )
         return evaluate(
             self._specification,
             params,
-            self._history(needed),
+            bars,
             detail=self._detail,
-            progress=None if tell is None else lambda done: tell(done_before + done),
+            progress=progress,
             should_stop=self._should_stop,
         )
 
-    def _history(self, warm_up_bars: int) -> Candles:
+    def _history(self, warm_up_bars: int) -> Candles | UniverseView:
         """Return the bars; more are read if one warms up for longer than the plan foresaw."""
         if warm_up_bars > self._warm_up_bars:
             window = self._specification.window
             deeper = Window.with_warm_up(
                 window.timeframe, window.from_ms, window.to_ms, warm_up_bars=warm_up_bars
             )
-            self._candles = specifications.candles_of(replace(self._specification, window=deeper))
+            self._bars = _read(replace(self._specification, window=deeper))
             self._warm_up_bars = warm_up_bars
-        return self._candles
+        return self._bars
 
     def _numbered(
         self, points: Sequence[Point], figures: NDArray[np.float64], first_trial: int
     ) -> Trials:
         numbers = np.arange(first_trial, first_trial + len(points), dtype=np.int64)
         return Trials(self._combinations.names, numbers, points, figures)
+
+
+def _read(specification: Specification) -> Candles | UniverseView:
+    if specification.universe:
+        return specifications.universe_of(specification)
+    return specifications.candles_of(specification)
 
 
 def try_out(plan: SweepPlan, *, progress: Progress | None = None) -> Trials:

@@ -41,12 +41,13 @@ class SweepWish:
     """What somebody asks for, unchecked.
 
     ``space`` says for each swept parameter what it may be, as ``axes.read_space`` takes it, and
-    ``parameters`` what the others are; market, window and money are as for
+    ``parameters`` what the others are; market or universe, window and money are as for
     ``specifications.specify``. ``trials`` is not asked for a grid, and None is the default.
     """
 
     strategy_slug: str
-    market: str
+    market: str = ""
+    universe: str = ""
     timeframe: str
     from_at: datetime
     to_at: datetime
@@ -147,6 +148,7 @@ def _specified(
         return specifications.specify(
             strategy_slug=wish.strategy_slug,
             market=wish.market,
+            universe=wish.universe,
             timeframe=wish.timeframe,
             from_at=wish.from_at,
             to_at=wish.to_at,
@@ -215,9 +217,6 @@ def _read(
         definition = registry.get_definition(wish.strategy_slug)
     except NotFoundError:
         return None, None
-    if definition.requirements(definition.default_params()).needs_universe:
-        text = f"{definition.name} trades many markets from one wallet; a sweep runs on one market."
-        problems.append(FieldProblem("strategy", "needs_universe", text))
     space, wrong = axes.read_space(definition, wish.space)
     problems += wrong
     for name in sorted(wish.space.keys() & wish.parameters.keys()):
@@ -299,7 +298,7 @@ def _can_be_grid(problems: list[FieldProblem], space: Space) -> bool:
 
 
 def _check_work(problems: list[FieldProblem], specification: Specification, trials: int) -> None:
-    bars = specification.window.asked_bars
+    bars = specification.asked_bars
     if trials * bars > MAXIMUM_WORK_BARS:
         text = (
             f"{trials:,} trials over {bars:,} bars are {trials * bars:,} bars; at most "

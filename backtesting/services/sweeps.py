@@ -155,7 +155,8 @@ def run_trial(*, owner: Owner, sweep: Sweep, number: int, by: Actor, now: dateti
     return runs.request_run(
         owner=owner,
         strategy_slug=sweep.strategy_version.strategy.slug,
-        market=sweep.markets,
+        market="" if sweep.universe else sweep.markets,
+        universe=sweep.markets if sweep.universe else "",
         timeframe=sweep.timeframe,
         from_at=sweep.from_at,
         to_at=sweep.to_at,
@@ -223,7 +224,7 @@ def _send_for_workers(sweep: Sweep) -> None:
 
 def _require_place(owner: Owner, plan: SweepPlan, *, now: datetime) -> None:
     """Go on if the person's plan allows the sweep that was just written; raise PlanLimitError if not."""
-    bars = plan.specification.window.asked_bars
+    bars = plan.specification.asked_bars
     for limit, asked in (
         (Limit.BARS_PER_RUN, bars),
         (Limit.TRIALS_PER_SWEEP, plan.trials_planned),
@@ -257,7 +258,8 @@ def _create(owner: Owner, plan: SweepPlan, spec_hash: str, *, now: datetime) -> 
 
 
 def _chunks(sweep: Sweep, plan: SweepPlan) -> Iterator[SweepChunk]:
-    bars = max(plan.specification.window.estimated_bars, 1)
+    specification = plan.specification
+    bars = max(specification.window.estimated_bars * len(specification.markets), 1)
     most = _CHUNK_TRIALS if plan.points is not None else _GUIDED_CHUNK_TRIALS
     size = min(max(_CHUNK_BARS // bars, 1), most)
     for number, start in enumerate(range(0, plan.trials_planned, size)):

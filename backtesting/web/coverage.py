@@ -46,6 +46,19 @@ def all_coverage() -> Sequence[CoverageRow]:
     ]
 
 
+def proposed(
+    rows: Sequence[CoverageRow],
+    *,
+    market: str = "",
+    timeframe: str = "",
+    needs: Requirements | None = None,
+) -> CoverageRow | None:
+    """Return the series to begin with for a strategy that *needs* so much: see the two below."""
+    if needs is not None and needs.needs_universe:
+        return widest(rows, market=market, timeframe=timeframe)
+    return proposal(rows, market=market, timeframe=timeframe, needs=needs)
+
+
 def widest(
     rows: Sequence[CoverageRow], *, market: str = "", timeframe: str = ""
 ) -> CoverageRow | None:

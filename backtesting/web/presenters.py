@@ -9,7 +9,7 @@ from backtesting.drawings import ScatterDrawing, draw_excursions
 from backtesting.metrics import Section
 from backtesting.models import BacktestRun
 from backtesting.reports import plain
-from backtesting.results import Figure, present_figure, short_market
+from backtesting.results import Figure, present_figure
 from backtesting.selectors.excursions import Excursions
 from backtesting.web.coverage import CoverageRow
 from strategies.web.parameter_fields import PREFIX
@@ -89,7 +89,7 @@ def present_row(run: BacktestRun) -> RunRow:
     return RunRow(
         run=run,
         strategy=run.strategy_version.strategy.name,
-        market=f"{short_market(run)} · {run.timeframe}",
+        market=f"{run.short_market} · {run.timeframe}",
         total_return=values.get("total_return"),
         buy_and_hold=values.get("buy_and_hold_return"),
         max_drawdown=values.get("max_drawdown"),
@@ -120,7 +120,7 @@ def present_comparison(compared: Comparison) -> ComparisonPage:
                 letter,
                 run,
                 run.strategy_version.strategy.name,
-                f"{short_market(run)} · {run.timeframe}",
+                f"{run.short_market} · {run.timeframe}",
             )
             for letter, run in zip(letters, compared.runs, strict=True)
         ],

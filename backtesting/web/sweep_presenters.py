@@ -109,7 +109,7 @@ def present_row(sweep: Sweep) -> SweepRow:
     return SweepRow(
         sweep=sweep,
         strategy=sweep.strategy_version.strategy.name,
-        market=f"{sweep.instrument.symbol} · {sweep.timeframe}",
+        market=f"{sweep.short_market} · {sweep.timeframe}",
         swept=", ".join(infos[name].title if name in infos else name for name in names),
         objective=OBJECTIVES[sweep.objective].info.label,
         best=figure(sweep.objective, figures) if figures else None,
@@ -118,17 +118,17 @@ def present_row(sweep: Sweep) -> SweepRow:
 
 def present_sweep(sweep: Sweep) -> SweepPage:
     """Return the page of *sweep*."""
-    strategy, instrument = sweep.strategy_version.strategy, sweep.instrument
+    strategy = sweep.strategy_version.strategy
     infos = infos_of(sweep)
     axes = selectors.space_of(sweep).axes
     swept = {axis.name for axis in axes}
     return SweepPage(
         sweep=sweep,
-        title=f"Sweep of {strategy.name} on {instrument.symbol}, {sweep.timeframe}",
+        title=f"Sweep of {strategy.name} on {sweep.short_market}, {sweep.timeframe}",
         strategy=strategy.name,
         slug=strategy.slug,
-        market=f"{instrument.venue.code}:{instrument.symbol}",
-        quote=instrument.quote,
+        market=sweep.markets,
+        quote=sweep.instrument.quote,
         method=_METHODS[Method(sweep.method)],
         objective=OBJECTIVES[sweep.objective].info.label,
         axes=[(title_of(infos, axis.name), _axis_text(axis)) for axis in axes],
@@ -193,13 +193,15 @@ def form_values(sweep: Sweep) -> dict[str, Any]:
     swept = {axis.name: _axis_text(axis) for axis in selectors.space_of(sweep).axes}
     settings = {**sweep.parameters, **swept}
     return {
-        "market": f"{sweep.instrument.venue.code}:{sweep.instrument.symbol}",
+        "market": sweep.markets,
+        "universe": sweep.markets,
         "timeframe": sweep.timeframe,
         "from": sweep.from_at,
         "to": sweep.to_at,
         "capital": plain(sweep.capital),
         "fee_bps": plain(sweep.taker_fee_bps) if has_one_fee else None,
         "slippage_bps": plain(sweep.slippage_bps),
+        "funding_bps": plain(sweep.funding_bps),
         "method": sweep.method,
         "objective": sweep.objective,
         "trials": None if sweep.method == Method.GRID else sweep.trials_asked,

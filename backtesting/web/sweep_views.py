@@ -30,6 +30,7 @@ from market.errors import (
 from strategies import parameters
 from strategies.registry import UnknownStrategyError
 from strategies.selectors import catalogue
+from strategies.shapes import Requirements
 
 _SWEEPS_A_PAGE = 25
 _TRIALS_A_PAGE = 50
@@ -58,7 +59,7 @@ def new(request: HttpRequest) -> HttpResponse:
     except UnknownStrategyError as error:
         raise Http404 from error
     schema = catalogue.current_version(strategy).parameters_schema
-    form = _form(request, schema, series)
+    form = _form(request, schema, series, needs=catalogue.needs_of(strategy))
     refusal = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -178,18 +179,23 @@ def _sweep_or_404(request: HttpRequest, public_id: UUID) -> Sweep:
 
 
 def _form(
-    request: HttpRequest, schema: Mapping[str, Any], series: Sequence[coverage.CoverageRow]
+    request: HttpRequest,
+    schema: Mapping[str, Any],
+    series: Sequence[coverage.CoverageRow],
+    *,
+    needs: Requirements | None,
 ) -> SweepForm:
     """Return the form with what was sent, with a former sweep, or with a proposal to click on."""
+    looks_at_many = needs is not None and needs.needs_universe
     if request.method == "POST":
-        return SweepForm(request.POST, schema=schema, coverage=series)
+        return SweepForm(request.POST, schema=schema, coverage=series, looks_at_many=looks_at_many)
     if request.GET.get("copy"):
         initial = sweep_presenters.form_values(_copied_sweep_or_404(request))
     else:
-        initial = sweep_presenters.form_proposal(
-            coverage.proposal(series), parameters.describe(schema)
-        )
-    return SweepForm(initial=initial, schema=schema, coverage=series)
+        row = coverage.proposed(series, needs=needs)
+        initial = sweep_presenters.form_proposal(row, parameters.describe(schema))
+        initial["universe"] = coverage.universe_of(series, row) if row is not None else ""
+    return SweepForm(initial=initial, schema=schema, coverage=series, looks_at_many=looks_at_many)
 
 
 def _copied_sweep_or_404(request: HttpRequest) -> Sweep:

@@ -257,10 +257,7 @@ def _form(
         initial = presenters.form_values(_copied_run_or_404(request))
     else:
         asked = {name: request.GET.get(name, "") for name in ("market", "timeframe")}
-        if looks_at_many:
-            row = coverage.widest(series, **asked)
-        else:
-            row = coverage.proposal(series, **asked, needs=needs)
+        row = coverage.proposed(series, **asked, needs=needs)
         initial = presenters.form_proposal(row)
         initial["universe"] = coverage.universe_of(series, row) if row is not None else ""
     return RunForm(initial=initial, schema=schema, coverage=series, looks_at_many=looks_at_many)

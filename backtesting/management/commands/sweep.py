@@ -93,6 +93,7 @@ def _wish(options: Mapping[str, Any]) -> SweepWish:
     return SweepWish(
         strategy_slug=options["strategy"],
         market=options["market"],
+        universe=options["universe"],
         timeframe=options["timeframe"],
         from_at=options["from_at"],
         to_at=options["to_at"],
