@@ -8,6 +8,7 @@ from django.test import TransactionTestCase
 from hypothesis import settings
 
 from tests.emptying import empty_databases
+from tests.template import template_database
 
 # A slow machine is no bug: speed is measured by `make bench`, never by a property.
 settings.register_profile("suite", deadline=None)
@@ -16,12 +17,13 @@ settings.load_profile("suite")
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """Let the threads of the live server give their connection back after each answer.
+    """Copy a migrated database, and let the threads of the live server give their connection back.
 
     A browser keeps its sockets open, and with them their threads: nobody could drop the database
     in the end.
     """
     connections.settings["default"]["CONN_MAX_AGE"] = 0
+    connections.settings["default"]["TEST"]["TEMPLATE"] = template_database()
 
 
 @pytest.fixture(scope="session", autouse=True)

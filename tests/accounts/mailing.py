@@ -101,7 +101,7 @@ def running_mail_server() -> Iterator[MailServer]:
 
     with Server(("127.0.0.1", 0), Conversation) as server:
         state.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield state

@@ -25,6 +25,7 @@ import requests
 from foundation.processes.application import Application
 from foundation.processes.ports import LOOPBACK, free_port
 from foundation.processes.spawning import ProcessSpec, Watchdog, spawn, stop
+from tests.template import address_of, template_database
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -254,8 +255,8 @@ def eventually(
 
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
-    """Start everything on a fresh database, and leave nothing behind."""
-    with fresh_database() as database_url:
+    """Start everything on a migrated database, and leave nothing behind."""
+    with fresh_database(template=template_database()) as database_url:
         yield from _running(folder, database_url)
 
 
@@ -288,7 +289,6 @@ def _running(folder: Path, database_url: str) -> Iterator[Stack]:
         )
         try:
             _flush_broker(application.environment["REDIS_URL"])
-            stack.manage("migrate", "--verbosity", "0")
             stack.manage("sync_catalogue")
             stack.manage("load_sample_data")
             stack.start(application.simulator(simulator_port))
@@ -327,15 +327,14 @@ def _flush_broker(url: str) -> None:
 
 
 @contextmanager
-def fresh_database() -> Iterator[str]:
-    """Create an empty database and return its address; it is dropped at the end."""
-    parts = urlsplit(os.environ["DATABASE_URL"])
+def fresh_database(*, template: str = "template1") -> Iterator[str]:
+    """Create a copy of *template*, an empty database by default, and return its address; it is dropped at the end."""
     name = f"flows_{secrets.token_hex(4)}"
-    server = urlunsplit(parts._replace(path="/postgres"))
+    server = address_of("postgres")
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
-        yield urlunsplit(parts._replace(path=f"/{name}"))
+        yield address_of(name)
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
