@@ -9,6 +9,7 @@ from backtesting.engine.simulation import (
     data_fingerprint,
     simulate,
 )
+from backtesting.engine.wallets import WalletState
 
 __all__ = [
     "ENGINE_VERSION",
@@ -17,6 +18,7 @@ __all__ = [
     "SimulationStopped",
     "Trade",
     "TradeRow",
+    "WalletState",
     "data_fingerprint",
     "preload",
     "simulate",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backtesting.engine.results import SimulationResult, Trade
 from backtesting.engine.simulation import SimulationStopped
+from backtesting.engine.wallets import WalletState
 from market.costs import Costs, costs_record
 from market.kernel.records import FILL
 from strategies.decide import rules_record
@@ -31,7 +32,7 @@ class PortfolioResult:
     its position, and as ``equity`` the capital with its own gains and losses alone. ``equity`` is
     the wallet's (quote, marked at each close), ``gross`` and ``net`` the worth of all positions
     without and with their sign, ``held`` how many are open: all of shape ``(n,)``. ``start_index``
-    is the first bar at which a position could be decided.
+    is the first bar at which a position could be decided; ``state`` is what the bars after it need.
     """
 
     symbols: tuple[str, ...]
@@ -43,6 +44,7 @@ class PortfolioResult:
     held: NDArray[np.int64]
     start_index: int
     capital: float
+    state: WalletState
 
     @cached_property
     def trades(self) -> tuple[tuple[str, Trade], ...]:
@@ -84,6 +86,8 @@ def simulate_portfolio(
     trade_from_ms: int,
     funding: NDArray[np.float64] | None = None,
     kindly: bool = False,
+    state: WalletState | None = None,
+    goes_on: NDArray[np.bool_] | None = None,
     progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> PortfolioResult:
@@ -106,6 +110,11 @@ def simulate_portfolio(
         ``(symbols, n)``.
     kindly
         Assume the better order inside each bar instead of the worse one.
+    state
+        What an earlier run over the bars before has left, to go on from.
+    goes_on
+        Of each market, whether it has bars behind those of *view*; of the others, and of all
+        without it, the last bar is the last one ever, after which what is held is sold.
     progress, should_stop
         Called every 100,000 bars, with the fraction done, and to ask whether to raise
         SimulationStopped.
@@ -115,13 +124,13 @@ def simulate_portfolio(
     _check(view, signals, costs, capital)
     shape = view.close.shape
     count = shape[1]
-    state = PositionState.fresh(capital)._replace(cash=0.0).to_record()
-    states = np.repeat(state, len(view.symbols))
-    market = _market_of(view, funding)
+    begun = state or WalletState.fresh(capital, shape[0])
+    states = np.concatenate([each.to_record() for each in begun.markets])
+    market = _market_of(view, funding, begun.closes, goes_on)
     said = _said_of(signals)
     priced = np.concatenate([costs_record(each) for each in costs])
     ruled = rules_record(rules)
-    wanted = np.zeros(shape[0])
+    wanted = np.array(begun.wanted)
     cash = np.zeros(shape)
     lots = np.zeros(shape, dtype=np.int64)
     idle = (number_of(ReasonCode.NO_SIGNAL), number_of(ReasonCode.WARMING_UP))
@@ -169,6 +178,11 @@ def simulate_portfolio(
         held=np.count_nonzero(lots, axis=0),
         start_index=start_index,
         capital=capital,
+        state=WalletState(
+            tuple(result.state for result in of_market),
+            tuple(wanted.tolist()),
+            tuple(market[4][:, -1].tolist()) if count else begun.closes,
+        ),
     )
 
 
@@ -218,18 +232,25 @@ def _results(
     return tuple(found)
 
 
-def _market_of(view: UniverseView, funding: NDArray[np.float64] | None) -> tuple[NDArray[Any], ...]:
+def _market_of(
+    view: UniverseView,
+    funding: NDArray[np.float64] | None,
+    closes_before: Sequence[float],
+    goes_on: NDArray[np.bool_] | None,
+) -> tuple[NDArray[Any], ...]:
     """Return the columns that the fold reads; where there is no bar, the last close before, or 0."""
     present = ~np.isnan(view.close)
     bars = np.where(present, np.arange(view.close.shape[1]), -1)
     if bars.size:
         np.maximum.accumulate(bars, axis=1, out=bars)
     known = np.take_along_axis(view.close, np.maximum(bars, 0), axis=1)
-    known[bars < 0] = 0.0
+    known = np.where(bars < 0, np.array(closes_before)[:, np.newaxis], known)
     opens, highs, lows = (
         np.where(present, column, known) for column in (view.open, view.high, view.low)
     )
-    last_bars = bars[:, -1] if bars.size else np.zeros(len(bars), dtype=np.int64)
+    last_bars = bars[:, -1].copy() if bars.size else np.zeros(len(bars), dtype=np.int64)
+    if goes_on is not None:
+        last_bars[goes_on] = bars.shape[1]
     rates = np.empty((len(bars), 0)) if funding is None else np.ascontiguousarray(funding)
     return (view.open_time, opens, highs, lows, known, rates, present, last_bars)
 
