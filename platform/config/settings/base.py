@@ -1,33 +1,29 @@
 """Settings that hold in every environment; what differs is in ``local``, ``test`` and ``production``."""
 
-import hmac
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import environ
 import litecharts
 from csp.constants import NONE, SELF
-from kombu import Queue
 
-from config.env import KNOWN_NAMES, load_environment
-from config.schedule import collect_schedule
-from config.settings import operators
+from config.settings import environment, operators
+from config.settings.environment import BASE_DIR, ENVIRONMENT
+from config.settings.payments import *  # noqa: F403  a part of the base
+from config.settings.people import *  # noqa: F403  a part of the base
+from config.settings.queue import *  # noqa: F403  a part of the base
 from foundation.horizons import Horizons
 from foundation.rates import Rate
-
-ENVIRONMENT: Final = load_environment()
-#: Every variable that may be set.
-VARIABLES: Final = KNOWN_NAMES
-BASE_DIR: Final = Path(__file__).resolve().parents[3]
 
 SECRET_KEY = ENVIRONMENT.secret_key
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
 SITE_URL = ENVIRONMENT.site_url
-SITE_NAME = "Trading Platform"
+SITE_NAME = environment.SITE_NAME
+VARIABLES = environment.VARIABLES
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -138,7 +134,7 @@ if ENVIRONMENT.database_replica_url:
     _REPLICA["TEST"] = {"MIRROR": "default"}
     DATABASES["replica"] = _REPLICA
 
-# --- cache and queue ------------------------------------------------------------------------------------------------
+# --- cache ------------------------------------------------------------------------------------------------
 
 REDIS_URL = ENVIRONMENT.redis_url
 CACHES = {
@@ -150,135 +146,6 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 3, "socket_connect_timeout": 2},
     }
 }
-
-#: Every queue, and what travels on it; a task that names another one is refused.
-QUEUES: Final = {
-    "control": "stop, flatten, cancel, halt, key tests",
-    "orders": "submission, reconciliation",
-    "ingest": "candles from venues",
-    "evaluate": "strategies at each closed bar",
-    "compute": "backtests",
-    "default": "events, mail, housekeeping",
-}
-
-_BROKER_TIMEOUTS = {
-    "socket_timeout": 10,
-    "socket_connect_timeout": 2,
-    "socket_keepalive": True,
-    "retry_on_timeout": True,
-    "health_check_interval": 15,
-}
-CELERY_BROKER_URL = REDIS_URL
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 600,
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
-    "queue_order_strategy": "priority",
-    **_BROKER_TIMEOUTS,
-}
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.5}
-CELERY_TASK_QUEUES = tuple(Queue(name) for name in QUEUES)
-CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = ["foundation.queue.route_task"]
-CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = False
-CELERY_TASK_SOFT_TIME_LIMIT = 30
-CELERY_TASK_TIME_LIMIT = 45
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
-CELERY_WORKER_MAX_TASKS_PER_CHILD = 5_000
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 600_000
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_TASK_SEND_SENT_EVENT = False
-CELERY_ENABLE_UTC = True
-CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "foundation.beat:LeaderScheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 5
-CELERY_BEAT_SCHEDULE = collect_schedule()
-
-# --- people ---------------------------------------------------------------------------------------------------------
-
-AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
-PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 10},
-    },
-    {"NAME": "accounts.validators.MaximumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-]
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "web:dashboard"
-LOGOUT_REDIRECT_URL = "web:home"
-ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {
-    "login": "accounts.web.forms.LoginForm",
-    "signup": "accounts.web.forms.SignupForm",
-    "add_email": "accounts.web.forms.ChangeAddressForm",
-    "change_password": "accounts.web.forms.ChangePasswordForm",
-    "reset_password": "accounts.web.forms.ForgottenPasswordForm",
-    "reset_password_from_key": "accounts.web.forms.ResetPasswordForm",
-}
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 2
-ACCOUNT_CHANGE_EMAIL = True
-ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https") else "http"
-#: Tries in a span of time by network address (``ip``), by account or mail address (``key``), or by person (``user``).
-ACCOUNT_RATE_LIMITS = {
-    "login": "5/m/ip,20/h/ip",
-    "login_failed": "5/5m/key,20/h/key",
-    "signup": "5/h/ip",
-    "reset_password": "5/h/ip,5/h/key",
-    "reset_password_from_key": "20/h/ip",
-    "confirm_email": "5/h/key",
-    "send_link": "5/h/ip,5/h/key",
-    "manage_email": "5/h/user",
-    "change_password": "5/m/user",
-    "reauthenticate": "5/m/user",
-}
-# Whoever sends more addresses in X-Forwarded-For than there are proxies of ours is not believed.
-ALLAUTH_TRUSTED_PROXY_COUNT = ENVIRONMENT.trusted_proxies
-MFA_ADAPTER = "accounts.adapter.MFAAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-MFA_RECOVERY_CODE_COUNT = 10
-MFA_TOTP_ISSUER = SITE_NAME
-#: A cookie that the event of a sign-up hands on unread; the app that sets it signs it (see referrals.services.hints).
-SIGN_UP_HINT_COOKIE = "referral"
-#: A link that resets a password, in seconds.
-PASSWORD_RESET_TIMEOUT = 3_600
-#: A session ends so long after its sign-in, however busy it is.
-SESSION_COOKIE_AGE = 12 * 3_600
-#: It also ends so long after it was last used by the person, in seconds; 0 for never. A page that asks for news by itself
-#: is no use.
-SESSION_IDLE_S = ENVIRONMENT.session_idle_minutes * 60
-#: The operators' pages open only to sessions that were signed in with a second factor.
-STAFF_SECOND_FACTOR_REQUIRED = True
 
 # --- mail -----------------------------------------------------------------------------------------------------------
 
@@ -427,35 +294,6 @@ JWT_SECRET_KEY = ENVIRONMENT.jwt_secret_key
 API_ENCRYPTION_KEY = ENVIRONMENT.api_encryption_key
 API_ENCRYPTION_PUBLIC_KEY = ENVIRONMENT.api_encryption_public_key
 FIELD_ENCRYPTION_KEY = ENVIRONMENT.field_encryption_key
-
-# --- payments -------------------------------------------------------------------------------------------------------
-
-#: Who takes the money for new orders; ``none`` sells nothing.
-PAYMENT_PROVIDER = ENVIRONMENT.payment_provider
-#: Whose notices are taken, and who is asked about orders that are there: the bank for development also in tests of
-#: another provider, but in production only where somebody chose it; Stripe wherever there is a key for it.
-PAYMENT_PROVIDERS: list[str] = (
-    ["development"]
-    if PAYMENT_PROVIDER == "development" or ENVIRONMENT.app_env != "production"
-    else []
-)
-if ENVIRONMENT.stripe_secret_key:
-    PAYMENT_PROVIDERS.append("stripe")
-STRIPE_SECRET_KEY = ENVIRONMENT.stripe_secret_key
-#: What proves notices of Stripe: the secret in use, and the one before it.
-STRIPE_WEBHOOK_SECRETS: tuple[str, str] = (
-    ENVIRONMENT.stripe_webhook_secret,
-    ENVIRONMENT.stripe_webhook_secret_previous,
-)
-#: Where Stripe's stand-in answers, in tests; empty for Stripe itself.
-STRIPE_API_BASE = ENVIRONMENT.stripe_api_base
-#: What proves notices of the bank for development: the secret in use, and the one before it.
-DEVELOPMENT_WEBHOOK_SECRETS: tuple[str, str] = (
-    hmac.new(
-        ENVIRONMENT.installation_salt.encode(), b"notices of the development bank", "sha256"
-    ).hexdigest(),
-    "",
-)
 
 # --- metrics --------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from config.error_reports import report_errors
 from config.settings.base import *  # noqa: F403  the settings of a Django environment are its base plus differences
-from config.settings.base import ENVIRONMENT
+from config.settings.environment import ENVIRONMENT
 
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
