@@ -24,6 +24,26 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 3_600.0,
         "options": {"expires": 3_600},
     },
+    "exchanges-watch-feeds": {
+        "task": "exchanges.watch_feeds",
+        "schedule": 15.0,
+        "options": {"expires": 30},
+    },
+    "exchanges-repair-gaps": {
+        "task": "exchanges.repair_gaps",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "exchanges-refresh-quotes": {
+        "task": "exchanges.refresh_quotes",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "exchanges-refresh-funding": {
+        "task": "exchanges.refresh_funding",
+        "schedule": 900.0,
+        "options": {"expires": 900},
+    },
     "exchanges-seal-candles": {
         "task": "exchanges.seal_candles",
         "schedule": 60.0,

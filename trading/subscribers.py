@@ -8,16 +8,20 @@ from accounts.events import PERSON_DEACTIVATED, PERSON_ERASURE_REQUESTED
 from billing.domain.limits import Limit
 from billing.events import SUBSCRIPTION_ENDED
 from billing.selectors import usage as billing_usage
-from exchanges.events import ACCOUNT_INVALIDATED, CANDLES_CLOSED
+from exchanges.events import ACCOUNT_INVALIDATED, CANDLES_CLOSED, FEED_BEHIND, FEED_CAUGHT_UP
+from exchanges.selectors import feeds
 from exchanges.services import accounts as exchange_accounts
 from foundation.events import Event, subscribe
+from market.timeframes import Timeframe
 from trading.selectors import usage
-from trading.services import accounts, stops, sweeps
+from trading.services import accounts, late_candles, stops, sweeps
 
 
 def connect() -> None:
     """Subscribe; called once when the app is ready."""
     subscribe(CANDLES_CLOSED, on_candles_closed)
+    subscribe(FEED_BEHIND, on_feed_behind)
+    subscribe(FEED_CAUGHT_UP, on_feed_caught_up)
     subscribe(ACCOUNT_INVALIDATED, on_account_invalidated)
     subscribe(SUBSCRIPTION_ENDED, on_subscription_ended)
     subscribe(PERSON_DEACTIVATED, on_person_shut_out)
@@ -33,6 +37,27 @@ def on_candles_closed(event: Event) -> None:
         instrument_id=event.payload["instrument_id"],
         timeframe=event.payload["timeframe"],
         last_close_ms=event.payload["last_close_ms"],
+    )
+
+
+def on_feed_behind(event: Event) -> None:
+    """Say of the deployments that need these candles that they wait, unless they have come meanwhile."""
+    instrument_id, timeframe = event.payload["instrument_id"], Timeframe(event.payload["timeframe"])
+    if feeds.any_behind(instrument_ids=[instrument_id], timeframe=timeframe):
+        late_candles.note_behind(
+            instrument_id=instrument_id,
+            timeframe=timeframe,
+            reason=event.payload["reason"],
+            now=event.occurred_at,
+        )
+
+
+def on_feed_caught_up(event: Event) -> None:
+    """Say of the deployments that waited for these candles that they are well again."""
+    late_candles.note_caught_up(
+        instrument_id=event.payload["instrument_id"],
+        timeframe=Timeframe(event.payload["timeframe"]),
+        now=event.occurred_at,
     )
 
 

@@ -14,6 +14,7 @@ class NotificationKind(models.TextChoices):
     DEPLOYMENT_STOPPED = "DEPLOYMENT_STOPPED", "Deployment stopped"
     DEPLOYMENT_FAILED = "DEPLOYMENT_FAILED", "Deployment failed"
     ORDER_PROBLEM = "ORDER_PROBLEM", "Problem with an order"
+    CANDLES_LATE = "CANDLES_LATE", "Candles do not come"
     SUBSCRIPTION_EXPIRING = "SUBSCRIPTION_EXPIRING", "Subscription ends soon"
     SUBSCRIPTION_ENDED = "SUBSCRIPTION_ENDED", "Subscription ended"
     PAYMENT_RECEIVED = "PAYMENT_RECEIVED", "Payment received"

@@ -15,6 +15,11 @@ from exchanges.models import (
     CandleRevision,
     CandleTail,
     FeedHold,
+    FundingFeed,
+    FundingRate,
+    HistoryFetch,
+    QuarantinedBar,
+    Quote,
 )
 from foundation.admin import ReadOnlyAdmin
 
@@ -24,7 +29,7 @@ class SeriesAdmin(ReadOnlyAdmin):
 
     list_filter: tuple[Any, ...] = ("timeframe", "instrument__venue")
     search_fields: tuple[str, ...] = ("instrument__symbol",)
-    list_select_related = ("instrument__venue",)
+    list_select_related: tuple[str, ...] = ("instrument__venue",)
 
     @admin.display(description="venue", ordering="instrument__venue__code")
     def venue(self, row: Any) -> str:
@@ -101,7 +106,17 @@ class CandleRevisionAdmin(SeriesAdmin):
 class CandleGapAdmin(SeriesAdmin):
     """Bars that the source does not have."""
 
-    list_display = ("instrument", "venue", "timeframe", "from_at", "to_at", "missing")
+    list_display = (
+        "instrument",
+        "venue",
+        "timeframe",
+        "from_at",
+        "to_at",
+        "missing",
+        "asked_at",
+        "denials",
+        "confirmed_at",
+    )
     date_hierarchy = "from_at"
     ordering = ("-from_at", "-pk")
 
@@ -152,10 +167,16 @@ class CandleFeedAdmin(SeriesAdmin):
         "backfilled_from_at",
         "next_due_at",
         "lease_until",
+        "behind_since_at",
         "failures",
         "last_error",
     )
-    list_filter = ("timeframe", "instrument__venue", ("last_error", admin.EmptyFieldListFilter))
+    list_filter = (
+        "timeframe",
+        "instrument__venue",
+        ("last_error", admin.EmptyFieldListFilter),
+        ("behind_since_at", admin.EmptyFieldListFilter),
+    )
     ordering = ("next_due_at", "pk")
     inlines = (FeedHoldInline,)
 
@@ -178,3 +199,97 @@ class FeedHoldAdmin(ReadOnlyAdmin):
     search_fields = ("holder", "feed__instrument__symbol")
     list_select_related = ("feed",)
     ordering = ("-pk",)
+
+
+@admin.register(QuarantinedBar)
+class QuarantinedBarAdmin(SeriesAdmin):
+    """Bars that cannot be."""
+
+    list_display = (
+        "instrument",
+        "venue",
+        "timeframe",
+        "open_ms",
+        "code",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        "times_seen",
+        "last_seen_at",
+        "settled_at",
+    )
+    list_filter = (*SeriesAdmin.list_filter, "code", ("settled_at", admin.EmptyFieldListFilter))
+    ordering = ("-last_seen_at", "-pk")
+
+
+@admin.register(HistoryFetch)
+class HistoryFetchAdmin(SeriesAdmin):
+    """History that people asked for."""
+
+    list_display = (
+        "instrument",
+        "venue",
+        "timeframe",
+        "from_at",
+        "to_at",
+        "reached_at",
+        "status",
+        "added",
+        "error_message",
+        "requested_by",
+        "requested_at",
+    )
+    list_filter = (*SeriesAdmin.list_filter, "status")
+    list_select_related = ("instrument__venue", "requested_by")
+    ordering = ("-requested_at", "-pk")
+
+
+@admin.register(Quote)
+class QuoteAdmin(ReadOnlyAdmin):
+    """The last prices that venues have told."""
+
+    list_display = (
+        "instrument",
+        "venue",
+        "last",
+        "bid",
+        "ask",
+        "quote_volume",
+        "mark_price",
+        "funding_rate",
+        "next_funding_at",
+        "recorded_at",
+    )
+    list_filter = ("instrument__venue",)
+    search_fields = ("instrument__symbol",)
+    list_select_related = ("instrument__venue",)
+    ordering = ("instrument__venue__code", "instrument__symbol", "pk")
+
+    @admin.display(description="venue", ordering="instrument__venue__code")
+    def venue(self, quote: Quote) -> str:
+        """Where the instrument trades."""
+        return quote.instrument.venue.code
+
+
+@admin.register(FundingRate)
+class FundingRateAdmin(ReadOnlyAdmin):
+    """What holders of swaps have paid."""
+
+    list_display = ("instrument", "funded_at", "rate", "recorded_at")
+    list_filter = ("instrument__venue",)
+    search_fields = ("instrument__symbol",)
+    list_select_related = ("instrument",)
+    date_hierarchy = "funded_at"
+    ordering = ("-funded_at", "-pk")
+
+
+@admin.register(FundingFeed)
+class FundingFeedAdmin(ReadOnlyAdmin):
+    """How much funding has been asked for."""
+
+    list_display = ("instrument", "from_at", "until_at", "last_error")
+    search_fields = ("instrument__symbol",)
+    list_select_related = ("instrument",)
+    ordering = ("-until_at", "-pk")

@@ -13,6 +13,10 @@ PAGES_PER_TASK: Final = 10
 REREAD_BARS: Final = 2
 #: How far back bars shorter than a minute are asked for: they are not kept longer.
 SHORT_BARS_MS: Final = 7 * DAY_MS
+#: A venue that answers, but without a newer bar, may only have had no trade for so many bars.
+QUIET_BARS: Final = 3
+
+_SHORT_GRACE_UP_TO_MS: Final = 5 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ class ForwardPlan:
 def newest_closed(timeframe: Timeframe, venue_now_ms: int, *, finality_ms: int) -> int:
     """Return the open time of the newest bar that counts as final at *venue_now_ms*."""
     return timeframe.open_of(timeframe.open_of(venue_now_ms - finality_ms) - 1)
+
+
+def grace_ms(timeframe: Timeframe, *, short_ms: int, long_ms: int) -> int:
+    """Return how long after its close a bar may still be corrected, and so is not final."""
+    return short_ms if timeframe.milliseconds <= _SHORT_GRACE_UP_TO_MS else long_ms
 
 
 def wanted_from(timeframe: Timeframe, backfill_from_ms: int, *, now_ms: int) -> int:
@@ -95,6 +104,20 @@ def next_due(
         return now_ms + min(5 * SECOND_MS, max(SECOND_MS // 2, timeframe.milliseconds // 10))
     following = timeframe.close_of(newest_ms)
     return timeframe.close_of(following) + finality_ms - venue_offset_ms
+
+
+def is_behind(
+    timeframe: Timeframe, *, last_open_ms: int, now_ms: int, patience_ms: int, is_answered: bool
+) -> bool:
+    """Tell whether a feed lacks a bar that should long be there, *patience_ms* after its close.
+
+    While the venue answers, QUIET_BARS may be missing: a market without trades has no bars at some venues.
+    """
+    quiet_bars = QUIET_BARS if is_answered else 1
+    expected_ms = newest_closed(timeframe, now_ms, finality_ms=patience_ms)
+    for _ in range(quiet_bars - 1):
+        expected_ms = timeframe.open_of(expected_ms - 1)
+    return last_open_ms < expected_ms
 
 
 def retry_delay_s(failures: int, *, jitter: float) -> float:

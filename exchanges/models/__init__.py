@@ -15,10 +15,14 @@ from exchanges.models.candles import (
     CandleRevision,
     CandleTail,
     FeedHold,
+    QuarantinedBar,
 )
+from exchanges.models.history import UNFINISHED, FetchStatus, HistoryFetch
+from exchanges.models.quotes import FundingFeed, FundingRate, Quote
 from exchanges.models.venues import Instrument, InstrumentRules, Venue
 
 __all__ = (
+    "UNFINISHED",
     "AccountKind",
     "AccountStatus",
     "Balance",
@@ -31,7 +35,13 @@ __all__ = (
     "Credential",
     "ExchangeAccount",
     "FeedHold",
+    "FetchStatus",
+    "FundingFeed",
+    "FundingRate",
+    "HistoryFetch",
     "Instrument",
     "InstrumentRules",
+    "QuarantinedBar",
+    "Quote",
     "Venue",
 )

@@ -93,6 +93,15 @@ class CandleGap(models.Model):
     to_at = models.DateTimeField()
     missing = models.PositiveIntegerField()
     recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+    asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the venue was last asked for these candles."
+    )
+    denials = models.PositiveSmallIntegerField(
+        default=0, help_text="How often the venue has answered without them."
+    )
+    confirmed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when they count as absent at the venue itself."
+    )
 
     class Meta:
         constraints = [
@@ -101,6 +110,39 @@ class CandleGap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument_id} {self.timeframe} {self.from_at:%Y-%m-%d %H:%M:%S}"
+
+
+class QuarantinedBar(models.Model):
+    """A bar that a venue told of and that cannot be: it is kept apart, and never given to anybody.
+
+    ``settled_at`` is when the venue gave a possible bar in its place.
+    """
+
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
+    timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
+    open_ms = models.BigIntegerField(help_text="As the venue says: it may lie anywhere.")
+    code = models.CharField(max_length=40, help_text="What makes it impossible.")
+    open = models.FloatField()
+    high = models.FloatField()
+    low = models.FloatField()
+    close = models.FloatField()
+    volume = models.FloatField()
+    times_seen = models.PositiveIntegerField(default=1)
+    first_seen_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_seen_at = models.DateTimeField(db_default=Now())
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "candle in quarantine"
+        verbose_name_plural = "candles in quarantine"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instrument", "timeframe", "open_ms"], name="quarantined_bar_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.timeframe} {self.open_ms}"
 
 
 class CandleImport(models.Model):
@@ -144,6 +186,13 @@ class CandleFeed(models.Model):
     epoch = models.BigIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=300, blank=True)
+    answered_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the venue last answered, with or without new bars."
+    )
+    behind_since_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set while a bar is missing that should long be there."
+    )
+    behind_told_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from exchanges.models import CandleFeed
+from django.db.models import Count
+
+from exchanges.models import CandleFeed, CandleGap, QuarantinedBar
 from foundation import replica
 from market.timeframes import Timeframe
 
@@ -36,6 +38,27 @@ def candle_lag_s(*, now: datetime) -> dict[Timeframe, float]:
 def failing_feeds() -> int:
     """Return how many feeds have failed at their last try."""
     return CandleFeed.objects.using(replica.using()).filter(failures__gt=0).count()
+
+
+def feeds_behind() -> dict[Timeframe, int]:
+    """Return how many feeds of each timeframe lack a bar that should long be there."""
+    rows = (
+        CandleFeed.objects.using(replica.using())
+        .filter(behind_since_at__isnull=False)
+        .values("timeframe")
+        .annotate(count=Count("pk"))
+    )
+    return {Timeframe(row["timeframe"]): row["count"] for row in rows}
+
+
+def quarantined_bars() -> int:
+    """Return how many impossible bars no possible one has replaced yet."""
+    return QuarantinedBar.objects.using(replica.using()).filter(settled_at=None).count()
+
+
+def unconfirmed_gaps() -> int:
+    """Return how many holes among candles the venues have neither filled nor denied."""
+    return CandleGap.objects.using(replica.using()).filter(confirmed_at=None).count()
 
 
 def _milliseconds(instant: datetime) -> int:

@@ -103,3 +103,8 @@ def active_instruments() -> QuerySet[Instrument]:
         .select_related("venue")
         .order_by("venue__code", "symbol", "pk")
     )
+
+
+def symbol_of(instrument_id: int) -> str:
+    """Return the symbol of an instrument that is known by its key."""
+    return Instrument.objects.values_list("symbol", flat=True).get(pk=instrument_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,10 +18,12 @@ from market.timeframes import to_milliseconds
 logger = logging.getLogger(__name__)
 
 #: Questions to one venue that are under way at the same time.
-_CONCURRENCY: Final = 8
+_CONCURRENCY: Final = 16
 #: After this part of a time-out no new question is begun, so that all is over before the lease ends.
 _ASKING_IN_TIMEOUTS: Final = 0.75
 _GAPS_ASKED_AGAIN: Final = 3
+#: Of a doubtful newest bar: itself, and the one that would show that it is over.
+_DOUBTFUL_BARS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,16 @@ class FeedTask:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedBar:
+    """A bar that cannot be, and the code of what is wrong with it."""
+
+    row: CandleRow
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came back for one feed: closed and possible bars, oldest first, or what went wrong.
+    """What came back for one feed: final and possible bars, oldest first, or what went wrong.
 
     ``was_reached`` is False if there was no time left even to begin.
     """
@@ -48,11 +58,12 @@ class Fetched:
     newest_ms: int
     problem: str = ""
     was_reached: bool = True
+    refused: tuple[RefusedBar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class VenueClock:
-    """Our clock, and how far the venue's is ahead of it."""
+    """Our clock, how far the venue's is ahead of it, and how long a bar may change after its close."""
 
     now: Callable[[], datetime]
     offset_ms: int
@@ -63,27 +74,27 @@ class VenueClock:
         return to_milliseconds(self.now()) + self.offset_ms
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a question may take, and how far apart a doubtful bar is read twice; seconds."""
+
+    timeout_s: float
+    reread_s: float
+
+
 async def fetch_feeds(
-    market: MarketData, *, tasks: Sequence[FeedTask], clock: VenueClock, timeout_s: float
+    market: MarketData, *, tasks: Sequence[FeedTask], clock: VenueClock, patience: Patience
 ) -> list[Fetched]:
-    """Return one answer per task, in their order, within about two times *timeout_s*.
+    """Return one answer per task, in their order, within about two time-outs.
 
     The failure of one does not concern the others; what there is no time for is left for the next task.
     """
-    gate = asyncio.Semaphore(_CONCURRENCY)
-    ask_until_s = asyncio.get_running_loop().time() + _ASKING_IN_TIMEOUTS * timeout_s
-    newest = {
-        task.state.timeframe: feeding.newest_closed(
-            task.state.timeframe, clock.venue_now_ms(), finality_ms=clock.finality_ms
-        )
-        for task in tasks
-    }
+    asking = _Asking(market, clock, patience)
 
     async def fetch(task: FeedTask) -> Fetched:
-        newest_ms = newest[task.state.timeframe]
+        feed = _FeedFetch(asking, task)
         try:
-            async with gate, asyncio.timeout(timeout_s):
-                return await _FeedFetch(market, task, newest_ms, ask_until_s).run()
+            return await feed.run()
         except PlatformError as error:
             problem = f"{error.code}: {error.message}"
         except TimeoutError:
@@ -92,33 +103,64 @@ async def fetch_feeds(
             # The outermost frame of one feed: its bug must not keep the others from their bars.
             logger.exception("feed.failed", extra={"feed_id": task.feed_id})
             problem = f"internal_error: {type(error).__name__}"
-        return Fetched(task, Candles.empty(), None, newest_ms, problem)
+        return Fetched(task, Candles.empty(), None, feed.newest_ms, problem)
 
     return list(await asyncio.gather(*(fetch(task) for task in tasks)))
+
+
+class _Asking:
+    """The questions of one task to one venue: so many at once, and none after its time."""
+
+    def __init__(self, market: MarketData, clock: VenueClock, patience: Patience) -> None:
+        self._market = market
+        self._gate = asyncio.Semaphore(_CONCURRENCY)
+        self._timeout_s = patience.timeout_s
+        self._until_s = asyncio.get_running_loop().time() + _ASKING_IN_TIMEOUTS * self._timeout_s
+        self.clock = clock
+        self.reread_s = patience.reread_s
+
+    def is_time_left(self) -> bool:
+        return asyncio.get_running_loop().time() < self._until_s
+
+    async def bars(
+        self, task: FeedTask, *, since_ms: int, limit: int
+    ) -> Sequence[CandleRow] | None:
+        """Return the venue's answer, or None if its turn came too late to ask."""
+        async with self._gate:
+            if not self.is_time_left():
+                return None
+            async with asyncio.timeout(self._timeout_s):
+                return await self._market.candles(
+                    task.symbol, task.state.timeframe, since_ms=since_ms, limit=limit
+                )
 
 
 class _FeedFetch:
     """The questions of one feed, within its budget of pages."""
 
-    def __init__(
-        self, market: MarketData, task: FeedTask, newest_ms: int, ask_until_s: float
-    ) -> None:
-        self._market = market
+    def __init__(self, asking: _Asking, task: FeedTask) -> None:
+        self._asking = asking
         self._task = task
         self._timeframe = task.state.timeframe
-        self._newest_ms = newest_ms
-        self._ask_until_s = ask_until_s
+        self._venue_now_ms = asking.clock.venue_now_ms()
         self._budget = feeding.PAGES_PER_TASK
         self._bars: dict[int, CandleRow] = {}
+        self._strange: dict[int, CandleRow] = {}
+        self._told_ms: int | None = None
+        self.newest_ms = feeding.newest_closed(
+            self._timeframe, self._venue_now_ms, finality_ms=asking.clock.finality_ms
+        )
 
     async def run(self) -> Fetched:
-        if not self._may_ask():
-            return Fetched(self._task, Candles.empty(), None, self._newest_ms, was_reached=False)
-        plan = feeding.plan_forward(self._task.state, self._newest_ms)
-        await self._ask(plan.since_ms, self._newest_ms)
+        plan = feeding.plan_forward(self._task.state, self.newest_ms)
+        await self._ask(plan.since_ms, self.newest_ms)
+        if self._budget == feeding.PAGES_PER_TASK and plan.since_ms <= self.newest_ms:
+            return Fetched(self._task, Candles.empty(), None, self.newest_ms, was_reached=False)
+        await self._make_sure_of_newest()
         await self._ask_gaps_again()
         asked_from_ms = await self._go_back(plan.asked_from_ms)
-        return Fetched(self._task, self._candles(), asked_from_ms, self._newest_ms)
+        candles, refused = self._judged()
+        return Fetched(self._task, candles, asked_from_ms, self.newest_ms, refused=refused)
 
     async def _go_back(self, asked_from_ms: int) -> int:
         """Ask for history before *asked_from_ms* while the budget lasts; return how far back that came."""
@@ -144,41 +186,64 @@ class _FeedFetch:
         while from_ms <= last_ms:
             if not self._may_ask():
                 return first, False
-            self._budget -= 1
             bars = (last_ms - from_ms) // self._timeframe.milliseconds + 2
-            rows = await self._market.candles(
-                self._task.symbol,
-                self._timeframe,
-                since_ms=from_ms,
-                limit=min(feeding.PAGE_BARS, bars),
+            rows = await self._asking.bars(
+                self._task, since_ms=from_ms, limit=min(feeding.PAGE_BARS, bars)
             )
+            if rows is None:
+                return first, False
+            self._budget -= 1
             first = rows[0][0] if rows and first is None else first
-            self._bars.update({row[0]: row for row in rows if from_ms <= row[0] <= last_ms})
-            if not rows or rows[-1][0] < from_ms:
+            told_ms = self._collect(rows, from_ms, last_ms)
+            if told_ms is None or told_ms < from_ms:
                 break
-            from_ms = self._timeframe.close_of(rows[-1][0])
+            from_ms = self._timeframe.close_of(told_ms)
         return first, True
+
+    def _collect(self, rows: Sequence[CandleRow], from_ms: int, last_ms: int) -> int | None:
+        """Keep what was asked for and what cannot be yet; return up to where the answer went."""
+        self._bars.update({row[0]: row for row in rows if from_ms <= row[0] <= last_ms})
+        future_ms = self._venue_now_ms + self._timeframe.milliseconds
+        self._strange.update({row[0]: row for row in rows if row[0] > future_ms})
+        told_ms = max((row[0] for row in rows if row[0] <= future_ms), default=None)
+        if told_ms is not None:
+            self._told_ms = max(told_ms, self._told_ms or told_ms)
+        return told_ms
+
+    async def _make_sure_of_newest(self) -> None:
+        """Keep a newest bar that no newer one follows only if it stays the same for a moment."""
+        newest = max(self._bars, default=None)
+        known = self._task.state.last_open_ms
+        if newest is None or (known is not None and newest <= known):
+            return
+        if self._told_ms is not None and self._told_ms > newest:
+            return
+        before = self._bars.pop(newest)
+        await asyncio.sleep(self._asking.reread_s)
+        rows = await self._asking.bars(self._task, since_ms=newest, limit=_DOUBTFUL_BARS)
+        again = {row[0]: row for row in rows or ()}
+        if again.get(newest) == before or (newest in again and max(again) > newest):
+            self._bars[newest] = again[newest]
 
     async def _ask_gaps_again(self) -> None:
         """Ask once more for holes: the venue may only have been late with them."""
-        gaps = find_gaps(self._candles().open_time, self._timeframe)
+        candles, _ = self._judged()
+        gaps = find_gaps(candles.open_time, self._timeframe)
         for gap in gaps[-_GAPS_ASKED_AGAIN:]:
             await self._ask(gap.from_ms, self._timeframe.open_of(gap.to_ms - 1))
 
     def _may_ask(self) -> bool:
-        return self._budget > 0 and asyncio.get_running_loop().time() < self._ask_until_s
+        return self._budget > 0 and self._asking.is_time_left()
 
-    def _candles(self) -> Candles:
-        """Return the collected bars without the impossible ones, which count as missing."""
+    def _judged(self) -> tuple[Candles, tuple[RefusedBar, ...]]:
+        """Return the collected bars without the impossible ones, and those: they count as missing."""
         candles = Candles.from_rows([self._bars[at] for at in sorted(self._bars)])
         possible = checks.sound(candles) & checks.on_grid(candles.open_time, self._timeframe)
-        if possible.all():
-            return candles
-        refused = merging.take(candles, ~possible)
-        extra: Mapping[str, object] = {
-            "feed_id": self._task.feed_id,
-            "bars": len(refused),
-            "first_open_ms": int(refused.open_time[0]),
-        }
-        logger.warning("candles.refused", extra=extra)
-        return merging.take(candles, possible)
+        refused = [RefusedBar(row, "in_future") for row in self._strange.values()]
+        if not possible.all():
+            bad = merging.take(candles, ~possible)
+            problems, _ = checks.row_problems(bad, self._timeframe, now_ms=self._venue_now_ms)
+            rows = bad.rows()
+            refused += [RefusedBar(rows[problem.index], problem.code) for problem in problems]
+            candles = merging.take(candles, possible)
+        return candles, tuple(refused)

@@ -18,9 +18,10 @@ from exchanges.domain.feeding import FeedState
 from exchanges.events import CANDLES_CLOSED
 from exchanges.models import CandleFeed, Venue
 from exchanges.services import candles as candle_store
+from exchanges.services import quarantine
 from exchanges.services.candles import SeriesBars
 from exchanges.services.feeds import LOOKAHEAD_S
-from exchanges.services.fetching import FeedTask, Fetched, VenueClock, fetch_feeds
+from exchanges.services.fetching import FeedTask, Fetched, Patience, VenueClock, fetch_feeds
 from foundation import events
 from foundation.transactions import transactional
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
@@ -60,7 +61,7 @@ def ingest_due(
     venue_clock = VenueClock(
         now=clock,
         offset_ms=venue.clock_offset_ms,
-        finality_ms=int(horizons.finality_s * 1_000),
+        finality_ms=finality_ms(timeframe),
     )
     market = market_of(venue)
     pause_s = (due_at - clock()).total_seconds()
@@ -72,13 +73,23 @@ def ingest_due(
                 market,
                 tasks=tasks,
                 clock=venue_clock,
-                timeout_s=horizons.venue_timeout_s,
+                patience=Patience(horizons.venue_timeout_s, horizons.reread_s),
             )
         finally:
             await market.close()
 
     fetched = asyncio.run(fetch())
     return _store(timeframe=timeframe, fetched=fetched, clock=venue_clock, now=clock())
+
+
+def finality_ms(timeframe: Timeframe) -> int:
+    """Return how long after its close a bar of *timeframe* may still change at its venue."""
+    horizons = settings.HORIZONS
+    return feeding.grace_ms(
+        timeframe,
+        short_ms=int(horizons.finality_s * 1_000),
+        long_ms=int(horizons.finality_long_s * 1_000),
+    )
 
 
 def _claimed_tasks(
@@ -134,9 +145,13 @@ def _store(
         if len(answer.candles)
     ]
     stored = candle_store.append_closed(timeframe=timeframe, batches=batches) if batches else {}
+    quarantine.settle(timeframe=timeframe, batches=batches, now=now)
     told = 0
     for answer in current:
         feed = feeds[answer.task.feed_id]
+        quarantine.keep(
+            instrument_id=feed.instrument_id, timeframe=timeframe, refused=answer.refused, now=now
+        )
         if answer.problem:
             _put_off(feed, answer.problem, now=now)
         elif answer.was_reached and _advance(feed, answer, clock=clock, now=now):
@@ -160,6 +175,7 @@ def _store(
             "epoch",
             "failures",
             "last_error",
+            "answered_at",
         ],
     )
     return Ingested(
@@ -198,7 +214,7 @@ def _advance(feed: CandleFeed, answer: Fetched, *, clock: VenueClock, now: datet
             is_complete=is_complete,
         )
     )
-    feed.failures, feed.last_error = 0, ""
+    feed.failures, feed.last_error, feed.answered_at = 0, "", now
     return len(answer.candles) > 0 and is_complete and (is_newer or not was_complete)
 
 

@@ -2,7 +2,18 @@
 
 from django.utils import timezone
 
-from exchanges.services import catalogue, clocks, feeds, ingest, sealing
+from exchanges.services import (
+    catalogue,
+    clocks,
+    feeds,
+    funding,
+    ingest,
+    quarantine,
+    quotes,
+    repair,
+    sealing,
+    watching,
+)
 from foundation.queue import queued_task
 from market.timeframes import Timeframe
 
@@ -41,3 +52,28 @@ def seal_candles() -> None:
 def prune_candles() -> None:
     """Delete short bars that are kept for some days only."""
     sealing.prune_expired(now=timezone.now())
+    quarantine.prune_quarantine(now=timezone.now())
+
+
+@queued_task("exchanges.watch_feeds", queue="default")
+def watch_feeds() -> None:
+    """Note which feeds are behind, and tell of it."""
+    watching.watch_feeds(now=timezone.now())
+
+
+@queued_task("exchanges.repair_gaps", queue="ingest")
+def repair_gaps() -> None:
+    """Ask again for holes among the candles that somebody needs."""
+    repair.repair_gaps(clock=timezone.now)
+
+
+@queued_task("exchanges.refresh_quotes", queue="ingest")
+def refresh_quotes() -> None:
+    """Read the last prices of the venues in use."""
+    quotes.refresh_quotes(now=timezone.now())
+
+
+@queued_task("exchanges.refresh_funding", queue="ingest")
+def refresh_funding() -> None:
+    """Read what holding swaps has cost."""
+    funding.refresh_funding(now=timezone.now())

@@ -24,8 +24,16 @@ class Horizons:
     #: A bar is too old to enter on after max(stale_s, min(timeframe, stale_timeframe_cap_s)).
     stale_s: float = 15.0
     stale_timeframe_cap_s: float = 60.0
-    #: A venue counts a bar as final this long after its close.
-    finality_s: float = 0.2
+    #: A bar of at most five minutes is final this long after its close at the earliest, a longer one
+    #: after ``finality_long_s``: venues correct a bar in the first moments.
+    finality_s: float = 2.0
+    finality_long_s: float = 5.0
+    #: Where no newer bar shows that one is over, it is read twice, this far apart.
+    reread_s: float = 1.0
+    #: A hole among candles is asked about again after this long, before it counts as confirmed.
+    gap_s: float = 60.0
+    #: While a feed stays behind, those who depend on it are told again this often.
+    remind_s: float = 3_600.0
     #: No answer from a venue within this time is no answer.
     venue_timeout_s: float = 8.0
     #: A notice that has not arrived in whole after this long is not waited for.

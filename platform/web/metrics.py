@@ -18,6 +18,18 @@ def _failing_feeds(_: datetime) -> list[Sample]:
     return [((), candles.failing_feeds())]
 
 
+def _feeds_behind(_: datetime) -> list[Sample]:
+    return [((timeframe.value,), count) for timeframe, count in candles.feeds_behind().items()]
+
+
+def _quarantined(_: datetime) -> list[Sample]:
+    return [((), candles.quarantined_bars())]
+
+
+def _gaps(_: datetime) -> list[Sample]:
+    return [((), candles.unconfirmed_gaps())]
+
+
 def _orders(_: datetime) -> list[Sample]:
     return [((status.value,), count) for status, count in trading.orders_by_status().items()]
 
@@ -51,6 +63,24 @@ PLATFORM_FIGURES: Final = (
         _candle_lag,
     ),
     Figure("platform_candle_feeds_failing", "Feeds whose last try failed.", (), _failing_feeds),
+    Figure(
+        "platform_candle_feeds_behind",
+        "Feeds that lack a bar which should long be there, by timeframe.",
+        ("timeframe",),
+        _feeds_behind,
+    ),
+    Figure(
+        "platform_candles_quarantined",
+        "Impossible bars that no possible one has replaced yet.",
+        (),
+        _quarantined,
+    ),
+    Figure(
+        "platform_candle_gaps_open",
+        "Holes among candles that their source has neither filled nor confirmed.",
+        (),
+        _gaps,
+    ),
     Figure(
         "platform_orders",
         "Orders that are not finished, by status; UNKNOWN are those whose outcome is not learnt yet.",

@@ -1,7 +1,7 @@
 """Public data of a venue that does what a test tells it to."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -22,7 +22,8 @@ class ScriptedMarket:
     """Serves the bars that it was given, up to its clock; the newest is unfinished, as on a real venue.
 
     ``page_limit`` is the most it answers at once, ``failures`` are raised first, one a question, and ``hidden`` are
-    open times that it does not tell of yet. ``questions`` remembers (symbol, since_ms, limit).
+    open times that it does not tell of yet. ``shows_unfinished`` False leaves out the bar of now, as venues do where
+    nothing has traded yet. ``questions`` remembers (symbol, since_ms, limit).
     """
 
     def __init__(self, *, now: datetime, page_limit: int = 1_000) -> None:
@@ -30,6 +31,9 @@ class ScriptedMarket:
         self.page_limit = page_limit
         self.failures: list[VenueError] = []
         self.hidden: set[int] = set()
+        self.shows_unfinished = True
+        self.impossible: list[CandleRow] = []
+        self.after_question: Callable[[], None] = lambda: None
         self.delay_s = 0.0
         self.ahead = timedelta(0)
         self.reports: list[InstrumentReport] = []
@@ -98,7 +102,11 @@ class ScriptedMarket:
         until_ms = int(self.now.timestamp() * 1_000)
         bars = self._bars[symbol, timeframe]
         told = [at for at in sorted(bars) if since_ms <= at <= until_ms and at not in self.hidden]
-        return [bars[at] for at in told[: min(limit, self.page_limit)]]
+        if not self.shows_unfinished:
+            told = [at for at in told if timeframe.close_of(at) <= until_ms]
+        answer = [bars[at] for at in told[: min(limit, self.page_limit)]]
+        self.after_question()
+        return [*answer, *(row for row in self.impossible if row[0] >= since_ms)]
 
     async def close(self) -> None:
         self.closed += 1

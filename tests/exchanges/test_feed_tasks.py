@@ -15,6 +15,10 @@ QUEUES = {
     "exchanges.ingest_candles": "ingest",
     "exchanges.measure_clocks": "ingest",
     "exchanges.sync_instruments": "ingest",
+    "exchanges.watch_feeds": "default",
+    "exchanges.repair_gaps": "ingest",
+    "exchanges.refresh_quotes": "ingest",
+    "exchanges.refresh_funding": "ingest",
     "exchanges.seal_candles": "default",
     "exchanges.prune_candles": "default",
 }

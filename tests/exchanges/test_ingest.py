@@ -13,10 +13,11 @@ from exchanges.models import (
     CandleRevision,
     CandleTail,
     FeedHold,
+    QuarantinedBar,
     Venue,
 )
 from exchanges.selectors import candles as reads
-from exchanges.services import clocks, feeds, ingest
+from exchanges.services import clocks, feeds, ingest, quarantine
 from exchanges.services.ingest import Ingested
 from foundation.models import OutboxEvent
 from market.candles import Candles
@@ -30,6 +31,11 @@ pytestmark = pytest.mark.django_db
 H1 = Timeframe.H1
 FAR = NEW_YEAR_MS + 10**12
 START = from_milliseconds(NEW_YEAR_MS)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(settings):
+    settings.HORIZONS = replace(settings.HORIZONS, reread_s=0.01)
 
 
 class Desk:
@@ -57,7 +63,7 @@ class Desk:
     def at_bar(self, bar: float) -> None:
         """Set the clock to a place within a bar, a bit after its open."""
         self.market.now = START + timedelta(
-            milliseconds=int(bar * self.timeframe.milliseconds) + 400
+            milliseconds=int(bar * self.timeframe.milliseconds) + 5_400
         )
 
     def claim(self) -> None:
@@ -105,7 +111,7 @@ class TestNewBars:
     def test_a_bar_is_taken_only_when_it_is_final(self):
         desk = Desk()
         desk.hold()
-        desk.market.now = desk.open_at(10) + timedelta(milliseconds=100)
+        desk.market.now = desk.open_at(10) + timedelta(milliseconds=4_999)
 
         desk.run()
 
@@ -141,7 +147,7 @@ class TestNewBars:
         desk.run()
 
         feed = desk.feed()
-        assert feed.next_due_at == desk.open_at(4) + timedelta(milliseconds=200)
+        assert feed.next_due_at == desk.open_at(4) + timedelta(seconds=5)
         assert feed.last_open_at == desk.open_at(2)
         assert feed.lease_until is None
 
@@ -154,7 +160,7 @@ class TestNewBars:
         desk.run()
 
         assert len(desk.stored()) == 2
-        assert desk.feed().next_due_at == desk.open_at(3) + timedelta(milliseconds=1_200)
+        assert desk.feed().next_due_at == desk.open_at(3) + timedelta(seconds=6)
 
     def test_many_instruments_of_a_venue_are_one_task(self):
         desk = Desk()
@@ -169,6 +175,128 @@ class TestNewBars:
 
         assert outcome == Ingested(feeds=12, bars=60, failed=0)
         assert len(set(closed_events())) == 1
+
+
+class TestFinality:
+    """A bar is final after a grace, and once a newer one follows or it stays the same for a moment."""
+
+    @pytest.mark.parametrize(("timeframe", "grace_s"), [("1m", 2), ("5m", 2), ("15m", 5)])
+    def test_the_grace_is_two_seconds_up_to_five_minutes_and_five_above(self, timeframe, grace_s):
+        desk = Desk(timeframe=Timeframe(timeframe))
+        desk.hold()
+        desk.market.now = desk.open_at(10) + timedelta(seconds=grace_s, milliseconds=-1)
+        desk.run()
+        assert len(desk.stored()) == 9
+
+        desk.market.now = desk.open_at(10) + timedelta(seconds=grace_s)
+        desk.run()
+
+        assert len(desk.stored()) == 10
+
+    def test_a_newest_bar_that_stays_the_same_is_final_without_a_newer_one(self):
+        desk = Desk()
+        desk.market.shows_unfinished = False
+        desk.hold()
+        desk.at_bar(5)
+
+        desk.run()
+
+        assert desk.stored().rows() == desk.candles.slice(0, 5).rows()
+
+    def test_a_newest_bar_that_still_moves_waits(self):
+        desk = Desk()
+        desk.market.shows_unfinished = False
+        last = desk.candles.slice(4, 5)
+        desk.market.after_question = lambda: desk.market.give(
+            "BTC/USDT", H1, replace(last, volume=last.volume + len(desk.market.questions))
+        )
+        desk.hold()
+        desk.at_bar(5)
+
+        desk.run()
+
+        assert len(desk.stored()) == 4
+        assert desk.feed().next_due_at == desk.market.now + timedelta(seconds=5)
+        desk.market.after_question = lambda: None
+        desk.run()
+        assert len(desk.stored()) == 5
+        assert CandleRevision.objects.count() == 0
+
+    def test_a_bar_that_moves_and_is_followed_by_another_is_taken_as_it_is_then(self):
+        desk = Desk()
+        desk.market.shows_unfinished = False
+        last = desk.candles.slice(4, 5)
+
+        def trade() -> None:
+            desk.market.give("BTC/USDT", H1, replace(last, close=last.close + 0.25))
+            desk.market.shows_unfinished = True
+
+        desk.market.after_question = trade
+        desk.hold()
+        desk.at_bar(5)
+
+        desk.run()
+
+        assert desk.stored().close[-1] == last.close[0] + 0.25
+
+
+class TestQuarantine:
+    def test_a_bar_that_cannot_be_is_kept_apart_with_what_is_wrong(self):
+        desk = Desk()
+        at = NEW_YEAR_MS + 2 * HOUR_MS
+        desk.market.give("BTC/USDT", H1, Candles.from_rows([(at, 100.0, 90.0, 110.0, 100.0, 1.0)]))
+        desk.hold()
+        desk.at_bar(5)
+
+        desk.run()
+
+        bar = QuarantinedBar.objects.get()
+        assert (bar.open_ms, bar.code, bar.high, bar.low) == (at, "high_below_low", 90.0, 110.0)
+        assert bar.settled_at is None
+
+    def test_what_lies_in_the_future_or_is_no_number_is_kept_apart_too(self):
+        desk = Desk()
+        nan = float("nan")
+        at = NEW_YEAR_MS + 3 * HOUR_MS
+        desk.market.give("BTC/USDT", H1, Candles.from_rows([(at, 100.0, nan, 99.0, 100.0, 1.0)]))
+        desk.market.impossible = [(NEW_YEAR_MS + 90 * HOUR_MS, 1.0, 1.0, 1.0, 1.0, 1.0)]
+        desk.hold()
+        desk.at_bar(5)
+
+        desk.run()
+
+        codes = dict(QuarantinedBar.objects.values_list("open_ms", "code"))
+        assert codes == {
+            at: "not_a_finite_number",
+            NEW_YEAR_MS + 90 * HOUR_MS: "in_future",
+        }
+        assert len(desk.stored()) == 4
+
+    def test_seen_again_it_is_counted_and_a_possible_bar_settles_it(self):
+        desk = Desk()
+        good, at = desk.candles.slice(4, 5), NEW_YEAR_MS + 4 * HOUR_MS
+        desk.market.give("BTC/USDT", H1, Candles.from_rows([(at, 100.0, 90.0, 110.0, 100.0, 1.0)]))
+        desk.hold()
+        desk.at_bar(5)
+        desk.run()
+        desk.run()
+        assert QuarantinedBar.objects.get().times_seen == 2
+
+        desk.market.give("BTC/USDT", H1, good)
+        desk.run()
+
+        assert QuarantinedBar.objects.get().settled_at == desk.market.now
+        assert len(desk.stored()) == 5
+
+    def test_it_is_forgotten_after_three_months(self):
+        desk = Desk()
+        desk.market.impossible = [(NEW_YEAR_MS + 90 * HOUR_MS, 1.0, 1.0, 1.0, 1.0, 1.0)]
+        desk.hold()
+        desk.at_bar(5)
+        desk.run()
+
+        assert quarantine.prune_quarantine(now=desk.market.now + timedelta(days=89)) == 0
+        assert quarantine.prune_quarantine(now=desk.market.now + timedelta(days=91)) == 1
 
 
 class TestHistory:
@@ -328,10 +456,10 @@ class TestWhatVenuesDo:
     def test_a_venue_without_the_bar_yet_gives_nothing(self):
         desk = Desk(bars=1)
         desk.hold()
-        desk.market.now = START + timedelta(seconds=1)
+        desk.market.now = START + timedelta(seconds=6)
 
         assert desk.run() == Ingested()
-        assert desk.feed().next_due_at == desk.open_at(1) + timedelta(milliseconds=200)
+        assert desk.feed().next_due_at == desk.open_at(1) + timedelta(seconds=5)
 
 
 class TestFailures:

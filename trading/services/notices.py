@@ -85,6 +85,20 @@ def tell_trouble(deployment: Deployment, *, what: str, now: datetime) -> None:
     )
 
 
+@part_of_transaction
+def tell_waiting(deployment: Deployment, *, what: str, now: datetime) -> None:
+    """Tell the owner that *deployment* decides nothing because its candles do not come."""
+    notify(
+        owner_id=deployment.owner_id,
+        kind=NotificationKind.CANDLES_LATE,
+        key=_hourly("candles-late", deployment, now),
+        title=f"“{deployment.name}” waits for candles",
+        body=what,
+        path=_path(deployment),
+        level=NotificationLevel.WARNING,
+    )
+
+
 def _is_by_owner(command: DeploymentCommand) -> bool:
     """Tell whether the owner gave *command*, by a page, a program or a personal token."""
     return command.actor_identifier == str(command.owner_id) and command.actor_kind != "system"

@@ -36,7 +36,7 @@ from trading.models import (
     Health,
 )
 from trading.selectors import markets
-from trading.services import books, groups, intents, paper
+from trading.services import books, groups, health, intents, paper
 from trading.services.books import Book
 from trading.services.groups import GroupLease
 
@@ -211,12 +211,17 @@ def _no_entry(
         return ReasonCode.OWNER_INACTIVE
     if deployment.owner_id not in entitled:
         return ReasonCode.ENTITLEMENT_ENDED
-    if deployment.desired_state != DesiredState.RUNNING or deployment.health != Health.OK:
+    if deployment.desired_state != DesiredState.RUNNING or _is_unwell(deployment):
         return ReasonCode.ENTRIES_PAUSED
     if deployment.actual_state == ActualState.STARTING and not book.is_paper:
         # Nothing is opened before the account has been compared with the venue once.
         return ReasonCode.ENTRIES_PAUSED
     return None
+
+
+def _is_unwell(deployment: Deployment) -> bool:
+    # Late candles are no reason against the bar that has just ended their absence.
+    return deployment.health != Health.OK and deployment.health_code != health.CANDLES_LATE
 
 
 def _note_orders(book: Book, each: GroupBar, orders: Sequence[KernelOrder]) -> None:

@@ -211,6 +211,13 @@ def _of_backlogs(figures: Figures) -> list[Concern]:
     for name, lag in late.items():
         text = f"Candles of {name} are {duration_text(lag)} late."
         found.append(Concern(text, _list("exchanges_candlefeed", timeframe=name), "warning"))
+    for name, count in figures.feeds_behind.items():
+        text = (
+            f"{count:,} {_plural(count, 'feed', 'feeds')} of {name} candles "
+            f"{_plural(count, 'is', 'are')} behind; the people who depend on "
+            f"{_plural(count, 'it', 'them')} were told."
+        )
+        found.append(Concern(text, _list("exchanges_candlefeed", timeframe=name), "danger"))
     if figures.failing_feeds:
         count = figures.failing_feeds
         text = f"{count:,} {_plural(count, 'candle feed fails', 'candle feeds fail')}."

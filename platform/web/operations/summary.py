@@ -87,6 +87,7 @@ class Figures:
     processes: Sequence[ProcessLine]
     candle_lag_s: Mapping[str, float]
     failing_feeds: int
+    feeds_behind: Mapping[str, int]
     outbox: int
     outbox_age_s: float
     mail: MailFigures
@@ -111,6 +112,7 @@ def gather(*, now: datetime) -> Figures:
         processes=_processes(now),
         candle_lag_s={each.value: lag for each, lag in candles.candle_lag_s(now=now).items()},
         failing_feeds=candles.failing_feeds(),
+        feeds_behind={each.value: count for each, count in candles.feeds_behind().items()},
         outbox=outbox,
         outbox_age_s=outbox_age_s,
         mail=people.mail_figures(now=now),
