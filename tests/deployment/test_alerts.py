@@ -74,6 +74,9 @@ def test_every_figure_of_an_outage_has_an_alert():
         "platform_database_connections",
         "platform_outbox_undelivered",
         "platform_candle_feeds_failing",
+        "platform_candle_feeds_behind",
+        "platform_candle_gaps_open",
+        "platform_candles_quarantined",
     }
 
     assert {figure.name for figure in metrics.PLATFORM_FIGURES} - read == informative

@@ -113,5 +113,5 @@ class TestMetrics:
     def test_the_figures_cost_a_fixed_number_of_queries(
         self, client, django_assert_max_num_queries
     ):
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(15):
             client.get("/metrics")
