@@ -4,21 +4,32 @@ What is dear to make (the list of markets, the offset of the clock, the certific
 sending an order costs little more than its one request.
 """
 
+import inspect
 import logging
+import re
 import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import ccxt.async_support as ccxt_async
+from ccxt.base.types import Entry
 
-from exchanges.adapters.packs import VenuePack
+from exchanges.adapters.packs.base import VenuePack
 from exchanges.adapters.reading import UnreadableError
-from exchanges.adapters.wire import certificates
+from exchanges.adapters.wire import ForbiddenCallError, certificates
+from market.errors import VenueUnavailableError
 
 #: ccxt logs headers and bodies, keys and signatures included, at DEBUG; this logger writes nothing.
 _SILENT: Final = logging.Logger("exchanges.silent", level=logging.CRITICAL + 1)  # noqa: LOG001  outside the tree of loggers, so that nobody can turn it on
 
 _MARKETS_TTL_S: Final = 900.0
+
+#: In the names of endpoints, and at the start of the names that ccxt gives to what they do.
+_MONEY: Final = re.compile(r"withdraw|transfer|depositaddress|borrow|repay|redeem|loan|lend")
+_MONEY_VERBS: Final = ("withdraw", "transfer", "createdepositaddress", "borrow", "repay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +47,76 @@ _memories: dict[tuple[str, str], _Memory] = {}
 def make_exchange(pack: VenuePack, address: str, *, timeout_s: float) -> Any:
     """Return an instance that never retries, logs nothing and knows only the listed addresses of the venue.
 
-    Numbers come back as text. The type is Any because the library ships none.
+    Numbers come back as text. The type is Any because the library ships none. Raises VenueUnavailableError for a venue
+    that ccxt does not know.
     """
-    exchange = getattr(ccxt_async, pack.ccxt_id)(
-        {"enableRateLimit": True, "timeout": int(timeout_s * 1_000), "options": dict(pack.options)}
+    options = {**pack.options, "maxRetriesOnFailure": 0}
+    exchange = tamed_class(pack.ccxt_class or pack.ccxt_id)(
+        {"enableRateLimit": True, "timeout": int(timeout_s * 1_000), "options": options}
     )
     exchange.number = str
     exchange.logger = _SILENT
     exchange.timeout_on_exit = 0
     exchange.ssl_context = certificates()
     exchange.aiohttp_trust_env = False
-    exchange.urls["api"] = {group: f"{address}{path}" for group, path in pack.paths.items()}
+    if address:
+        own = "" if address == pack.address else address
+        exchange.urls["api"] = _addresses_below(pack.paths, pack.address, own)
     exchange.has["fetchCurrencies"] = False
+    pack.dialect.set_up(exchange)
     if exchange.options["maxRetriesOnFailure"] != 0:
         raise RuntimeError("ccxt would send an order twice.")
     return exchange
+
+
+def addresses_of(exchange: Any) -> frozenset[str]:
+    """Return every address that an instance may speak to."""
+    return frozenset(exchange.implode_hostname(text) for text in _texts_in(exchange.urls["api"]))
+
+
+@lru_cache(maxsize=32)
+def tamed_class(ccxt_id: str) -> type[Any]:
+    """Return the class of a venue in which whatever moves money out of an account raises ForbiddenCallError."""
+    wild = getattr(ccxt_async, ccxt_id, None) if ccxt_id in ccxt_async.exchanges else None
+    if wild is None:
+        raise VenueUnavailableError(f"The platform cannot speak to '{ccxt_id}'.")
+    forbidden = {name: _forbid(name) for name in dir(wild) if _moves_money(wild, name)}
+    return type(wild.__name__, (wild,), forbidden)
+
+
+def _moves_money(wild: type[Any], name: str) -> bool:
+    plain = name.replace("_", "").lower()
+    if isinstance(inspect.getattr_static(wild, name), Entry):
+        return _MONEY.search(plain) is not None
+    return plain.startswith(_MONEY_VERBS)
+
+
+def _forbid(name: str) -> Callable[..., None]:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ForbiddenCallError(name)
+
+    return refuse
+
+
+def _addresses_below(paths: Mapping[str, Any], usual: str, own: str) -> dict[str, Any]:
+    """Return the address of each group: below *own* if there is one, else below the venue's *usual* one."""
+    found: dict[str, Any] = {}
+    for group, path in paths.items():
+        if isinstance(path, Mapping):
+            found[group] = _addresses_below(path, usual, own)
+        elif path.startswith("https://"):
+            found[group] = f"{own}{urlsplit(path).path}" if own else path
+        else:
+            found[group] = f"{own or usual}{path}"
+    return found
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts_in(inner)
 
 
 async def teach(exchange: Any, pack: VenuePack, address: str) -> None:

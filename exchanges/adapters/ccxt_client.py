@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from decimal import ROUND_UP, Decimal
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from exchanges.adapters import judging, reading
 from exchanges.adapters.ccxt_market import CcxtMarketData, require_success
 from exchanges.adapters.credentials import ApiCredential
 from exchanges.adapters.filters import keeps_steps
 from exchanges.adapters.judging import DUPLICATE, Failure, OrderAbsentError, Verdict
+from exchanges.adapters.packs.dialect import Sending
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
@@ -23,11 +26,14 @@ from exchanges.adapters.protocol import (
     PositionReport,
 )
 from exchanges.adapters.reading import UnreadableError
-from exchanges.adapters.trade_pages import read_all_trades
 from exchanges.adapters.wire import CallRecord, recording
-from market.enums import MarginMode, OrderType
+from market.enums import MarginMode, OrderType, Side
 from market.errors import UnsupportedByVenueError, VenueError
+from market.money import quantize_price
+from market.orders import WORKING
 from market.timeframes import to_milliseconds
+
+P = TypeVar("P")
 
 _LONGEST_EVIDENCE: Final = 1_000
 
@@ -42,8 +48,16 @@ _ORDER_TYPES: Final[Mapping[OrderType, str]] = MappingProxyType(
 )
 
 
+#: How far above the best offer a purchase may be met where market orders cannot name a quantity.
+_HEADROOM: Final = Decimal("0.01")
+
+
 class OffStepError(ValueError):
     """An amount that does not lie on the venue's steps; ccxt would silently cut it."""
+
+
+class UnsupportedOrderError(ValueError):
+    """A type of order that the venue, or its pack, does not have."""
 
 
 class CcxtVenueClient(CcxtMarketData):
@@ -59,16 +73,20 @@ class CcxtVenueClient(CcxtMarketData):
         ccxt_id: str,
         api_url: str = "",
         credential: ApiCredential | None = None,
+        is_sandbox: bool = False,
         timeout_s: float = 8.0,
     ) -> None:
-        super().__init__(ccxt_id=ccxt_id, api_url=api_url, timeout_s=timeout_s)
+        super().__init__(
+            ccxt_id=ccxt_id, api_url=api_url, is_sandbox=is_sandbox, timeout_s=timeout_s
+        )
         if credential is not None:
             self._sign_in(credential)
 
     async def submit(self, request: OrderRequest, *, timeout_s: float) -> Outcome:
         """Send an order once, and say what is proven about it."""
         outcome = await self._act(
-            lambda: self._prepare_order(request),
+            lambda: self._prepare(request),
+            lambda order: self._pack.dialect.create(self._exchange, order),
             lambda order: self._conclude_order(order, request),
             judging.judge_submit,
             timeout_s=timeout_s,
@@ -80,116 +98,179 @@ class CcxtVenueClient(CcxtMarketData):
     async def cancel(
         self, *, symbol: str, client_order_id: str, venue_order_id: str, timeout_s: float
     ) -> Outcome:
-        """Cancel an order; REJECTED with ``order_not_open`` means that this call changed nothing: look it up."""
-        parameters = {"clientOrderId": client_order_id} if client_order_id else {}
-        return await self._act(
-            lambda: self._exchange.cancel_order(venue_order_id, symbol, parameters),
+        """Cancel an order; REJECTED with ``order_not_open`` means that this call changed nothing: look it up.
+
+        DONE without a report means that the venue took the request, and that the order has not ended as far as it tells.
+        """
+
+        async def prepare() -> str:
+            return self._pack.dialect.id_to_venue(client_order_id) if client_order_id else ""
+
+        outcome = await self._act(
+            prepare,
+            lambda client_id: self._pack.dialect.cancel(
+                self._exchange, symbol, client_id=client_id, venue_order_id=venue_order_id
+            ),
             lambda order: self._conclude_cancel(order, symbol, client_order_id, venue_order_id),
             judging.judge_cancel,
             timeout_s=timeout_s,
         )
+        if outcome.kind is OutcomeKind.DONE and outcome.report is None and client_order_id:
+            return await self._with_end(outcome, symbol, client_order_id)
+        return outcome
 
     async def find_order(self, *, symbol: str, client_order_id: str) -> OrderReport | None:
         """Return the order, or None only if the venue answered that it does not know it."""
 
-        def read(order: Mapping[str, Any]) -> OrderReport:
-            report = reading.read_order(order)
+        def read(order: Mapping[str, Any] | None) -> OrderReport | None:
+            if order is None:
+                return None
+            report = self._read_order(order)
             if (report.client_order_id, report.symbol) != (client_order_id, symbol):
                 raise UnreadableError("another order")
             return report
 
+        async def find() -> Mapping[str, Any] | None:
+            client_id = self._pack.dialect.id_to_venue(client_order_id)
+            return await self._pack.dialect.find(self._exchange, symbol, client_id)
+
         try:
-            return await self._ask(
-                lambda: self._exchange.fetch_order("", symbol, {"clientOrderId": client_order_id}),
-                read,
-            )
+            return await self._ask(find, read)
         except OrderAbsentError:
             return None
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         """Return what still works in *symbol*."""
         return await self._ask(
-            lambda: self._exchange.fetch_open_orders(symbol),
-            lambda orders: [reading.read_order(order) for order in orders],
-            expects=list,
+            lambda: self._pack.dialect.open_orders(self._exchange, symbol),
+            lambda orders: [self._read_order(order) for order in orders],
         )
 
     async def fills_since(self, symbol: str, *, since: datetime) -> Sequence[FillReport]:
         """Return all executions of the account in *symbol* since an instant, oldest first, complete."""
         since_ms = to_milliseconds(since)
         return await self._ask(
-            lambda: read_all_trades(self._exchange, self._pack, symbol, since_ms=since_ms),
-            lambda trades: [reading.read_fill(trade) for trade in trades],
-            expects=list,
+            lambda: self._pack.dialect.trades(
+                self._exchange, self._pack, symbol, since_ms=since_ms
+            ),
+            lambda trades: [
+                reading.read_fill(trade, size=self._size_of(trade["symbol"])) for trade in trades
+            ],
         )
 
     async def balances(self) -> Sequence[BalanceReport]:
         """Return what the account holds, without the currencies of which it holds nothing."""
         return await self._ask(
-            self._exchange.fetch_balance,
+            lambda: self._pack.dialect.balances(self._exchange),
             lambda balance: list(reading.read_balances(balance)),
         )
 
     async def key_permissions(self) -> KeyPermissions:
         """Return what the API key may do."""
         return await self._ask(
-            getattr(self._exchange, self._pack.permissions_call),
-            reading.read_permissions,
+            lambda: self._pack.dialect.permissions(self._exchange), lambda answer: answer
         )
 
     async def positions(self) -> Sequence[PositionReport]:
-        """Return nothing: at a spot venue everything that is held is a balance."""
-        return ()
+        """Return the swaps that the account holds; nothing at a spot venue, where all that is held is a balance."""
+        if not self._pack.has_swaps:
+            return ()
+        return await self._ask(
+            lambda: self._pack.dialect.positions(self._exchange), lambda positions: positions
+        )
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
-        """Refuse: a spot venue lends nothing."""
-        raise UnsupportedByVenueError
+        """Set the leverage of later orders in *symbol*."""
+        self._require_swaps()
+        await self._settle(lambda: self._exchange.set_leverage(leverage, symbol))
 
     async def set_margin_mode(self, symbol: str, mode: MarginMode) -> None:
-        """Refuse, see ``set_leverage``."""
-        raise UnsupportedByVenueError
+        """Set how positions in *symbol* are margined; asking for what is set already is no error."""
+        self._require_swaps()
+        await self._settle(lambda: self._exchange.set_margin_mode(mode.value.lower(), symbol))
 
     async def arm_dead_man(self, *, timeout_s: int) -> None:
-        """Refuse: Binance has no such switch for spot orders."""
-        raise UnsupportedByVenueError
+        """Let the venue cancel all open orders unless this is called again within *timeout_s*; 0 disarms."""
+        if not self._pack.has_dead_man:
+            raise UnsupportedByVenueError
+        await self._settle(
+            lambda: self._pack.dialect.arm_dead_man(self._exchange, timeout_s=timeout_s)
+        )
 
     # --- orders ---------------------------------------------------------------------------------
 
-    async def _prepare_order(self, request: OrderRequest) -> Any:
-        rules = reading.read_instrument(self._exchange.market(request.symbol))
-        if not keeps_steps(request, rules):
+    async def _prepare(self, request: OrderRequest) -> Sending:
+        """Return the order in the venue's terms; raise for one that is already known to be wrong."""
+        if request.order_type not in self._pack.order_types:
+            raise UnsupportedOrderError(request.order_type)
+        market = self._exchange.market(request.symbol)
+        if not keeps_steps(request, reading.read_instrument(market)):
             raise OffStepError(request.symbol)
-        parameters: dict[str, str] = dict(self._pack.submit_parameters)
-        parameters["clientOrderId"] = request.client_order_id
-        if request.trigger_price is not None:
-            parameters["stopLossPrice"] = f"{request.trigger_price:f}"
-        return await self._exchange.create_order(
-            request.symbol,
-            _ORDER_TYPES[request.order_type],
-            request.side.value.lower(),
-            f"{request.quantity:f}",
-            None if request.price is None else f"{request.price:f}",
-            parameters,
+        type_, price = _ORDER_TYPES[request.order_type], request.price
+        parameters = dict(self._pack.submit_parameters)
+        is_bought = request.order_type is OrderType.MARKET and request.side is Side.BUY
+        if is_bought and self._pack.buys_by_cost:
+            type_, price = "limit", await self._price_to_meet(request.symbol)
+            parameters["timeInForce"] = "IOC"
+        return Sending(
+            symbol=request.symbol,
+            type=type_,
+            side=request.side.value.lower(),
+            quantity=f"{request.quantity / reading.contract_size_of(market):f}",
+            price=None if price is None else f"{price:f}",
+            trigger_price=None if request.trigger_price is None else f"{request.trigger_price:f}",
+            reduce_only=request.reduce_only and self._pack.has_swaps,
+            client_id=self._pack.dialect.id_to_venue(request.client_order_id),
+            parameters=parameters,
         )
 
+    async def _price_to_meet(self, symbol: str) -> Decimal:
+        """Return a price at which a purchase is surely met at once, on a tick."""
+        ticker = await self._exchange.fetch_ticker(symbol)
+        asked = reading.amount_of(ticker["ask"] or ticker["last"]) * (1 + _HEADROOM)
+        tick = reading.amount_of(self._exchange.market(symbol)["precision"]["price"])
+        return quantize_price(asked, tick=tick, rounding=ROUND_UP)
+
+    def _read_order(self, order: Mapping[str, Any]) -> OrderReport:
+        report = reading.read_order(order, size=self._size_of(order["symbol"]))
+        ours = self._pack.dialect.id_from_venue(report.client_order_id)
+        return replace(report, client_order_id=ours)
+
+    def _size_of(self, symbol: str) -> Decimal:
+        return reading.contract_size_of(self._exchange.market(symbol))
+
     def _conclude_order(self, order: Mapping[str, Any], request: OrderRequest) -> Outcome:
-        report = reading.read_order(order)
-        is_ours = reading.is_answer_to(report, request)
-        if not is_ours or not self._pack.order_id.fullmatch(report.venue_order_id):
-            raise UnreadableError("the answer is about another order")
-        fills = reading.read_immediate_fills(order)
+        size, told = self._size_of(request.symbol), order["clientOrderId"]
+        ours = None if told is None else self._pack.dialect.id_from_venue(str(told))
+        read = {**order, "clientOrderId": ours}
+        report = reading.read_acknowledgement(read, request, echoes=self._pack.echoes, size=size)
+        if not self._pack.order_id.fullmatch(report.venue_order_id):
+            raise UnreadableError("the answer names no order of this venue")
+        fills = reading.read_immediate_fills(order) if report.filled_quantity else ()
         return Outcome(OutcomeKind.DONE, report, fills, evidence=_evidence_of(report))
 
     def _conclude_cancel(
         self, order: Mapping[str, Any], symbol: str, client_order_id: str, venue_order_id: str
     ) -> Outcome:
-        report = reading.read_order(order)
+        if not self._pack.cancel_reports:
+            return Outcome(OutcomeKind.DONE)
+        report = self._read_order(order)
         if client_order_id:
             is_ours = report.client_order_id == client_order_id
         else:
             is_ours = report.venue_order_id == venue_order_id
         if not is_ours or report.symbol != symbol:
             raise UnreadableError("the answer is about another order")
+        return Outcome(OutcomeKind.DONE, report, evidence=_evidence_of(report))
+
+    async def _with_end(self, outcome: Outcome, symbol: str, client_order_id: str) -> Outcome:
+        """Add how the order ended, if the venue tells already."""
+        try:
+            report = await self.find_order(symbol=symbol, client_order_id=client_order_id)
+        except VenueError:
+            return outcome
+        if report is None or report.status in WORKING:
+            return outcome
         return Outcome(OutcomeKind.DONE, report, evidence=_evidence_of(report))
 
     async def _find_sent(self, request: OrderRequest, outcome: Outcome) -> Outcome:
@@ -205,9 +286,14 @@ class CcxtVenueClient(CcxtMarketData):
 
     # --- one call -------------------------------------------------------------------------------
 
+    async def _settle(self, operation: Callable[[], Awaitable[Any]]) -> None:
+        """Change a setting; that it is as it was asked for already is no error."""
+        await self._ask(operation, lambda _: None, settled=self._pack.codes.settled)
+
     async def _act(
         self,
-        operation: Callable[[], Awaitable[Any]],
+        prepare: Callable[[], Awaitable[P]],
+        operation: Callable[[P], Awaitable[Any]],
         conclude: Callable[[Any], Outcome],
         judge: Callable[..., Verdict],
         *,
@@ -215,11 +301,14 @@ class CcxtVenueClient(CcxtMarketData):
     ) -> Outcome:
         """Change something at the venue with one request, and return what is proven about it."""
         self._guard.refuse("A call to a venue")
+        if not self._pack.takes_orders:
+            return Outcome(OutcomeKind.NOT_SENT, code=UnsupportedByVenueError.code)
         deadline = time.monotonic() + timeout_s
         with recording() as record:
             try:
                 async with asyncio.timeout(timeout_s):
                     await self._get_ready()
+                    prepared = await prepare()
             except Exception as error:  # noqa: BLE001  nothing that changes anything has been sent
                 failure = self._describe(error, record)
                 code = judging.code_of(failure, pack=self._pack)
@@ -227,8 +316,8 @@ class CcxtVenueClient(CcxtMarketData):
         with recording() as record:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
-                    answer = await operation()
-                require_success(record, expects=dict)
+                    answer = await operation(prepared)
+                require_success(record)
                 return conclude(answer)
             except Exception as error:  # noqa: BLE001  the wire, not the exception, says what is proven
                 failure = self._describe(error, record)

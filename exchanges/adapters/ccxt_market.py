@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -40,20 +40,23 @@ class CcxtMarketData:
     """
 
     def __init__(
-        self,
-        *,
-        ccxt_id: str,
-        api_url: str = "",
-        timeout_s: float = 8.0,
+        self, *, ccxt_id: str, api_url: str = "", is_sandbox: bool = False, timeout_s: float = 8.0
     ) -> None:
+        """Speak to the address *api_url*, or to the venue's own: that of its practice market if *is_sandbox*."""
         self._pack = pack_of(ccxt_id)
-        self._address = api_url.rstrip("/") or self._pack.address
+        sandbox = self._pack.sandbox if is_sandbox else None
+        if is_sandbox and sandbox is None:
+            raise UnsupportedByVenueError
+        own = self._pack.address if sandbox is None else sandbox.address
+        self._address = api_url.rstrip("/") or own
         self._timeout_s = timeout_s
         self._guard = TransactionGuard()
-        self._wire = Wire(calls=self._pack.calls)
         self._loading = asyncio.Lock()
         self._is_ready = False
         self._exchange = ccxt.make_exchange(self._pack, self._address, timeout_s=timeout_s)
+        if sandbox is not None:
+            self._exchange.headers = dict(sandbox.headers)
+        self._wire = Wire(pack=self._pack, addresses=ccxt.addresses_of(self._exchange))
         self._exchange.session, self._exchange.own_session = self._wire, False
         self._secrets: tuple[str, ...] = ()
 
@@ -74,11 +77,10 @@ class CcxtMarketData:
         return VenueStatus(is_up=True)
 
     async def instruments(self) -> Sequence[InstrumentReport]:
-        """Return the rules of every spot market, as the venue publishes them now."""
+        """Return the rules of every market of the pack's kind, as the venue publishes them now."""
         self._forget_venue()
         return await self._ask(
-            self._known_markets,
-            lambda markets: [reading.read_instrument(m) for m in markets if m["spot"]],
+            self._known_markets, lambda markets: reading.read_instruments(markets, self._pack.kind)
         )
 
     async def last_price(self, symbol: str) -> Decimal:
@@ -94,7 +96,6 @@ class CcxtMarketData:
         return await self._ask(
             lambda: self._exchange.fetch_tickers(wanted),
             reading.read_tickers,
-            expects=(dict, list),
         )
 
     async def marks(self, symbols: Sequence[str] | None = None) -> Sequence[MarkReport]:
@@ -104,7 +105,6 @@ class CcxtMarketData:
         return await self._ask(
             lambda: self._exchange.fetch_funding_rates(wanted),
             reading.read_marks,
-            expects=(dict, list),
         )
 
     async def funding_since(
@@ -115,7 +115,6 @@ class CcxtMarketData:
         return await self._ask(
             lambda: self._exchange.fetch_funding_rate_history(symbol, since_ms, limit),
             lambda rows: [reading.read_funding(row) for row in rows],
-            expects=list,
         )
 
     async def candles(
@@ -125,7 +124,6 @@ class CcxtMarketData:
         return await self._ask(
             lambda: self._exchange.fetch_ohlcv(symbol, timeframe.value, since_ms, limit),
             lambda rows: [reading.read_candle(row) for row in rows],
-            expects=list,
         )
 
     async def close(self) -> None:
@@ -146,9 +144,12 @@ class CcxtMarketData:
         read: Callable[[Any], T],
         *,
         needs_markets: bool = True,
-        expects: type | tuple[type, ...] = dict,
+        settled: Collection[str] = (),
     ) -> T:
-        """Ask one question; the last answer on the wire must be a success and JSON of the expected type."""
+        """Ask one question; what the venue answered must be good, and have the form that its pack knows.
+
+        A no with a code among *settled* is an answer as well; *read* then gets None.
+        """
         self._guard.refuse("A question to a venue")
         with recording() as record:
             try:
@@ -156,18 +157,24 @@ class CcxtMarketData:
                     if needs_markets:
                         await self._get_ready()
                     answer = await operation()
-                require_success(record, expects=expects)
+                require_success(record)
                 return read(answer)
             except Exception as error:  # noqa: BLE001  whatever ccxt raises, others see a VenueError
                 failure = self._describe(error, record)
+        if failure.venue_code in settled:
+            return read(None)
         raise judging.error_of(failure, pack=self._pack)
 
     def _describe(self, error: Exception, record: CallRecord) -> Failure:
         failure = Failure.of(
-            error, started=record.started, status=record.status, document=record.document()
+            error,
+            pack=self._pack,
+            started=record.started,
+            status=record.status,
+            document=record.document(),
         )
         failure = replace(failure, venue_message=self._scrub(failure.venue_message))
-        if failure.venue_code in self._pack.clock_codes:
+        if failure.venue_code in self._pack.codes.clock:
             # The offset is measured with the markets, so reading them again measures it anew.
             self._forget_venue()
         logger.info(
@@ -196,6 +203,8 @@ class CcxtMarketData:
         async with self._loading:
             if not self._is_ready:
                 await ccxt.teach(self._exchange, self._pack, self._address)
+                if self._exchange.apiKey:
+                    await self._pack.dialect.get_ready(self._exchange)
                 self._is_ready = True
 
     def _forget_venue(self) -> None:
@@ -203,11 +212,12 @@ class CcxtMarketData:
         self._is_ready = False
 
 
-def require_success(record: CallRecord, *, expects: type | tuple[type, ...]) -> None:
-    # ccxt takes an empty page or a stray redirect for an empty list; a question without a request was answered from memory.
-    if record.status and not (
-        200 <= record.status < 300 and isinstance(record.document(), expects)
-    ):
+def require_success(record: CallRecord) -> None:
+    """Raise UnreadableError unless every answer was good or the venue's own no, and the last one good.
+
+    ccxt takes an empty page or a stray redirect for an empty list. A question without a request was answered from memory.
+    """
+    if record.status and (record.has_noise or not record.is_answer):
         raise UnreadableError("unexpected answer")
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exchanges.adapters.packs import VenuePack
+from exchanges.adapters.packs.base import VenuePack
+from exchanges.adapters.packs.words import Word
 from exchanges.adapters.protocol import OutcomeKind
 from market.errors import (
     CredentialRejectedError,
@@ -37,6 +38,8 @@ _CODES: Final[Mapping[str, str]] = {
     "PermissionDenied": "permission_denied",
     "RestrictedLocation": "restricted_location",
     "OffStepError": "off_step",
+    "UnsupportedOrderError": "unsupported_order_type",
+    "UnusableIdError": "unusable_order_id",
 }
 
 #: The code of an order whose client id the venue has already seen.
@@ -49,7 +52,7 @@ _LONGEST_MESSAGE: Final = 300
 class Failure:
     """A call that did not end well: the names of the exception's classes, and what came over the wire.
 
-    ``venue_code`` is empty unless the answer was a client error (4xx) with a JSON body that carries a code.
+    ``venue_code`` is empty unless the answer was the venue's own no, in the form that its pack knows.
     """
 
     names: frozenset[str]
@@ -59,13 +62,13 @@ class Failure:
     venue_message: str
 
     @classmethod
-    def of(cls, error: BaseException, *, started: bool, status: int, document: Any) -> "Failure":
+    def of(
+        cls, error: BaseException, *, pack: VenuePack, started: bool, status: int, document: Any
+    ) -> "Failure":
         """Describe *error*, with the JSON *document* of the last answer if there was one."""
-        code = message = ""
-        if 400 <= status < 500 and isinstance(document, Mapping) and "code" in document:
-            code, message = str(document["code"]), str(document.get("msg", ""))
+        word = pack.word_of(status, document) or Word("")
         names = frozenset(kind.__name__ for kind in type(error).__mro__)
-        return cls(names, started, status, code, message[:_LONGEST_MESSAGE])
+        return cls(names, started, status, word.code, word.message[:_LONGEST_MESSAGE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def judge_cancel(failure: Failure, *, pack: VenuePack) -> Verdict:
     """
     if not failure.started:
         return Verdict(OutcomeKind.NOT_SENT, code_of(failure, pack=pack))
-    if failure.venue_code and "OrderNotFound" in failure.names:
+    if _finds_nothing_open(failure, pack=pack):
         return Verdict(OutcomeKind.REJECTED, "order_not_open")
     if _is_refusal(failure, pack=pack):
         return Verdict(OutcomeKind.REJECTED, code_of(failure, pack=pack))
@@ -113,11 +116,11 @@ def judge_cancel(failure: Failure, *, pack: VenuePack) -> Verdict:
 
 def code_of(failure: Failure, *, pack: VenuePack) -> str:
     """Return our code for a failure, whatever it proves."""
-    if failure.venue_code in pack.key_codes or _has(failure, "AuthenticationError"):
+    if failure.venue_code in pack.codes.key or _has(failure, "AuthenticationError"):
         return "credential_rejected"
-    if failure.venue_code in pack.clock_codes:
+    if failure.venue_code in pack.codes.clock:
         return "clock_skew"
-    if failure.venue_code in pack.overload_codes or _has(failure, "DDoSProtection"):
+    if failure.venue_code in pack.codes.overload or _has(failure, "DDoSProtection"):
         return "rate_limited"
     named = _named_code(failure, pack=pack)
     if named or failure.venue_code:
@@ -131,7 +134,7 @@ def code_of(failure: Failure, *, pack: VenuePack) -> str:
 
 def error_of(failure: Failure, *, pack: VenuePack) -> VenueError:
     """Return the error that a person is told about after a question to a venue failed."""
-    if failure.venue_code in pack.absent_codes:
+    if failure.venue_code in pack.codes.absent:
         return OrderAbsentError("The exchange does not know this order.")
     code = code_of(failure, pack=pack)
     if code == "credential_rejected":
@@ -142,7 +145,7 @@ def error_of(failure: Failure, *, pack: VenuePack) -> VenueError:
         return VenueUnavailableError(_UNAVAILABLE[code])
     if code == "unknown_symbol":
         return VenueRejectedError("The exchange does not list this market.")
-    if failure.venue_code and failure.venue_code not in pack.unknown_codes:
+    if failure.venue_code and failure.venue_code not in pack.codes.unknown:
         return VenueRejectedError(f"The exchange refused: {failure.venue_message}")
     return VenueError("The exchange gave an answer that cannot be read.")
 
@@ -155,8 +158,8 @@ _UNAVAILABLE: Final[Mapping[str, str]] = {
 
 
 def _named_code(failure: Failure, *, pack: VenuePack) -> str:
-    for part, code in pack.message_codes.items():
-        if part in failure.venue_message:
+    for part, code in pack.codes.names.items():
+        if part == failure.venue_code or part in failure.venue_message:
             return code
     return next((code for name, code in _CODES.items() if _has(failure, name)), "")
 
@@ -165,14 +168,24 @@ def _has(failure: Failure, name: str) -> bool:
     return name in failure.names
 
 
+def _finds_nothing_open(failure: Failure, *, pack: VenuePack) -> bool:
+    named = failure.venue_code in pack.codes.closed | pack.codes.absent
+    return bool(failure.venue_code) and (named or "OrderNotFound" in failure.names)
+
+
 def _is_duplicate(failure: Failure, *, pack: VenuePack) -> bool:
-    is_named_so = bool(pack.duplicate_text) and failure.venue_message == pack.duplicate_text
-    return bool(failure.venue_code) and (is_named_so or _has(failure, "DuplicateOrderId"))
+    is_named_so = (
+        bool(pack.codes.duplicate_text) and failure.venue_message == pack.codes.duplicate_text
+    )
+    is_coded = failure.venue_code in pack.codes.duplicate
+    return bool(failure.venue_code) and (
+        is_named_so or is_coded or _has(failure, "DuplicateOrderId")
+    )
 
 
 def _is_refusal(failure: Failure, *, pack: VenuePack) -> bool:
-    if not failure.venue_code or failure.venue_code in pack.unknown_codes:
+    if not failure.venue_code or failure.venue_code in pack.codes.unknown:
         return False
-    if failure.venue_code in pack.refused_codes:
+    if failure.venue_code in pack.codes.refused | pack.codes.key | pack.codes.clock:
         return True
     return bool(failure.names & _REFUSALS) and not failure.names & _NO_REFUSALS

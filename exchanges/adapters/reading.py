@@ -1,7 +1,7 @@
 """From what ccxt returns (numbers as text) to the reports of the protocol; anything odd raises UnreadableError."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -11,18 +11,18 @@ from exchanges.adapters.protocol import (
     FillReport,
     FundingReport,
     InstrumentReport,
-    KeyPermissions,
     MarkReport,
     OrderReport,
     OrderRequest,
     TickerReport,
 )
 from market.candles import CandleRow
-from market.enums import Liquidity, OrderStatus, Side
+from market.enums import InstrumentKind, Liquidity, OrderStatus, Side
 from market.money import float_of
 from market.timeframes import from_milliseconds
 
 _ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
 
 _FINAL_STATUSES: Final[Mapping[str, OrderStatus]] = {
     "canceled": OrderStatus.CANCELED,
@@ -46,17 +46,18 @@ def amount_of(value: Any) -> Decimal:
     return number
 
 
-def read_order(order: Mapping[str, Any]) -> OrderReport:
-    """Return what a venue says of an order.
+def read_order(order: Mapping[str, Any], *, size: Decimal = _ONE) -> OrderReport:
+    """Return what a venue says of an order; *size* is how many base units its contracts are.
 
     The client id of a cancellation's answer is the one of the order, not the one that venues give the cancellation.
     """
     info = order["info"]
-    quantity = amount_of(order["amount"])
-    filled = amount_of(order["filled"] or "0")
+    original = info.get("origClientOrderId") if isinstance(info, Mapping) else None
+    quantity = amount_of(order["amount"]) * size
+    filled = amount_of(order["filled"] or "0") * size
     average = order["average"]
     return OrderReport(
-        client_order_id=str(info.get("origClientOrderId") or order["clientOrderId"] or ""),
+        client_order_id=str(original or order["clientOrderId"] or ""),
         venue_order_id=str(order["id"] or ""),
         symbol=str(order["symbol"]),
         side=Side(str(order["side"]).upper()),
@@ -68,7 +69,7 @@ def read_order(order: Mapping[str, Any]) -> OrderReport:
     )
 
 
-def read_fill(trade: Mapping[str, Any]) -> FillReport:
+def read_fill(trade: Mapping[str, Any], *, size: Decimal = _ONE) -> FillReport:
     """Return what a venue says of an execution of the account's trade list."""
     fee = trade["fee"] or {"cost": "0", "currency": ""}
     return FillReport(
@@ -76,7 +77,7 @@ def read_fill(trade: Mapping[str, Any]) -> FillReport:
         venue_order_id=_text_of(trade["order"]),
         symbol=str(trade["symbol"]),
         side=Side(str(trade["side"]).upper()),
-        quantity=amount_of(trade["amount"]),
+        quantity=amount_of(trade["amount"]) * size,
         price=amount_of(trade["price"]),
         fee=amount_of(fee["cost"]),
         fee_currency=str(fee["currency"] or ""),
@@ -103,6 +104,44 @@ def read_immediate_fills(order: Mapping[str, Any]) -> tuple[FillReport, ...]:
     )
 
 
+def read_acknowledgement(
+    order: Mapping[str, Any], request: OrderRequest, *, echoes: frozenset[str], size: Decimal
+) -> OrderReport:
+    """Return what the answer to a new order says; raise UnreadableError if it is about another order.
+
+    Many venues answer with ids alone: what is not among *echoes* need not be there, but what is there has to agree.
+    """
+    venue_order_id = _text_of(order["id"])
+    quantity = None if order["amount"] is None else amount_of(order["amount"]) * size
+    said = {
+        "client_order_id": order["clientOrderId"],
+        "side": None if order["side"] is None else str(order["side"]).upper(),
+        "quantity": quantity,
+    }
+    for name, value in said.items():
+        is_missing = value is None and name in echoes
+        if is_missing or (value is not None and value != getattr(request, name)):
+            raise UnreadableError("the answer is about another order")
+    if order["symbol"] != request.symbol:
+        raise UnreadableError("the answer is about another order")
+    if order["status"] is not None and quantity is not None:
+        return read_order(order, size=size)
+    now_ms = time.time_ns() // 1_000_000
+    return OrderReport(
+        client_order_id=request.client_order_id,
+        venue_order_id=venue_order_id,
+        symbol=request.symbol,
+        side=request.side,
+        status=OrderStatus.ACCEPTED,
+        quantity=request.quantity,
+        filled_quantity=_ZERO,
+        average_price=None,
+        venue_at=from_milliseconds(
+            _instant_of(order["lastUpdateTimestamp"], order["timestamp"], now_ms)
+        ),
+    )
+
+
 def is_answer_to(report: OrderReport, request: OrderRequest) -> bool:
     """Tell whether a report is about the order that was sent."""
     return (
@@ -123,19 +162,44 @@ def read_balances(balance: Mapping[str, Any]) -> Iterator[BalanceReport]:
             yield report
 
 
+def read_instruments(
+    markets: Iterable[Mapping[str, Any]], kind: InstrumentKind
+) -> list[InstrumentReport]:
+    """Return the rules of all markets of a kind; dated contracts are of none."""
+    return [read_instrument(market) for market in markets if _kind_of(market) is kind]
+
+
 def read_instrument(market: Mapping[str, Any]) -> InstrumentReport:
-    """Return the trading rules of a market."""
+    """Return the trading rules of a market; what a swap counts in contracts becomes base units."""
     limits = market["limits"]
+    size = contract_size_of(market)
     return InstrumentReport(
         symbol=str(market["symbol"]),
         base=str(market["base"]),
         quote=str(market["quote"]),
         tick_size=amount_of(market["precision"]["price"]),
-        lot_step=amount_of(market["precision"]["amount"]),
-        minimum_quantity=amount_of(limits["amount"]["min"] or "0"),
+        lot_step=amount_of(market["precision"]["amount"]) * size,
+        minimum_quantity=amount_of(limits["amount"]["min"] or "0") * size,
         minimum_notional=amount_of(limits["cost"]["min"] or "0"),
-        is_active=bool(market["active"]),
+        is_active=market["active"] is not False,
+        kind=_kind_of(market) or InstrumentKind.SPOT,
+        settle=str(market["settle"] or market["quote"]),
+        contract_size=size,
+        listed_at=_optional_instant(market["created"]),
     )
+
+
+def contract_size_of(market: Mapping[str, Any]) -> Decimal:
+    """Return how many base units a contract is; 1 for the thing itself."""
+    return amount_of(market["contractSize"] or "1") if market["contract"] else Decimal(1)
+
+
+def _kind_of(market: Mapping[str, Any]) -> InstrumentKind | None:
+    if market["spot"]:
+        return InstrumentKind.SPOT
+    if not market["swap"]:
+        return None
+    return InstrumentKind.LINEAR_SWAP if market["linear"] else InstrumentKind.INVERSE_SWAP
 
 
 def read_tickers(tickers: Mapping[str, Any]) -> list[TickerReport]:
@@ -177,16 +241,6 @@ def read_funding(row: Mapping[str, Any]) -> FundingReport:
         symbol=str(row["symbol"]),
         rate=amount_of(row["fundingRate"]),
         funded_at=from_milliseconds(_instant_of(row["timestamp"])),
-    )
-
-
-def read_permissions(answer: Mapping[str, Any]) -> KeyPermissions:
-    """Return what an API key may do, from the answer to the account's restrictions."""
-    ways_out = [answer.get("enableWithdrawals"), answer.get("enableInternalTransfer")]
-    return KeyPermissions(
-        can_read=answer["enableReading"] is True,
-        can_trade=answer["enableSpotAndMarginTrading"] is True,
-        can_withdraw=None if ways_out[0] is None else True in ways_out,
     )
 
 

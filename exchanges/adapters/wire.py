@@ -1,8 +1,9 @@
 """The HTTP that ccxt is given: what it may call, how much may come back, and a record of what happened."""
 
 import json
+import re
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ import aiohttp
 import certifi
 import yarl
 
+from exchanges.adapters.packs.base import Call, VenuePack
+
 #: Lists of all markets are the largest answers there are.
 _LARGEST_ANSWER_BYTES: Final = 32 * 1_048_576
 _LARGEST_PRIVATE_ANSWER_BYTES: Final = 5 * 1_048_576
+_KEY_HEADERS: Final = re.compile(r"key|sign|passphrase|authorization|token", re.IGNORECASE)
 _CHUNK_BYTES: Final = 65_536
-_MARKET_LISTS: Final = frozenset({"/api/v3/exchangeInfo"})
 
 
 class ForbiddenCallError(Exception):
@@ -27,12 +30,18 @@ class ForbiddenCallError(Exception):
 
 @dataclass(slots=True)
 class CallRecord:
-    """What is known of one call: ``started`` turns true just before the first byte of a request is written."""
+    """What is known of one call: ``started`` turns true just before the first byte of a request is written.
+
+    A question may take several requests: ``status`` and ``body`` are of the last answer, ``is_answer`` tells whether that
+    one was good, and ``has_noise`` whether any was neither good nor the venue's own no.
+    """
 
     started: bool = False
     status: int = 0
     body: bytes = b""
     retry_after: str = ""
+    is_answer: bool = False
+    has_noise: bool = False
 
     def document(self) -> Any:
         """Return the last answer as JSON, or None if it is none."""
@@ -65,8 +74,10 @@ class Wire:
 
     headers: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, *, calls: frozenset[tuple[str, str]]) -> None:
-        self._calls = calls
+    def __init__(self, *, pack: VenuePack, addresses: Collection[str]) -> None:
+        """Let pass what *pack* lists, and only to *addresses*."""
+        self._pack = pack
+        self._origins = frozenset(yarl.URL(address).origin() for address in addresses)
         self._session: aiohttp.ClientSession | None = None
 
     def get(self, url: yarl.URL, **options: Any) -> AbstractAsyncContextManager[Any]:
@@ -91,18 +102,21 @@ class Wire:
     async def _send(
         self, method: str, url: yarl.URL, options: Mapping[str, Any]
     ) -> AsyncIterator[Any]:
-        if (method, url.path) not in self._calls:
-            raise ForbiddenCallError(f"{method} {url.path}")
+        call = self._admit(method, url, options)
         record = _current.get() or CallRecord()
-        record.status, record.body = 0, b""
+        record.status, record.body, record.is_answer = 0, b"", False
         allowed = {name: options[name] for name in ("data", "headers", "timeout")}
         session = self._open()
         async with session.request(method, url, allow_redirects=False, **allowed) as response:
-            is_list = url.path in _MARKET_LISTS
-            limit = _LARGEST_ANSWER_BYTES if is_list else _LARGEST_PRIVATE_ANSWER_BYTES
-            record.status = response.status
+            limit = (
+                _LARGEST_PRIVATE_ANSWER_BYTES
+                if _is_signed(options["headers"])
+                else _LARGEST_ANSWER_BYTES
+            )
             record.retry_after = response.headers.get("Retry-After", "")
+            record.status = response.status
             record.body = await _read(response, limit=limit)
+            self._note_answer(record, call)
             text = record.body.decode("utf-8", errors="replace")
 
             async def read_text(**_: Any) -> str:
@@ -115,6 +129,21 @@ class Wire:
                 text=read_text,
                 content=record.body,
             )
+
+    def _admit(self, method: str, url: yarl.URL, options: Mapping[str, Any]) -> Call:
+        """Return what is known of a request; raise ForbiddenCallError for one that may not leave."""
+        call = self._pack.call_of(method, url.path)
+        if call is None or url.origin() not in self._origins:
+            raise ForbiddenCallError(f"{method} {url.path}")
+        if not self._pack.takes_orders and (options["data"] or _is_signed(options["headers"])):
+            raise ForbiddenCallError(f"{method} {url.path} in somebody's name")
+        return call
+
+    def _note_answer(self, record: CallRecord, call: Call) -> None:
+        document = record.document()
+        record.is_answer = self._pack.is_answer(call, record.status, document)
+        is_no = self._pack.word_of(record.status, document) is not None
+        record.has_noise = record.has_noise or not (record.is_answer or is_no)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -135,6 +164,10 @@ class Wire:
 def certificates() -> ssl.SSLContext:
     """Return the certificates that venues are checked against; reading them takes longer than an order."""
     return ssl.create_default_context(cafile=certifi.where())
+
+
+def _is_signed(headers: Mapping[str, str]) -> bool:
+    return any(_KEY_HEADERS.search(name) for name in headers)
 
 
 async def _note_start(*_: Any) -> None:

@@ -223,9 +223,9 @@ class TestQuestions:
         with pytest.raises(VenueError):
             simulator.run(lambda c: c.balances())
 
-    def test_a_venue_without_a_pack_is_not_spoken_to(self):
-        with pytest.raises(VenueUnavailableError, match="does not speak"):
-            CcxtVenueClient(ccxt_id="kraken")
+    def test_a_venue_that_the_library_does_not_know_is_not_spoken_to(self):
+        with pytest.raises(VenueUnavailableError, match="cannot speak"):
+            CcxtVenueClient(ccxt_id="withdraw")
 
 
 class TestTheMemoryOfAProcess:

@@ -63,9 +63,9 @@ def test_a_structured_answer_is_judged_by_its_code(names, code, kind, ours):
 def test_only_a_client_error_with_a_code_counts_as_the_venues_word():
     document = {"code": -2010, "msg": "Filter failure: NOTIONAL"}
 
-    spoken = Failure.of(ValueError(), started=True, status=400, document=document)
-    broken = Failure.of(ValueError(), started=True, status=502, document=document)
-    listed = Failure.of(ValueError(), started=True, status=400, document=[document])
+    spoken = Failure.of(ValueError(), pack=PACK, started=True, status=400, document=document)
+    broken = Failure.of(ValueError(), pack=PACK, started=True, status=502, document=document)
+    listed = Failure.of(ValueError(), pack=PACK, started=True, status=400, document=[document])
 
     assert (spoken.venue_code, spoken.venue_message) == ("-2010", "Filter failure: NOTIONAL")
     assert broken.venue_code == ""

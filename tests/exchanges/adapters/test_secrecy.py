@@ -98,9 +98,9 @@ class TestReach:
     def test_nothing_that_moves_money_out_is_on_the_list_of_a_venue(self):
         calls = pack_of("binance").calls
 
-        assert not [path for _, path in calls if _DANGEROUS.search(path)]
-        assert {method for method, _ in calls} == {"GET", "POST", "DELETE"}
-        assert [path for method, path in calls if method != "GET"] == ["/api/v3/order"] * 2
+        assert not [call for call in calls if _DANGEROUS.search(call.path)]
+        assert {call.method for call in calls} == {"GET", "POST", "DELETE"}
+        assert [c.path for c in calls if c.method != "GET"] == ["/api/v3/order"] * 2
 
     @pytest.mark.enable_socket
     def test_whatever_ccxt_offers_to_move_money_is_stopped_before_the_wire(self, simulator):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from exchanges.adapters.packs import pack_of
-from exchanges.adapters.trade_pages import read_all_trades
+from exchanges.adapters.trade_pages import read_by_id
 from market.timeframes import DAY_MS
 
 NOW_MS = 1_800_000_000_000
@@ -60,7 +60,7 @@ def test_every_execution_since_an_instant_is_returned_once(
     answers = Answers(make_trades(*hours_ago), pack.trade_page)
 
     found = asyncio.run(
-        read_all_trades(answers, pack, "BTC/USDT", since_ms=NOW_MS - since_hours * 3_600_000)
+        read_by_id(answers, pack, "BTC/USDT", since_ms=NOW_MS - since_hours * 3_600_000)
     )
 
     assert len(found) == expected

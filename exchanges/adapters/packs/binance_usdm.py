@@ -1,0 +1,220 @@
+"""Binance USD-M perpetual swaps, one-way mode. https://developers.binance.com/docs/derivatives/usds-margined-futures
+
+Stops are orders of another kind there ("algo orders") with ids of their own; a stop that was touched sends an order.
+Here both are one: a stop keeps its id, and what it sent is told of as its own executions.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+from exchanges.adapters import reading
+from exchanges.adapters.packs.base import Call, Sandbox, Shape, VenuePack
+from exchanges.adapters.packs.binance import (
+    BINANCE_CODES,
+    BINANCE_OPTIONS,
+    BinanceDialect,
+)
+from exchanges.adapters.packs.dialect import Document, Sending
+from exchanges.adapters.protocol import PositionReport
+from exchanges.adapters.trade_pages import read_windows
+from market.enums import InstrumentKind, MarginMode
+from market.timeframes import DAY_MS, from_milliseconds
+
+_STOP: Final = "stop-"
+_TRIGGER: Final[Mapping[str, Any]] = MappingProxyType({"trigger": True})
+#: Where a client remembers which stop sent which order.
+_SENT_BY: Final = "orderSentByStop"
+
+
+class UsdmDialect(BinanceDialect):
+    """Stops and plain orders behind one door; positions with leverage and margin."""
+
+    trade_permission = "enableFutures"
+
+    async def create(self, exchange: Any, order: Sending) -> Document:
+        """Send an order with one request, a stop to where stops are kept."""
+        return _named(await super().create(exchange, order))
+
+    async def cancel(
+        self, exchange: Any, symbol: str, *, client_id: str, venue_order_id: str
+    ) -> Document:
+        """Cancel an order; what kind it is of, its id tells, or the venue that knows none of that kind."""
+        by_id = {} if not client_id else {"clientOrderId": client_id}
+        plain_id = venue_order_id.removeprefix(_STOP)
+        if not venue_order_id.startswith(_STOP):
+            try:
+                answer: Document = await exchange.cancel_order(plain_id, symbol, by_id)
+            except Exception as error:
+                if venue_order_id or not _is_absent(error):
+                    raise
+            else:
+                return answer
+        return _named(await exchange.cancel_order(plain_id, symbol, {**by_id, **_TRIGGER}))
+
+    async def find(self, exchange: Any, symbol: str, client_id: str) -> Document:
+        """Return the order or the stop of our id."""
+        by_id = {"clientOrderId": client_id}
+        try:
+            order: Document = await exchange.fetch_order("", symbol, by_id)
+        except Exception as error:
+            if not _is_absent(error):
+                raise
+        else:
+            return order
+        stop: Document = await exchange.fetch_order("", symbol, {**by_id, **_TRIGGER})
+        sent = _sent_by(stop["info"])
+        if not sent:
+            return _named(stop)
+        exchange.options.setdefault(_SENT_BY, {})[sent] = f"{_STOP}{stop['id']}"
+        order = await exchange.fetch_order(sent, symbol)
+        return {**order, "id": f"{_STOP}{stop['id']}", "clientOrderId": stop["clientOrderId"]}
+
+    async def open_orders(self, exchange: Any, symbol: str) -> Sequence[Document]:
+        """Return the orders and the stops that still work."""
+        plain = await exchange.fetch_open_orders(symbol)
+        stops = await exchange.fetch_open_orders(symbol, None, None, dict(_TRIGGER))
+        return [*plain, *(_named(stop) for stop in stops)]
+
+    async def trades(
+        self, exchange: Any, pack: VenuePack, symbol: str, *, since_ms: int
+    ) -> Sequence[Document]:
+        """Return every execution, those of an order that a stop sent in the stop's name.
+
+        The venue tells of the stops of a week; an older one is known once it was looked up by this client.
+        """
+        trades = await read_windows(exchange, pack, symbol, since_ms=since_ms)
+        if not trades:
+            return trades
+        stops = await exchange.fapiprivate_get_allalgoorders({"symbol": exchange.market_id(symbol)})
+        recent = {_sent_by(stop): f"{_STOP}{stop['algoId']}" for stop in stops}
+        names = {**exchange.options.get(_SENT_BY, {}), **recent}
+        return [{**trade, "order": names.get(trade["order"], trade["order"])} for trade in trades]
+
+    async def positions(self, exchange: Any) -> Sequence[PositionReport]:
+        """Return the swaps that are held; this version of the answer is the one that tells the leverage."""
+        rows = await exchange.fapiprivatev2_get_positionrisk()
+        known = exchange.markets_by_id
+        return [
+            _read_position(row, known[row["symbol"]][0]["symbol"])
+            for row in rows
+            if row["symbol"] in known and Decimal(row["positionAmt"])
+        ]
+
+    async def arm_dead_man(self, exchange: Any, *, timeout_s: int) -> None:
+        """Arm the switch of every market with an open order; the venue has one for each."""
+        orders = await exchange.fapiprivate_get_openorders()
+        for market in sorted({order["symbol"] for order in orders}):
+            await exchange.fapiprivate_post_countdowncancelall(
+                {"symbol": market, "countdownTime": timeout_s * 1_000}
+            )
+
+
+def _named(order: Document) -> Document:
+    """Return an order as it is, a stop with an id that no plain order can have."""
+    is_stop = "algoId" in order["info"]
+    return {**order, "id": f"{_STOP}{order['id']}"} if is_stop else order
+
+
+def _sent_by(stop: Mapping[str, Any]) -> str:
+    return str(stop.get("actualOrderId") or "")
+
+
+def _is_absent(error: Exception) -> bool:
+    return any(kind.__name__ == "OrderNotFound" for kind in type(error).__mro__)
+
+
+def _read_position(row: Mapping[str, Any], symbol: str) -> PositionReport:
+    liquidation = reading.amount_of(row["liquidationPrice"])
+    is_isolated = row["marginType"] == "isolated"
+    return PositionReport(
+        symbol=symbol,
+        quantity=reading.amount_of(row["positionAmt"]),
+        average_price=reading.amount_of(row["entryPrice"]),
+        mark_price=reading.amount_of(row["markPrice"]),
+        unrealized_pnl=reading.amount_of(row["unRealizedProfit"]),
+        leverage=reading.amount_of(row["leverage"]),
+        liquidation_price=liquidation or None,
+        margin_mode=MarginMode.ISOLATED if is_isolated else MarginMode.CROSS,
+        venue_at=from_milliseconds(int(row["updateTime"])),
+    )
+
+
+BINANCE_USDM: Final = VenuePack(
+    ccxt_id="binanceusdm",
+    name="Binance USD-M",
+    kind=InstrumentKind.LINEAR_SWAP,
+    dialect=UsdmDialect(),
+    address="https://fapi.binance.com",
+    paths=MappingProxyType(
+        {
+            "fapiPublic": "/fapi/v1",
+            "fapiPublicV2": "/fapi/v2",
+            "fapiPrivate": "/fapi/v1",
+            "fapiPrivateV2": "/fapi/v2",
+            "fapiPrivateV3": "/fapi/v3",
+            # What a key may do is known at the spot market's address.
+            "sapi": "https://api.binance.com/sapi/v1",
+        }
+    ),
+    calls=(
+        Call("GET", "/fapi/v1/time"),
+        Call("GET", "/fapi/v1/exchangeInfo"),
+        Call("GET", "/fapi/v1/klines", 5, Shape.LIST),
+        Call("GET", "/fapi/v1/ticker/24hr", 1, Shape.EITHER),
+        Call("GET", "/fapi/v1/premiumIndex", 1, Shape.EITHER),
+        Call("GET", "/fapi/v1/fundingRate", 1, Shape.LIST),
+        Call("GET", "/fapi/v3/account", 5),
+        Call("GET", "/fapi/v2/positionRisk", 5, Shape.LIST),
+        Call("POST", "/fapi/v1/leverage"),
+        Call("POST", "/fapi/v1/marginType"),
+        Call("GET", "/fapi/v1/order"),
+        Call("POST", "/fapi/v1/order"),
+        Call("DELETE", "/fapi/v1/order"),
+        Call("GET", "/fapi/v1/openOrders", 1, Shape.LIST),
+        Call("GET", "/fapi/v1/algoOrder"),
+        Call("POST", "/fapi/v1/algoOrder"),
+        Call("DELETE", "/fapi/v1/algoOrder"),
+        Call("GET", "/fapi/v1/openAlgoOrders", 1, Shape.LIST),
+        Call("GET", "/fapi/v1/allAlgoOrders", 5, Shape.LIST),
+        Call("GET", "/fapi/v1/userTrades", 5, Shape.LIST),
+        Call("POST", "/fapi/v1/countdownCancelAll", 10),
+        Call("GET", "/sapi/v1/account/apiRestrictions"),
+    ),
+    weight_per_minute=2_400,
+    sandbox=Sandbox("https://testnet.binancefuture.com"),
+    order_id=re.compile(r"(stop-)?[0-9]{1,20}"),
+    options=MappingProxyType({**BINANCE_OPTIONS, "fetchMarkets": {"types": ["linear"]}}),
+    cancel_reports=False,
+    has_dead_man=True,
+    # https://developers.binance.com/docs/derivatives/usds-margined-futures/error-code
+    codes=replace(
+        BINANCE_CODES,
+        refused=BINANCE_CODES.refused
+        | {*("-2018", "-2019", "-2021", "-2022", "-2023", "-2024", "-2025", "-2026", "-2027")}
+        | {*(str(code) for code in range(-4099, -3999))}
+        | {*("-2028", "-4131", "-4164", "-4183", "-4184", "-5021", "-5022", "-5028")},
+        clock=frozenset({"-1021", "-5028"}),
+        settled=frozenset({"-4046"}),
+        duplicate=frozenset({"-4116"}),
+        duplicate_text="ClientOrderId is duplicated.",
+        names=MappingProxyType(
+            {
+                "-2018": "insufficient_balance",
+                "-2019": "insufficient_balance",
+                "-2021": "would_trigger_at_once",
+                "-2022": "reduce_only_refused",
+                "-2025": "too_many_orders",
+                "-4061": "hedge_mode",
+                "-4131": "price_out_of_range",
+                "-4164": "order_too_small",
+                **BINANCE_CODES.names,
+            }
+        ),
+    ),
+    trade_window_ms=7 * DAY_MS - 1,
+    trade_page=1_000,
+)

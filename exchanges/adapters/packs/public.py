@@ -1,0 +1,35 @@
+"""Venues of which nothing but ccxt is known: public data, and paper on top of it, but never an order."""
+
+import re
+from typing import Final
+
+from exchanges.adapters.packs.base import Call, Codes, VenuePack
+
+_NO_ORDER: Final = re.compile(r"(?!)")
+_CAREFUL_WEIGHT_PER_MINUTE: Final = 60
+
+
+class AnyPublicCall(Call):
+    """Every question; without a key ccxt signs none, so none is private."""
+
+    __slots__ = ()
+
+    def fits(self, method: str, path: str) -> bool:
+        """Tell whether a request only asks."""
+        return method == self.method
+
+
+def public_pack(ccxt_id: str) -> VenuePack:
+    """Return the pack of a venue for which none was written; ccxt's own addresses count."""
+    return VenuePack(
+        ccxt_id=ccxt_id,
+        name=ccxt_id,
+        takes_orders=False,
+        address="",
+        paths={},
+        calls=(AnyPublicCall("GET", "*"),),
+        weight_per_minute=_CAREFUL_WEIGHT_PER_MINUTE,
+        order_id=_NO_ORDER,
+        order_types=frozenset(),
+        codes=Codes(),
+    )
