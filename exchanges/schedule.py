@@ -14,6 +14,11 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 10.0,
         "options": {"expires": 30},
     },
+    "exchanges-start-due-tests": {
+        "task": "exchanges.start_due_tests",
+        "schedule": 30.0,
+        "options": {"expires": 60},
+    },
     "exchanges-measure-clocks": {
         "task": "exchanges.measure_clocks",
         "schedule": 60.0,

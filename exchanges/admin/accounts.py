@@ -70,6 +70,7 @@ class ExchangeAccountAdmin(DeedAdmin):
         "kind",
         "status",
         "status_code",
+        "authentication_failures",
         "tested_at",
         "disabled_at",
         "closed_at",
@@ -104,11 +105,15 @@ class ExchangeAccountAdmin(DeedAdmin):
 class CredentialAdmin(ReadOnlyAdmin):
     """Which key an account used when; the sealed values stay out of sight."""
 
-    list_display = ("account", "owner", "version", "shown_key", "created_at", "replaced_at")
+    list_display = (
+        "account", "owner", "version", "shown_key", "declared_at", "created_at", "replaced_at"
+    )  # fmt: skip
     list_filter = (("replaced_at", admin.EmptyFieldListFilter),)
     search_fields = ("owner__email", "account__label")
     list_select_related = ("account", "owner")
-    fields = ("account", "owner", "version", "shown_key", "created_at", "replaced_at")
+    fields = (
+        "account", "owner", "version", "shown_key", "declared_at", "created_at", "replaced_at"
+    )  # fmt: skip
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> Any:

@@ -25,10 +25,16 @@ class AccountSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(AccountKind.values)
     real_money = serializers.BooleanField()
     status = serializers.ChoiceField(AccountStatus.values)
+    is_being_tested = serializers.BooleanField(help_text="Whether a worker tests the key now.")
+    permissions_verified = serializers.BooleanField(
+        allow_null=True,
+        help_text="Whether the venue itself says that the key cannot withdraw; null without a key that works.",
+    )
     status_code = serializers.CharField(allow_blank=True)
     status_message = serializers.CharField(allow_blank=True)
     api_key_last_four = serializers.CharField(allow_null=True)
     tested_at = serializers.DateTimeField(allow_null=True)
+    next_test_at = serializers.DateTimeField(allow_null=True)
     connected_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
     balances = BalanceAtVenueSerializer(many=True)
@@ -46,6 +52,22 @@ class NewAccountSerializer(AccountSerializer):
     )
 
 
+class KeyGuideSerializer(serializers.Serializer[Any]):
+    """How a key for a venue is made."""
+
+    where = serializers.CharField(help_text="The way to the exchange's page of keys.")
+    allow = serializers.ListField(child=serializers.CharField())
+    never = serializers.ListField(child=serializers.CharField())
+    hints = serializers.ListField(child=serializers.CharField())
+    needs_passphrase = serializers.BooleanField()
+    tells_permissions = serializers.BooleanField(
+        help_text="If not, the person has to declare that the key cannot withdraw."
+    )
+    addresses = serializers.ListField(
+        child=serializers.CharField(), help_text="To which addresses the key should be limited."
+    )
+
+
 class VenueSerializer(serializers.Serializer[Any]):
     """An exchange, or a simulation of one; fees are in basis points of the notional."""
 
@@ -55,6 +77,7 @@ class VenueSerializer(serializers.Serializer[Any]):
     takes_keys = serializers.BooleanField(help_text="Whether people may connect keys.")
     maker_fee_bps = serializers.CharField()
     taker_fee_bps = serializers.CharField()
+    key_guide = KeyGuideSerializer(allow_null=True, help_text="Null where no keys are taken.")
 
 
 class MarketSerializer(serializers.Serializer[Any]):

@@ -7,9 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from exchanges.adapters import key_guides
 from exchanges.api import answers
 from exchanges.models import Instrument, Venue
-from exchanges.selectors import pages
+from exchanges.selectors import connecting, pages
 from foundation import pagination, schema
 from market.enums import InstrumentKind
 
@@ -72,6 +73,20 @@ def _present_venue(venue: Venue) -> dict[str, Any]:
         "takes_keys": venue.takes_live_accounts,
         "maker_fee_bps": f"{venue.maker_fee_bps.normalize():f}",
         "taker_fee_bps": f"{venue.taker_fee_bps.normalize():f}",
+        "key_guide": _present_guide(venue) if venue.takes_live_accounts else None,
+    }
+
+
+def _present_guide(venue: Venue) -> dict[str, Any]:
+    guide = key_guides.guide_for(venue)
+    return {
+        "where": guide.where,
+        "allow": guide.allow,
+        "never": guide.never,
+        "hints": guide.hints,
+        "needs_passphrase": guide.needs_passphrase,
+        "tells_permissions": guide.tells_permissions,
+        "addresses": connecting.egress_addresses(),
     }
 
 

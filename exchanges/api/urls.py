@@ -11,6 +11,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("exchange-accounts/<uuid:public_id>", views.Account.as_view(), name="account"),
     path("exchange-accounts/<uuid:public_id>/test", views.Test.as_view(), name="test"),
     path("exchange-accounts/<uuid:public_id>/key", views.Key.as_view(), name="key"),
+    path(
+        "exchange-accounts/<uuid:public_id>/declaration",
+        views.Declaration.as_view(),
+        name="declaration",
+    ),
     path("venues", markets.Venues.as_view(), name="venues"),
     path("markets", markets.Markets.as_view(), name="markets"),
 ]

@@ -13,6 +13,7 @@ from exchanges.api import answers
 from exchanges.api.presenters import present_account
 from exchanges.api.serializers import (
     ConnectSerializer,
+    DeclarationSerializer,
     KeySerializer,
     NothingSerializer,
     PaperSerializer,
@@ -63,6 +64,7 @@ class Accounts(APIView):
             api_key=pasted.api_key,
             secret=pasted.secret,
             passphrase=pasted.passphrase,
+            declares_safe=serializer.validated_data["declares_safe"],
             by=actor_of(request),
             now=timezone.now(),
         )
@@ -141,11 +143,34 @@ class Key(APIView):
             api_key=pasted.api_key,
             secret=pasted.secret,
             passphrase=pasted.passphrase,
+            declares_safe=serializer.validated_data["declares_safe"],
             by=actor_of(request),
             now=timezone.now(),
         )
         stored = selectors.get_account_for(request.user, public_id=public_id)
         return Response({**present_account(stored), "notes": notes}, status=202)
+
+
+class Declaration(APIView):
+    """A person's word about the key of an account."""
+
+    required_scope = PERSON
+    problem_statuses = {"POST": (409,)}
+
+    @extend_schema(request=DeclarationSerializer, responses={202: answers.AccountSerializer})
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Take the declaration that the key in use can neither withdraw nor transfer; a worker tests it again."""
+        # Somebody else's is not found whatever the body is.
+        selectors.get_account_for(request.user, public_id=public_id)
+        DeclarationSerializer(data=request.data).is_valid(raise_exception=True)
+        accounts.declare_safe(
+            owner=request.user,
+            account_public_id=public_id,
+            by=actor_of(request),
+            now=timezone.now(),
+        )
+        account = selectors.get_account_for(request.user, public_id=public_id)
+        return Response(present_account(account), status=202)
 
 
 class Paper(APIView):

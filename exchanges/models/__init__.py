@@ -1,6 +1,7 @@
 """The tables of the exchanges, one aggregate a module."""
 
 from exchanges.models.accounts import (
+    USABLE_STATUSES,
     AccountKind,
     AccountStatus,
     Balance,
@@ -23,6 +24,7 @@ from exchanges.models.venues import Instrument, InstrumentRules, Venue
 
 __all__ = (
     "UNFINISHED",
+    "USABLE_STATUSES",
     "AccountKind",
     "AccountStatus",
     "Balance",

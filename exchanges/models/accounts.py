@@ -1,6 +1,7 @@
 """A person's accounts at venues, and the sealed keys to them."""
 
 import uuid
+from typing import Final
 
 from django.conf import settings
 from django.db import models
@@ -20,13 +21,20 @@ class AccountKind(models.TextChoices):
 
 
 class AccountStatus(models.TextChoices):
-    """What the last test of the key said."""
+    """Whether orders may be sent in the name of an account, and why not.
 
-    UNTESTED = "UNTESTED", "Not tested yet"
-    TESTING = "TESTING", "Being tested"
-    CONNECTED = "CONNECTED", "Connected"
-    REJECTED = "REJECTED", "Key refused"
-    UNREACHABLE = "UNREACHABLE", "Exchange not reached"
+    A test that is under way is no state: an account that works goes on working until the answer is there.
+    """
+
+    PENDING = "PENDING", "Not verified yet"
+    ACTIVE = "ACTIVE", "Active"
+    UNVERIFIED_PERMISSIONS = "UNVERIFIED_PERMISSIONS", "Active, permissions unverified"
+    INVALID = "INVALID", "Key refused"
+    DISABLED = "DISABLED", "Disabled by an operator"
+
+
+#: The states in which orders may be sent.
+USABLE_STATUSES: Final = (AccountStatus.ACTIVE, AccountStatus.UNVERIFIED_PERMISSIONS)
 
 
 class ExchangeAccount(models.Model):
@@ -37,15 +45,25 @@ class ExchangeAccount(models.Model):
     venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="accounts")
     kind = models.CharField(max_length=5, choices=AccountKind)
     label = models.CharField(max_length=80)
-    status = models.CharField(max_length=12, choices=AccountStatus, default=AccountStatus.UNTESTED)
-    status_code = models.CharField(max_length=60, blank=True)
+    status = models.CharField(max_length=24, choices=AccountStatus, default=AccountStatus.PENDING)
+    status_code = models.CharField(
+        max_length=60, blank=True, help_text="What the last test or the operator said; empty: fine."
+    )
     status_message = models.CharField(max_length=300, blank=True)
-    test_requested_at = models.DateTimeField(null=True, blank=True)
+    test_requested_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when a test is under way; empty: none is."
+    )
     tested_at = models.DateTimeField(null=True, blank=True)
+    next_test_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the key is tested again by itself; empty: never."
+    )
+    authentication_failures = models.PositiveSmallIntegerField(
+        default=0, help_text="How often in a row the venue has refused a key that worked before."
+    )
     connected_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="Since when the key is known to work; empty once it was refused.",
+        help_text="Since when orders may be sent; empty while they may not.",
     )
     closed_at = models.DateTimeField(null=True, blank=True)
     disabled_at = models.DateTimeField(
@@ -70,6 +88,28 @@ class ExchangeAccount(models.Model):
                 condition=models.Q(closed_at__isnull=True),
                 name="account_label_once",
             ),
+            models.CheckConstraint(
+                condition=models.Q(closed_at__isnull=False)
+                | models.Q(
+                    status__in=["ACTIVE", "UNVERIFIED_PERMISSIONS"], connected_at__isnull=False
+                )
+                | models.Q(
+                    status__in=["PENDING", "INVALID", "DISABLED"], connected_at__isnull=True
+                ),
+                name="account_connected_while_usable",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status="DISABLED", disabled_at__isnull=False)
+                | (~models.Q(status="DISABLED") & models.Q(disabled_at__isnull=True)),
+                name="account_disabled_since",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_test_at"],
+                condition=models.Q(closed_at__isnull=True, next_test_at__isnull=False),
+                name="account_tests_due",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -79,6 +119,16 @@ class ExchangeAccount(models.Model):
     def is_usable(self) -> bool:
         """Whether orders may be sent in its name; a test that is under way changes nothing about that."""
         return self.connected_at is not None and self.closed_at is None
+
+    @property
+    def is_being_tested(self) -> bool:
+        """Whether a worker is to answer for the key."""
+        return self.test_requested_at is not None and self.closed_at is None
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether only the person's word says that the key cannot withdraw; shown wherever the account is."""
+        return self.status == AccountStatus.UNVERIFIED_PERMISSIONS and self.closed_at is None
 
 
 class Credential(models.Model):
@@ -98,6 +148,11 @@ class Credential(models.Model):
     sealed_passphrase = SealedField(default=bytes, blank=True)
     last_four = models.CharField(max_length=4)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    declared_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the person declared that this key can neither withdraw nor transfer.",
+    )
     replaced_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Prefetch, QuerySet
 
-from exchanges.models import AccountStatus, Balance, Credential, ExchangeAccount
+from exchanges.models import Balance, Credential, ExchangeAccount
 from market.errors import NotFoundError
 
 #: The signed-in person as a request knows them; pages behind the login never meet the anonymous one.
@@ -60,17 +60,27 @@ def get_account_for(owner: Owner, *, public_id: UUID) -> ExchangeAccount:
 def find_account_under_test(*, account_id: int) -> ExchangeAccount | None:
     """Return an account that waits for the result of a test, or None; for workers."""
     waiting = ExchangeAccount.objects.filter(
-        pk=account_id, status=AccountStatus.TESTING, closed_at=None
+        pk=account_id, test_requested_at__isnull=False, closed_at=None
     )
     return _complete(waiting).first()
 
 
 def accounts_waiting_since(*, before: datetime) -> list[int]:
     """Return the ids of accounts whose test was asked for before an instant and has no result; for workers."""
-    waiting = ExchangeAccount.objects.filter(
-        status=AccountStatus.TESTING, test_requested_at__lt=before, closed_at=None
-    )
+    waiting = ExchangeAccount.objects.filter(test_requested_at__lt=before, closed_at=None)
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:_MOST_SWEPT])
+
+
+def lock_due_for_test(*, now: datetime) -> list[ExchangeAccount]:
+    """Return the accounts whose key is to be tested by now and is not, locked; for workers.
+
+    What somebody else holds is left to the next look.
+    """
+    due = ExchangeAccount.objects.filter(
+        next_test_at__lte=now, test_requested_at=None, closed_at=None, disabled_at=None
+    )
+    locked = due.select_for_update(of=("self",), skip_locked=True)
+    return list(locked.order_by("next_test_at", "pk")[:_MOST_SWEPT])
 
 
 def credential_in_use(account: ExchangeAccount) -> Credential | None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from exchanges.adapters.protocol import BalanceReport, KeyPermissions, VenueClie
 from exchanges.models import AccountStatus, Credential, ExchangeAccount
 from exchanges.selectors import accounts as accounts_read
 from exchanges.selectors.accounts import Owner
-from exchanges.services import accounts
+from exchanges.services import account_states, accounts, balances
 from foundation import audit
 from foundation.audit import Actor
 from foundation.queue import enqueue
@@ -30,11 +31,24 @@ _ACTOR: Final = Actor.system("exchanges.test_account")
 _LARGEST_CLOCK_OFFSET_S: Final = 30.0
 
 
+class Finding(StrEnum):
+    """What a test can find out about a key."""
+
+    GOOD = "GOOD"
+    #: It works, and the venue does not tell what else it may do.
+    UNTOLD = "UNTOLD"
+    #: The venue does not accept it.
+    NOT_ACCEPTED = "NOT_ACCEPTED"
+    #: It may do too much or too little.
+    WRONG_PERMISSIONS = "WRONG_PERMISSIONS"
+    NO_ANSWER = "NO_ANSWER"
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What a test found out; ``balances`` only if the key works."""
+    """The answer of a test; ``balances`` only if the key works."""
 
-    status: AccountStatus
+    finding: Finding
     code: str = ""
     message: str = ""
     balances: Sequence[BalanceReport] = ()
@@ -46,9 +60,9 @@ def request_test(
 ) -> ExchangeAccount:
     """Have the key of an account tested; while a test is under way this changes nothing."""
     account = accounts.lock_live_account(owner=owner, public_id=account_public_id)
-    if account.status == AccountStatus.TESTING:
+    if account.is_being_tested:
         return account
-    accounts.begin_test(account, now=now)
+    account_states.begin_test(account, now=now)
     audit.record(
         actor=by, verb="exchange_account.test_requested", target=account, owner_id=owner.pk
     )
@@ -76,29 +90,24 @@ def record_test_result(
     *, account_id: int, credential_version: int, result: ProbeResult, now: datetime
 ) -> None:
     """Record the result of a test, unless the key was replaced or the account closed meanwhile."""
-    account = ExchangeAccount.objects.select_for_update().get(pk=account_id)
-    is_current = Credential.objects.filter(
+    account = ExchangeAccount.objects.select_for_update(of=("self",)).get(pk=account_id)
+    credential = Credential.objects.filter(
         account=account, version=credential_version, replaced_at=None
-    ).exists()
-    if account.status != AccountStatus.TESTING or account.closed_at is not None or not is_current:
+    ).first()
+    if not account.is_being_tested or credential is None:
         logger.info("exchange_account.test_outdated", extra={"account_id": account_id})
         return
-    if result.status == AccountStatus.REJECTED:
-        accounts.refuse_account(account, code=result.code, message=result.message, now=now)
-    else:
-        _note_result(account, result, now=now)
-    if result.status == AccountStatus.CONNECTED:
-        accounts.record_balances(account_id=account_id, reports=result.balances, now=now)
+    _apply(account, credential, result, now=now)
     audit.record(
         actor=_ACTOR,
         verb="exchange_account.tested",
         target=account,
         owner_id=account.owner_id,
-        detail={"status": result.status, "code": result.code},
+        detail={"status": account.status, "code": result.code},
     )
     logger.info(
         "exchange_account.tested",
-        extra={"account_id": account_id, "status": result.status, "code": result.code},
+        extra={"account_id": account_id, "status": account.status, "code": result.code},
     )
 
 
@@ -120,47 +129,73 @@ def sweep_tests(*, now: datetime) -> int:
 @transactional
 def give_up_test(*, account_id: int, now: datetime) -> None:
     """End a test that no worker has finished in time."""
-    account = ExchangeAccount.objects.select_for_update().get(pk=account_id)
-    if account.status != AccountStatus.TESTING:
-        return
-    message = "The key could not be tested in time. Try again in a minute."
-    _note_result(
-        account,
-        ProbeResult(AccountStatus.UNREACHABLE, "test_not_finished", message),
-        now=now,
-    )
+    account = ExchangeAccount.objects.select_for_update(of=("self",)).get(pk=account_id)
+    if account.is_being_tested:
+        account_states.note_no_answer(
+            account,
+            code="test_not_finished",
+            message="The key could not be tested in time. Try again in a minute.",
+            now=now,
+        )
 
 
-def _note_result(account: ExchangeAccount, result: ProbeResult, *, now: datetime) -> None:
-    account.status = result.status
-    account.status_code, account.status_message = result.code, result.message
-    account.tested_at = now
-    if result.status == AccountStatus.CONNECTED:
-        account.connected_at = account.connected_at or now
-    account.version += 1
-    account.save(
-        update_fields=[
-            "status", "status_code", "status_message", "tested_at", "connected_at", "version"
-        ]
-    )  # fmt: skip
+@transactional
+def start_due_tests(*, now: datetime) -> int:
+    """Begin the daily test of the accounts whose turn it is; return how many those are."""
+    due = accounts_read.lock_due_for_test(now=now)
+    for account in due:
+        account_states.begin_test(account, now=now)
+    return len(due)
+
+
+def _apply(
+    account: ExchangeAccount, credential: Credential, result: ProbeResult, *, now: datetime
+) -> None:
+    code, message = result.code, result.message
+    match result.finding:
+        case Finding.NO_ANSWER:
+            account_states.note_no_answer(account, code=code, message=message, now=now)
+            return
+        case Finding.NOT_ACCEPTED:
+            account_states.count_refusal(account, code=code, message=message, now=now)
+            return
+        case Finding.WRONG_PERMISSIONS:
+            account_states.refuse_account(account, code=code, message=message, now=now)
+            return
+        case Finding.UNTOLD if credential.declared_at is None:
+            account_states.ask_for_declaration(account, message=message, now=now)
+            return
+        case Finding.UNTOLD:
+            account_states.accept_key(
+                account,
+                status=AccountStatus.UNVERIFIED_PERMISSIONS,
+                code=code,
+                message=message,
+                now=now,
+            )
+        case Finding.GOOD:
+            account_states.accept_key(
+                account, status=AccountStatus.ACTIVE, code=code, message=message, now=now
+            )
+    balances.record_balances(account_id=account.pk, reports=result.balances, now=now)
 
 
 def _ask_venue(*, account_id: int, clock: Callable[[], datetime]) -> ProbeResult:
     try:
         client = factory.venue_client(account_id)
-        offset_s, permissions, balances = asyncio.run(_probe(client, clock))
+        offset_s, permissions, held = asyncio.run(_probe(client, clock))
     except CredentialRejectedError:
         return ProbeResult(
-            AccountStatus.REJECTED,
+            Finding.NOT_ACCEPTED,
             CredentialRejectedError.code,
             "The exchange does not accept this key. Check that key and secret belong together, that "
             "the key is not expired, and that it allows this server's address.",
         )
     except VenueRejectedError as error:
-        return ProbeResult(AccountStatus.REJECTED, error.code, error.message)
+        return ProbeResult(Finding.WRONG_PERMISSIONS, error.code, error.message)
     except VenueError as error:
-        return ProbeResult(AccountStatus.UNREACHABLE, error.code, error.message)
-    return _judge(offset_s, permissions, balances)
+        return ProbeResult(Finding.NO_ANSWER, error.code, error.message)
+    return _judge(offset_s, permissions, held)
 
 
 async def _probe(
@@ -178,19 +213,19 @@ async def _probe(
 
 
 def _judge(
-    offset_s: float, permissions: KeyPermissions, balances: Sequence[BalanceReport]
+    offset_s: float, permissions: KeyPermissions, held: Sequence[BalanceReport]
 ) -> ProbeResult:
     if permissions.can_withdraw:
         message = "This key can withdraw. Make one without that permission, and replace this one."
-        return ProbeResult(AccountStatus.REJECTED, "withdraw_enabled", message)
+        return ProbeResult(Finding.WRONG_PERMISSIONS, "withdraw_enabled", message)
     if not permissions.can_trade:
         message = "This key may not trade. Allow spot trading for it at the exchange."
-        return ProbeResult(AccountStatus.REJECTED, "trading_not_allowed", message)
+        return ProbeResult(Finding.WRONG_PERMISSIONS, "trading_not_allowed", message)
     if abs(offset_s) > _LARGEST_CLOCK_OFFSET_S:
         message = f"This server's clock and the exchange's differ by {abs(offset_s):.0f} seconds."
-        return ProbeResult(AccountStatus.UNREACHABLE, "clock_skew", message)
+        return ProbeResult(Finding.NO_ANSWER, "clock_skew", message)
     if permissions.can_withdraw is None:
         message = "The exchange does not tell what this key may do; make sure it cannot withdraw."
         code = "permissions_unverified"
-        return ProbeResult(AccountStatus.CONNECTED, code, message, balances)
-    return ProbeResult(AccountStatus.CONNECTED, balances=balances)
+        return ProbeResult(Finding.UNTOLD, code, message, held)
+    return ProbeResult(Finding.GOOD, balances=held)

@@ -1,36 +1,30 @@
 """Connecting, changing and closing people's accounts at venues."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.urls import reverse
 
-from accounts.models import MailKind, NotificationKind, NotificationLevel
-from accounts.services.notifications import notify
 from billing.services import entitlements
 from billing.services.entitlements import Limit
-from exchanges.adapters.protocol import BalanceReport
+from exchanges.adapters import key_guides
 from exchanges.domain.credentials import CleanCredential, PastedCredential, clean_credential
-from exchanges.events import ACCOUNT_INVALIDATED
 from exchanges.models import (
     AccountKind,
     AccountStatus,
-    Balance,
     Credential,
     ExchangeAccount,
     Venue,
 )
 from exchanges.selectors import instruments, usage
 from exchanges.selectors.accounts import ExchangeAccountNotFoundError, Owner
+from exchanges.services import account_states, balances
 from foundation import audit
 from foundation.audit import Actor
 from foundation.crypto import SealedSecret, seal
-from foundation.events import publish
-from foundation.queue import enqueue_on_commit
 from foundation.transactions import part_of_transaction, transactional
 from market.errors import ConflictError, FieldProblem, InvalidInputError
 
@@ -76,6 +70,26 @@ class KeylessAccountError(ConflictError):
         super().__init__("A paper account has no API key.")
 
 
+class DeclarationMissingError(InvalidInputError):
+    """The venue does not tell what a key may do, so its owner has to say that it cannot withdraw."""
+
+    code = "declaration_missing"
+
+    def __init__(self, venue: Venue) -> None:
+        message = f"{venue.name} does not tell what a key may do. Declare that this one can neither withdraw nor transfer."
+        super().__init__(message, problems=[FieldProblem("declares_safe", self.code, message)])
+
+
+class PassphraseMissingError(InvalidInputError):
+    """The venue gives a passphrase with each key, and it was left out."""
+
+    code = "passphrase_missing"
+
+    def __init__(self, venue: Venue) -> None:
+        message = f"{venue.name} needs the passphrase that belongs to the key."
+        super().__init__(message, problems=[FieldProblem("passphrase", self.code, message)])
+
+
 class AccountClosedAlreadyError(ConflictError):
     """The account is closed."""
 
@@ -83,15 +97,6 @@ class AccountClosedAlreadyError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("This exchange account is closed.")
-
-
-class AccountDisabledError(ConflictError):
-    """An operator has disabled the account."""
-
-    code = "account_disabled"
-
-    def __init__(self) -> None:
-        super().__init__("An operator has disabled this exchange account; ask them about it.")
 
 
 #: Asked before an account is closed; an app above raises ConflictError while it still trades there.
@@ -114,18 +119,23 @@ def connect_account(
     api_key: str,
     secret: str,
     passphrase: str = "",
+    declares_safe: bool = False,
     by: Actor,
     now: datetime,
 ) -> ExchangeAccount:
     """Store an account with its sealed keys, and have a worker test them.
 
-    Raises UnknownVenueError, VenueTakesNoKeysError, CredentialFormatError, InvalidLabelError, LabelTakenError, or
-    PlanLimitError if the person's plan allows no further account.
+    *declares_safe* is the person's word that the key can neither withdraw nor transfer; a venue that does not tell what
+    a key may do asks for it. Raises UnknownVenueError, VenueTakesNoKeysError, CredentialFormatError,
+    PassphraseMissingError, DeclarationMissingError, InvalidLabelError, LabelTakenError, or PlanLimitError if the
+    person's plan allows no further account.
     """
     venue = instruments.get_venue(venue_code)
     if not venue.takes_live_accounts or not venue.is_active:
         raise VenueTakesNoKeysError(venue)
-    clean = clean_credential(PastedCredential(api_key, secret, passphrase))
+    clean = _checked(
+        PastedCredential(api_key, secret, passphrase), venue, declares_safe=declares_safe
+    )
     label = _clean_label(label, venue=venue)
     entitlements.require(
         owner,
@@ -140,15 +150,20 @@ def connect_account(
             )
     except IntegrityError:
         raise LabelTakenError(label) from None
-    _store_credential(account, clean, version=1)
+    _store_credential(account, clean, version=1, declared_at=now if declares_safe else None)
     audit.record(
         actor=by,
         verb="exchange_account.connected",
         target=account,
         owner_id=owner.pk,
-        detail={"venue": venue.code, "label": label, "last_four": clean.last_four},
+        detail={
+            "venue": venue.code,
+            "label": label,
+            "last_four": clean.last_four,
+            "declared_safe": declares_safe,
+        },
     )
-    begin_test(account, now=now)
+    account_states.begin_test(account, now=now)
     logger.info("exchange_account.connected", extra={"account_id": account.pk})
     return account
 
@@ -161,23 +176,55 @@ def replace_credential(
     api_key: str,
     secret: str,
     passphrase: str = "",
+    declares_safe: bool = False,
     by: Actor,
     now: datetime,
 ) -> ExchangeAccount:
-    """Put new keys in the place of the old ones, erase those, and have the new ones tested."""
+    """Put new keys in the place of the old ones, erase those, and have the new ones tested.
+
+    Nothing is opened in the account's name until that is done: the new key could be one that can withdraw.
+    """
     account = lock_live_account(owner=owner, public_id=account_public_id)
-    clean = clean_credential(PastedCredential(api_key, secret, passphrase))
+    if account.disabled_at is not None:
+        raise account_states.AccountDisabledError
+    clean = _checked(
+        PastedCredential(api_key, secret, passphrase), account.venue, declares_safe=declares_safe
+    )
     last = Credential.objects.filter(account=account).order_by("-version").first()
     _erase_credentials(account, now=now)
-    _store_credential(account, clean, version=last.version + 1 if last else 1)
+    _store_credential(
+        account,
+        clean,
+        version=last.version + 1 if last else 1,
+        declared_at=now if declares_safe else None,
+    )
     audit.record(
         actor=by,
         verb="exchange_account.credential_replaced",
         target=account,
         owner_id=owner.pk,
-        detail={"last_four": clean.last_four, "was": last.last_four if last else ""},
+        detail={
+            "last_four": clean.last_four,
+            "was": last.last_four if last else "",
+            "declared_safe": declares_safe,
+        },
     )
-    begin_test(account, now=now)
+    account_states.await_verification(account, now=now)
+    return account
+
+
+@transactional
+def declare_safe(
+    *, owner: Owner, account_public_id: UUID, by: Actor, now: datetime
+) -> ExchangeAccount:
+    """Take a person's word that the key in use can neither withdraw nor transfer, and have it tested. Once is enough."""
+    account = lock_live_account(owner=owner, public_id=account_public_id)
+    undeclared = Credential.objects.filter(account=account, replaced_at=None, declared_at=None)
+    if undeclared.update(declared_at=now):
+        audit.record(
+            actor=by, verb="exchange_account.declared_safe", target=account, owner_id=owner.pk
+        )
+        account_states.begin_test(account, now=now)
     return account
 
 
@@ -194,7 +241,7 @@ def ensure_paper_account(
                 venue=venue,
                 kind=AccountKind.PAPER,
                 label=PAPER_LABEL,
-                status=AccountStatus.CONNECTED,
+                status=AccountStatus.ACTIVE,
                 connected_at=now,
             )
     except IntegrityError:
@@ -223,98 +270,18 @@ def close_account(
     for check in _closing_checks:
         check(account)
     _erase_credentials(account, now=now)
-    Balance.objects.filter(account=account).delete()
+    balances.forget(account)
     account.closed_at = now
-    account.connected_at = None
+    account.connected_at = account.next_test_at = account.test_requested_at = None
     account.version += 1
-    account.save(update_fields=["closed_at", "connected_at", "version"])
+    account.save(
+        update_fields=["closed_at", "connected_at", "next_test_at", "test_requested_at", "version"]
+    )
     audit.record(
         actor=by, verb="exchange_account.closed", target=account, owner_id=owner.pk, detail={}
     )
-    publish(
-        ACCOUNT_INVALIDATED,
-        occurred_at=now,
-        owner_id=owner.pk,
-        account_id=account.pk,
-        code=AccountClosedAlreadyError.code,
-    )
+    account_states.tell_apps_above(account, code=AccountClosedAlreadyError.code, now=now)
     return account
-
-
-@transactional
-def invalidate_account(*, account_id: int, code: str, message: str, now: datetime) -> None:
-    """Note that a venue has refused the key of an account in the middle of trading, and tell the apps above."""
-    account = ExchangeAccount.objects.select_for_update().get(pk=account_id)
-    if account.connected_at is None or account.kind == AccountKind.PAPER:
-        return
-    refuse_account(account, code=code, message=message, now=now)
-
-
-@part_of_transaction
-def begin_test(account: ExchangeAccount, *, now: datetime) -> None:
-    """Have a worker test the key of an account; one that worked so far keeps working meanwhile.
-
-    Raises AccountDisabledError, for a key that is found to work would put the account back to use.
-    """
-    if account.disabled_at is not None:
-        raise AccountDisabledError
-    account.status = AccountStatus.TESTING
-    account.status_code, account.status_message = "", ""
-    account.test_requested_at = now
-    account.version += 1
-    account.save(
-        update_fields=["status", "status_code", "status_message", "test_requested_at", "version"]
-    )
-    enqueue_on_commit("exchanges.test_account", account_id=account.pk)
-
-
-@part_of_transaction
-def refuse_account(account: ExchangeAccount, *, code: str, message: str, now: datetime) -> None:
-    """Note that the key of a locked account is refused; tell the apps above if it worked until now."""
-    was_connected = account.connected_at is not None
-    account.status = AccountStatus.REJECTED
-    account.status_code, account.status_message = code, message
-    account.tested_at, account.connected_at = now, None
-    account.version += 1
-    account.save(
-        update_fields=[
-            "status", "status_code", "status_message", "tested_at", "connected_at", "version"
-        ]
-    )  # fmt: skip
-    if was_connected:
-        publish(
-            ACCOUNT_INVALIDATED,
-            occurred_at=now,
-            owner_id=account.owner_id,
-            account_id=account.pk,
-            code=code,
-        )
-        _tell_owner(account)
-
-
-@part_of_transaction
-def record_balances(*, account_id: int, reports: Sequence[BalanceReport], now: datetime) -> None:
-    """Store what the venue says that an account holds; a currency that is not named is held no more."""
-    account = ExchangeAccount.objects.only("pk", "owner_id").get(pk=account_id)
-    rows = [
-        Balance(
-            account=account,
-            owner_id=account.owner_id,
-            currency=report.currency,
-            free=report.free,
-            used=report.used,
-            venue_at=now,
-        )
-        for report in reports
-    ]
-    Balance.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["account", "currency"],
-        update_fields=["free", "used", "venue_at"],
-    )
-    held = [report.currency for report in reports]
-    Balance.objects.filter(account=account).exclude(currency__in=held).delete()
 
 
 @part_of_transaction
@@ -342,21 +309,6 @@ def lock_live_account(*, owner: Owner, public_id: UUID) -> ExchangeAccount:
     return account
 
 
-def _tell_owner(account: ExchangeAccount) -> None:
-    """Tell the owner of an account that its key stopped working; each time that it does, once."""
-    notify(
-        owner_id=account.owner_id,
-        kind=NotificationKind.KEY_INVALID,
-        key=f"key-invalid:{account.pk}:{account.version}",
-        title=f"The key of “{account.label}” was refused",
-        body=account.status_message,
-        path=reverse("exchanges:detail", args=[account.public_id]),
-        level=NotificationLevel.PROBLEM,
-        mail=MailKind.KEY_INVALID,
-        facts={"exchange": account.venue.name},
-    )
-
-
 def _clean_label(label: str, *, venue: Venue) -> str:
     cleaned = " ".join(label.split()) or venue.name
     longest = ExchangeAccount._meta.get_field("label").max_length or 0  # noqa: SLF001  the documented model API
@@ -369,9 +321,29 @@ def _clean_label(label: str, *, venue: Venue) -> str:
     return cleaned
 
 
-def _store_credential(account: ExchangeAccount, clean: CleanCredential, *, version: int) -> None:
+def _checked(pasted: PastedCredential, venue: Venue, *, declares_safe: bool) -> CleanCredential:
+    clean = clean_credential(pasted)
+    guide = key_guides.guide_for(venue)
+    if guide.needs_passphrase and not clean.passphrase:
+        raise PassphraseMissingError(venue)
+    if not guide.tells_permissions and not declares_safe:
+        raise DeclarationMissingError(venue)
+    return clean
+
+
+def _store_credential(
+    account: ExchangeAccount,
+    clean: CleanCredential,
+    *,
+    version: int,
+    declared_at: datetime | None,
+) -> None:
     credential = Credential(
-        owner=account.owner, account=account, version=version, last_four=clean.last_four
+        owner=account.owner,
+        account=account,
+        version=version,
+        last_four=clean.last_four,
+        declared_at=declared_at,
     )
     credential.sealed_api_key = seal(clean.api_key, credential.context("api_key"))
     credential.sealed_secret = seal(clean.secret, credential.context("secret"))

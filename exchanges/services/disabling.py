@@ -6,17 +6,13 @@ from django.urls import reverse
 
 from accounts.models import MailKind, NotificationKind, NotificationLevel
 from accounts.services.notifications import notify
-from exchanges.events import ACCOUNT_INVALIDATED
 from exchanges.models import AccountKind, AccountStatus, ExchangeAccount
 from exchanges.selectors.accounts import ExchangeAccountNotFoundError
-from exchanges.services.accounts import (
-    AccountClosedAlreadyError,
-    AccountDisabledError,
-    begin_test,
-)
+from exchanges.services import account_states
+from exchanges.services.account_states import AccountDisabledError
+from exchanges.services.accounts import AccountClosedAlreadyError
 from foundation import audit
 from foundation.audit import Actor
-from foundation.events import publish
 from foundation.transactions import part_of_transaction, transactional
 
 _MESSAGE = "An operator has disabled this account. Nothing is sent to the exchange in its name."
@@ -34,7 +30,8 @@ def disable_account(
     if account.disabled_at is not None:
         return account
     account.disabled_at, account.connected_at = now, None
-    account.status = AccountStatus.REJECTED
+    account.next_test_at = account.test_requested_at = None
+    account.status = AccountStatus.DISABLED
     account.status_code, account.status_message = AccountDisabledError.code, _MESSAGE
     _save(account)
     audit.record(
@@ -55,13 +52,7 @@ def disable_account(
         mail=MailKind.KEY_INVALID,
         facts={"exchange": account.venue.name},
     )
-    publish(
-        ACCOUNT_INVALIDATED,
-        occurred_at=now,
-        owner_id=account.owner_id,
-        account_id=account.pk,
-        code=AccountDisabledError.code,
-    )
+    account_states.tell_apps_above(account, code=AccountDisabledError.code, now=now)
     return account
 
 
@@ -72,9 +63,10 @@ def enable_account(*, account_id: int, by: Actor, now: datetime) -> ExchangeAcco
     if account.disabled_at is None:
         return account
     account.disabled_at = None
+    account.status, account.authentication_failures = AccountStatus.PENDING, 0
     account.status_code, account.status_message = "", ""
     if account.kind == AccountKind.PAPER:
-        account.status, account.connected_at = AccountStatus.CONNECTED, now
+        account.status, account.connected_at = AccountStatus.ACTIVE, now
     _save(account)
     audit.record(
         actor=by,
@@ -83,7 +75,7 @@ def enable_account(*, account_id: int, by: Actor, now: datetime) -> ExchangeAcco
         owner_id=account.owner_id,
     )
     if account.kind != AccountKind.PAPER:
-        begin_test(account, now=now)
+        account_states.begin_test(account, now=now)
     return account
 
 
@@ -106,6 +98,7 @@ def _save(account: ExchangeAccount) -> None:
     account.version += 1
     account.save(
         update_fields=[
-            "disabled_at", "connected_at", "status", "status_code", "status_message", "version"
+            "disabled_at", "connected_at", "status", "status_code", "status_message", "next_test_at",
+            "test_requested_at", "authentication_failures", "version",
         ]
     )  # fmt: skip

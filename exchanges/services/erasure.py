@@ -26,10 +26,14 @@ def forget_owner(*, owner_id: int, now: datetime) -> int:
     for account in accounts:
         was_open = account.closed_at is None
         account.closed_at = account.closed_at or now
-        account.connected_at = None
+        account.connected_at = account.next_test_at = account.test_requested_at = None
         account.label = account.venue.name
         account.version += 1
-        account.save(update_fields=["closed_at", "connected_at", "label", "version"])
+        account.save(
+            update_fields=[
+                "closed_at", "connected_at", "next_test_at", "test_requested_at", "label", "version"
+            ]
+        )  # fmt: skip
         if was_open:
             audit.record(
                 actor=_ACTOR, verb="exchange_account.erased", target=account, owner_id=owner_id

@@ -16,3 +16,9 @@ def test_account(*, account_id: int) -> None:
 def sweep_account_tests() -> None:
     """Find tests whose message was lost."""
     account_tests.sweep_tests(now=timezone.now())
+
+
+@queued_task("exchanges.start_due_tests", queue="control")
+def start_due_tests() -> None:
+    """Begin the daily tests whose turn it is."""
+    account_tests.start_due_tests(now=timezone.now())

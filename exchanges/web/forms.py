@@ -6,6 +6,7 @@ from typing import Any, Final
 from django import forms
 
 from exchanges.domain.credentials import CredentialFormatError, PastedCredential, clean_credential
+from exchanges.domain.guides import ConnectGuide
 from exchanges.models import Venue
 from market.errors import PlatformError
 
@@ -24,19 +25,22 @@ def _key_field(label: str, **options: Any) -> forms.CharField:
 
 
 class KeyForm(forms.Form):
-    """The keys of an account; ``notes`` tell what was trimmed."""
+    """The keys of an account at a venue with that guide; ``notes`` tell what was trimmed."""
 
     api_key = _key_field("API key")
     secret = _key_field("Secret")
-    passphrase = _key_field(
-        "Passphrase",
-        required=False,
-        help_text="Only for exchanges that gave you one with the key.",
-    )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, guide: ConnectGuide, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.notes: tuple[str, ...] = ()
+        if guide.needs_passphrase:
+            self.fields["passphrase"] = _key_field("Passphrase")
+        if not guide.tells_permissions:
+            self.fields["declares_safe"] = forms.BooleanField(
+                label="I declare that this key can neither withdraw nor transfer.",
+                required=False,
+                help_text="This exchange does not tell, so nobody but you can know.",
+            )
 
     def clean(self) -> dict[str, Any]:
         """Put each problem with the keys beside its field."""
@@ -47,6 +51,12 @@ class KeyForm(forms.Form):
         except CredentialFormatError as error:
             self.add_problems(error)
         return values
+
+    @property
+    def entered(self) -> dict[str, Any]:
+        """The keys and the declaration, by the names under which services take them."""
+        keys = {name: self.cleaned_data.get(name, "") for name in KEY_FIELDS}
+        return {**keys, "declares_safe": bool(self.cleaned_data.get("declares_safe"))}
 
     def add_problems(self, error: PlatformError) -> None:
         """Show an expected failure beside the fields that it names, or above the form."""
@@ -66,18 +76,15 @@ KEY_FIELDS: Final = ("api_key", "secret", "passphrase")
 class ConnectForm(KeyForm):
     """A new account at a venue that takes keys."""
 
-    venue = forms.ChoiceField(label="Exchange")
     label = forms.CharField(
         label="Name",
         required=False,
         help_text="How you call this account; empty for the name of the exchange.",
     )
-    field_order = ("venue", "label", *KEY_FIELDS)
+    field_order = ("label", *KEY_FIELDS, "declares_safe")
 
-    def __init__(self, *args: Any, venues: Iterable[Venue], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [(venue.code, _venue_name(venue)) for venue in venues]
-        self.fields["venue"] = forms.ChoiceField(label="Exchange", choices=choices)
         self.order_fields(self.field_order)
 
 
@@ -88,7 +95,3 @@ class PaperForm(forms.Form):
         super().__init__(*args, **kwargs)
         choices = [(venue.code, venue.name) for venue in venues]
         self.fields["paper_venue"] = forms.ChoiceField(label="Prices from", choices=choices)
-
-
-def _venue_name(venue: Venue) -> str:
-    return f"{venue.name} (real money)" if venue.real_money else venue.name

@@ -6,8 +6,34 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from exchanges.models import AccountKind, AccountStatus, ExchangeAccount
-from exchanges.selectors import accounts
+from exchanges.adapters import key_guides
+from exchanges.domain.guides import ConnectGuide
+from exchanges.domain.testing import DECLARATION_NEEDED
+from exchanges.models import AccountKind, AccountStatus, ExchangeAccount, Venue
+from exchanges.selectors import accounts, connecting
+
+
+@dataclass(frozen=True, slots=True)
+class VenueChoice:
+    """A venue at which an account can be connected."""
+
+    code: str
+    name: str
+    real_money: bool
+    needs_passphrase: bool
+    tells_permissions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuidePage:
+    """What to do at a venue before its key is entered here; ``addresses`` is empty where nobody has set them."""
+
+    venue: VenueChoice
+    where: str
+    allow: Sequence[str]
+    never: Sequence[str]
+    hints: Sequence[str]
+    addresses: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +60,11 @@ class AccountPage:
     message: str
     tone: str
     last_four: str
-    is_testing: bool
+    is_being_tested: bool
+    is_usable: bool
+    is_unverified: bool
+    awaits_declaration: bool
+    declared_at: datetime | None
     is_closed: bool
     version: int
     tested_at: datetime | None
@@ -44,13 +74,36 @@ class AccountPage:
     balances_at: datetime | None
 
 
+def present_choice(venue: Venue) -> VenueChoice:
+    """Return a venue as one of several to choose from."""
+    guide = key_guides.guide_for(venue)
+    return VenueChoice(
+        code=venue.code,
+        name=venue.name,
+        real_money=venue.real_money,
+        needs_passphrase=guide.needs_passphrase,
+        tells_permissions=guide.tells_permissions,
+    )
+
+
+def present_guide(venue: Venue, guide: ConnectGuide) -> GuidePage:
+    """Return how a key for *venue* is made."""
+    return GuidePage(
+        venue=present_choice(venue),
+        where=guide.where,
+        allow=guide.allow,
+        never=guide.never,
+        hints=guide.hints,
+        addresses=connecting.egress_addresses(),
+    )
+
+
 def present_account(account: ExchangeAccount) -> AccountPage:
     """Return the page of an account that came from the selectors."""
     credential = accounts.credential_in_use(account)
     balances = list(account.balances.all())
     is_closed = account.closed_at is not None
-    is_testing = account.status == AccountStatus.TESTING and not is_closed
-    is_refused = account.status == AccountStatus.REJECTED
+    is_refused = account.status in {AccountStatus.INVALID, AccountStatus.DISABLED}
     return AccountPage(
         public_id=account.public_id,
         label=account.label,
@@ -63,7 +116,11 @@ def present_account(account: ExchangeAccount) -> AccountPage:
         message="" if is_closed else account.status_message,
         tone="loss" if is_refused else "warning",
         last_four=credential.last_four if credential else "",
-        is_testing=is_testing,
+        is_being_tested=account.is_being_tested,
+        is_usable=account.is_usable,
+        is_unverified=account.is_unverified,
+        awaits_declaration=not is_closed and account.status_code == DECLARATION_NEEDED,
+        declared_at=credential.declared_at if credential else None,
         is_closed=is_closed,
         version=account.version,
         tested_at=account.tested_at,

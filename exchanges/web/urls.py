@@ -7,10 +7,12 @@ from exchanges.web import views
 app_name = "exchanges"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.account_list, name="list"),
-    path("connect/", views.connect, name="connect"),
+    path("connect/", views.choose, name="choose"),
+    path("connect/<slug:venue_code>/", views.connect, name="connect"),
     path("paper/", views.paper, name="paper"),
     path("<uuid:public_id>/", views.detail, name="detail"),
     path("<uuid:public_id>/test/", views.test, name="test"),
     path("<uuid:public_id>/key/", views.replace_key, name="replace-key"),
+    path("<uuid:public_id>/declaration/", views.declare, name="declare"),
     path("<uuid:public_id>/close/", views.close, name="close"),
 ]

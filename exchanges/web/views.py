@@ -10,12 +10,13 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from exchanges.models import AccountKind, ExchangeAccount
+from exchanges.adapters import key_guides
+from exchanges.models import AccountKind, ExchangeAccount, Venue
 from exchanges.selectors import accounts as selectors
-from exchanges.selectors import instruments
+from exchanges.selectors import connecting, instruments
 from exchanges.services import account_tests, accounts
 from exchanges.web.forms import KEY_FIELDS, ConnectForm, KeyForm, PaperForm
-from exchanges.web.presenters import present_account
+from exchanges.web.presenters import present_account, present_choice, present_guide
 from foundation.http import actor_of, is_fragment
 from market.errors import ConflictError, EntitlementError, InvalidInputError
 
@@ -29,20 +30,31 @@ def account_list(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "exchanges/list.html", {"rows": rows})
 
 
+@require_safe
+def choose(request: HttpRequest) -> HttpResponse:
+    """Let a person choose where to connect: the first step."""
+    context = {
+        "venues": [present_choice(venue) for venue in connecting.connectable_venues()],
+        "paper_form": _paper_form(request),
+    }
+    return TemplateResponse(request, "exchanges/choose.html", context)
+
+
 @sensitive_post_parameters(*KEY_FIELDS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def connect(request: HttpRequest) -> HttpResponse:
-    """Show the form of a new account, or store it and go to its page, where the test shows."""
-    venues = [venue for venue in instruments.active_venues() if venue.takes_live_accounts]
-    form = ConnectForm(request.POST or None, venues=venues)
+def connect(request: HttpRequest, venue_code: str) -> HttpResponse:
+    """Explain what a key may do and take it: the second step; the third is the account's page, where the test shows."""
+    venue = _venue_or_404(venue_code)
+    guide = key_guides.guide_for(venue)
+    form = ConnectForm(request.POST or None, guide=guide)
     refusal = None
     if request.method == "POST" and form.is_valid():
         try:
             account = accounts.connect_account(
                 owner=request.user,
-                venue_code=form.cleaned_data["venue"],
+                venue_code=venue.code,
                 label=form.cleaned_data["label"],
-                **{name: form.cleaned_data[name] for name in KEY_FIELDS},
+                **form.entered,
                 by=actor_of(request),
                 now=timezone.now(),
             )
@@ -52,7 +64,7 @@ def connect(request: HttpRequest) -> HttpResponse:
             refusal = error
         else:
             return _to_account(request, account, form)
-    context = {"form": form, "paper_form": _paper_form(request), "refusal": refusal}
+    context = {"form": form, "refusal": refusal, "page": present_guide(venue, guide)}
     status = refusal.status if refusal else 422 if form.errors else 200
     return TemplateResponse(request, "exchanges/connect.html", context, status=status)
 
@@ -65,7 +77,7 @@ def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         return TemplateResponse(request, "exchanges/detail.html", {"page": page}, headers=_HEADERS)
     if request.GET.get("version") == str(page.version):
         return HttpResponse(status=204, headers=_HEADERS)
-    if not page.is_testing:
+    if not page.is_being_tested:
         # What can be done with an account, and its balances, change with the result.
         return HttpResponse(headers={"HX-Refresh": "true", **_HEADERS})
     return TemplateResponse(request, "exchanges/_status.html", {"page": page}, headers=_HEADERS)
@@ -94,13 +106,14 @@ def replace_key(request: HttpRequest, public_id: UUID) -> HttpResponse:
     account = _account_or_404(request, public_id)
     if account.kind == AccountKind.PAPER or account.closed_at is not None:
         raise Http404
-    form = KeyForm(request.POST or None)
+    guide = key_guides.guide_for(account.venue)
+    form = KeyForm(request.POST or None, guide=guide)
     if request.method == "POST" and form.is_valid():
         try:
             accounts.replace_credential(
                 owner=request.user,
                 account_public_id=public_id,
-                **{name: form.cleaned_data[name] for name in KEY_FIELDS},
+                **form.entered,
                 by=actor_of(request),
                 now=timezone.now(),
             )
@@ -108,10 +121,33 @@ def replace_key(request: HttpRequest, public_id: UUID) -> HttpResponse:
             form.add_problems(error)
         else:
             return _to_account(request, account, form)
-    context = {"form": form, "page": present_account(account)}
+    context = {
+        "form": form,
+        "account": present_account(account),
+        "page": present_guide(account.venue, guide),
+    }
     return TemplateResponse(
         request, "exchanges/replace_key.html", context, status=422 if form.errors else 200
     )
+
+
+@require_POST
+def declare(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Take the person's word about the key in use, and go back to the account's page, where the test shows."""
+    _account_or_404(request, public_id)
+    if "declares_safe" not in request.POST:
+        messages.error(request, "Tick the declaration, or replace the key.")
+        return redirect("exchanges:detail", public_id=public_id)
+    try:
+        accounts.declare_safe(
+            owner=request.user,
+            account_public_id=public_id,
+            by=actor_of(request),
+            now=timezone.now(),
+        )
+    except ConflictError as error:
+        messages.error(request, error.message)
+    return redirect("exchanges:detail", public_id=public_id)
 
 
 @require_POST
@@ -138,7 +174,7 @@ def paper(request: HttpRequest) -> HttpResponse:
     form = _paper_form(request)
     if not form.is_valid():
         messages.error(request, "Choose the exchange whose prices the paper account should use.")
-        return redirect("exchanges:connect")
+        return redirect("exchanges:choose")
     account = accounts.ensure_paper_account(
         owner=request.user,
         venue_code=form.cleaned_data["paper_venue"],
@@ -157,6 +193,13 @@ def _to_account(request: HttpRequest, account: ExchangeAccount, form: KeyForm) -
     for note in form.notes:
         messages.info(request, note)
     return redirect("exchanges:detail", public_id=account.public_id)
+
+
+def _venue_or_404(code: str) -> Venue:
+    try:
+        return connecting.get_connectable_venue(code)
+    except instruments.UnknownVenueError as error:
+        raise Http404 from error
 
 
 def _account_or_404(request: HttpRequest, public_id: UUID) -> ExchangeAccount:

@@ -158,9 +158,9 @@ def await_connection(person: "User", public_id: UUID) -> None:
     deadline = time.monotonic() + _CONNECT_TIMEOUT_S
     while time.monotonic() < deadline:
         account = account_selectors.get_account_for(person, public_id=public_id)
-        if account.status == "CONNECTED":
+        if account.is_usable:
             return
-        if account.status == "REJECTED":
+        if account.status == "INVALID":
             raise SimulatorSilentError(account.status_message)
         time.sleep(0.2)
     raise SimulatorSilentError("No worker could test the key of the demo account in time.")

@@ -15,9 +15,9 @@ from accounts.models import User
 from backtesting.models import BacktestRun
 from billing.models import Plan, Price, Product, Subscription
 from billing.services import products
-from exchanges.models import AccountKind, AccountStatus, ExchangeAccount
+from exchanges.models import AccountKind, ExchangeAccount
 from exchanges.services import account_tests
-from exchanges.services.accounts import AccountDisabledError
+from exchanges.services.account_states import AccountDisabledError
 from foundation.audit import Actor
 from foundation.models import AuditEntry, OutboxEvent
 from strategies.models import Strategy
@@ -332,7 +332,7 @@ class TestExchangeAccounts:
 
         account.refresh_from_db()
         assert not account.is_usable
-        assert account.status_code == "account_disabled"
+        assert (account.status, account.status_code) == ("DISABLED", "account_disabled")
         entry = AuditEntry.objects.get(verb="exchange_account.disabled")
         assert entry.detail == {"note": "Complaint of the venue"}
         assert OutboxEvent.objects.filter(name="exchanges.account-invalidated").exists()
@@ -344,7 +344,7 @@ class TestExchangeAccounts:
         do(client, "enable", account)
 
         account.refresh_from_db()
-        assert account.status == AccountStatus.TESTING
+        assert account.is_being_tested
         assert account.disabled_at is None
 
     def test_a_paper_account_works_at_once_again(self, client, account):

@@ -1,6 +1,7 @@
 """An exchange account for every address that names one."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from uuid import UUID
 
 from accounts.models import User
@@ -15,7 +16,8 @@ def make_connected_account(owner: User, *, venue: Venue | None = None) -> Exchan
         venue=venue or make_venue("simulator", takes_live_accounts=True),
         kind=AccountKind.LIVE,
         label="Simulator",
-        status=AccountStatus.CONNECTED,
+        status=AccountStatus.ACTIVE,
+        connected_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
     )
 
 

@@ -17,9 +17,15 @@ def _empty_list(person: User) -> str:
     return reverse("exchanges:list")
 
 
-def _connect(person: User) -> str:
+def _choose(person: User) -> str:
+    make_venue("binance", takes_live_accounts=True, real_money=True)
     make_venue("simulator", takes_live_accounts=True)
-    return reverse("exchanges:connect")
+    return reverse("exchanges:choose")
+
+
+def _connect(person: User) -> str:
+    venue = make_venue("binance", takes_live_accounts=True, real_money=True)
+    return reverse("exchanges:connect", args=[venue.code])
 
 
 def _detail(person: User) -> str:
@@ -33,6 +39,7 @@ def _key(person: User) -> str:
 PAGES = [
     PageCase("accounts", _list),
     PageCase("accounts-empty", _empty_list),
+    PageCase("account-choose", _choose),
     PageCase("account-connect", _connect),
     PageCase("account", _detail),
     PageCase("account-key", _key),

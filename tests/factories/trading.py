@@ -31,7 +31,7 @@ def make_account(
     """Return a connected account at the venue of *instrument*."""
     defaults: dict[str, Any] = {
         "label": kind.label,
-        "status": AccountStatus.CONNECTED,
+        "status": AccountStatus.ACTIVE,
         "connected_at": now,
     }
     return ExchangeAccount.objects.create(

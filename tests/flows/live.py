@@ -33,8 +33,8 @@ def connected_account(visitor: Visitor) -> str:
 
     def is_connected():
         account = visitor.get(f"/exchange-accounts/{account_id}")
-        assert account["status"] not in {"REJECTED", "UNREACHABLE"}, account
-        return account["status"] == "CONNECTED"
+        assert not account["status_code"], account
+        return account["status"] == "ACTIVE"
 
     eventually(is_connected, what="the key is tested")
     return account_id

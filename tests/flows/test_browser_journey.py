@@ -212,12 +212,12 @@ def connect_simulator(page: Page, person: Visitor) -> None:
     """Enter the key of an account at the simulator, and wait until a worker has tested it."""
     key, secret = person.stack.open_simulator_account(USDT="100000")
     page.goto("/exchange-accounts/connect/")
-    page.select_option("[name=venue]", "simulator")
+    page.get_by_role("link", name="Connect Simulator").first.click()
     page.fill("[name=label]", "My simulator")
     page.fill("[name=api_key]", key)
     page.fill("[name=secret]", secret)
     submit(page)
-    expect(page.get_by_text("Connected").first).to_be_visible(timeout=_PATIENCE_MS)
+    expect(page.get_by_text("Active", exact=True).first).to_be_visible(timeout=_PATIENCE_MS)
 
 
 def trade_and_stop(page: Page) -> None:

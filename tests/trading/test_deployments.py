@@ -88,7 +88,7 @@ class TestDeploy:
             factory.make_deployment(live_account, now=now, capital=Decimal(5))
 
     def test_refuses_an_account_that_is_not_connected(self, live_account, now):
-        live_account.connected_at = None
+        live_account.status, live_account.connected_at = "INVALID", None
         live_account.save()
 
         with pytest.raises(AccountNotReadyError):

@@ -232,12 +232,12 @@ class TestRestart:
     def test_needs_a_connected_account_and_the_same_strategy(self, desk):
         stopped(desk)
         account = desk.deployment.account
-        account.connected_at = None
+        account.status, account.connected_at = "INVALID", None
         account.save()
         with pytest.raises(AccountNotReadyError):
             restart(desk)
 
-        account.connected_at = desk.now
+        account.status, account.connected_at = "ACTIVE", desk.now
         account.save()
         version = desk.deployment.strategy_version
         version.strategy.versions.create(

@@ -155,7 +155,7 @@ class TestTheForm:
         assert not Deployment.objects.exists()
 
     def test_an_account_that_is_not_connected_is_named(self, person, account):
-        account.kind, account.status, account.connected_at = AccountKind.LIVE, "REJECTED", None
+        account.kind, account.status, account.connected_at = AccountKind.LIVE, "INVALID", None
         account.save()
 
         response = self.send(person, account)

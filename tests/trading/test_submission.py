@@ -106,8 +106,9 @@ class TestDenial:
         assert self._denial(desk) == "OWNER_INACTIVE"
 
     def test_of_an_account_whose_key_does_not_work(self, desk):
-        desk.deployment.account.connected_at = None
-        desk.deployment.account.save()
+        account = desk.deployment.account
+        account.status, account.connected_at = "INVALID", None
+        account.save()
 
         assert self._denial(desk) == "ACCOUNT_NOT_CONNECTED"
 

@@ -19,6 +19,9 @@ class AccountOfDeploymentSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(["LIVE", "PAPER"])
     venue = serializers.CharField()
     real_money = serializers.BooleanField()
+    permissions_unverified = serializers.BooleanField(
+        help_text="Whether only the person's word says that the key cannot withdraw."
+    )
 
     def get_fields(self) -> dict[str, Any]:
         """Return the fields with ``label``, a word that the framework keeps for itself."""

@@ -24,6 +24,7 @@ def present_deployment(deployment: Deployment) -> dict[str, Any]:
             "kind": account.kind,
             "venue": account.venue.code,
             "real_money": account.kind == "LIVE" and account.venue.real_money,
+            "permissions_unverified": account.is_unverified,
         },
         "symbol": instrument.symbol,
         "timeframe": deployment.timeframe,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from exchanges.adapters.protocol import BalanceReport
-from exchanges.services import accounts
+from exchanges.services import balances as exchange_balances
 from foundation.transactions import part_of_transaction
 from trading.models import AccountPosition, ActualState, DeploymentInstrument, DeploymentPosition
 from trading.services import health, protection
@@ -31,7 +31,7 @@ def compare(
     now: datetime,
 ) -> None:
     """Store what the venue says an account holds, and compare it with our deployments."""
-    accounts.record_balances(account_id=account_id, reports=balances, now=now)
+    exchange_balances.record_balances(account_id=account_id, reports=balances, now=now)
     held = {balance.currency: balance.free + balance.used for balance in balances}
     drifted = False
     for instrument_id in instrument_ids:

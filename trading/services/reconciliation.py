@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 from django.db.models import Q
 
-from exchanges.services import accounts, leases
+from exchanges.services import account_states, leases
 from exchanges.services.leases import AccountLease, AccountLeaseLostError
 from foundation.crashpoints import crashpoint
 from foundation.transactions import transactional
@@ -85,7 +85,7 @@ def _reconcile(account_ids: Sequence[int], now: datetime) -> int:
         for plan, answer in zip(plans, answers, strict=True):
             try:
                 _apply(plan, answer, now)
-                _tell_refused_key(plan, answer, now)
+                _tell_of_key(plan, answer, now)
             except AccountLeaseLostError:
                 logger.warning(
                     "reconciliation.lease_lost", extra={"account_id": plan.lease.account_id}
@@ -97,14 +97,18 @@ def _reconcile(account_ids: Sequence[int], now: datetime) -> int:
     return len(held)
 
 
-def _tell_refused_key(plan: _Plan, answers: Answers, now: datetime) -> None:
+def _tell_of_key(plan: _Plan, answers: Answers, now: datetime) -> None:
+    """Say below whether the venue took the key: three refusals in a row end its use."""
+    account_id = plan.lease.account_id
     if isinstance(answers.problem, CredentialRejectedError):
-        accounts.invalidate_account(
-            account_id=plan.lease.account_id,
+        account_states.note_refusal(
+            account_id=account_id,
             code=answers.problem.code,
             message=answers.problem.message,
             now=now,
         )
+    elif answers.problem is None:
+        account_states.note_acceptance(account_id=account_id)
 
 
 def _accounts_in_doubt(now: datetime) -> list[int]:

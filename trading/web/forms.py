@@ -163,7 +163,8 @@ def _moves_real_money(account: "ExchangeAccount") -> bool:
 
 def _words(account: "ExchangeAccount") -> str:
     badge = presenters.account_badge(account).label
-    return f"{account.label} ({account.venue.name}, {badge.lower()})"
+    mark = ", permissions unverified" if account.is_unverified else ""
+    return f"{account.label} ({account.venue.name}, {badge.lower()}{mark})"
 
 
 def _grouped(

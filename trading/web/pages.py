@@ -46,6 +46,7 @@ class DeploymentPage:
     lead: str
     account: str
     account_id: UUID
+    is_unverified: bool
     capital: Decimal
     currency: str
     symbol: str
@@ -74,6 +75,7 @@ def present_page(deployment: Deployment) -> DeploymentPage:
         lead=f"{strategy} on {symbol}, {deployment.timeframe} bars, account {account.label}.",
         account=account.label,
         account_id=account.public_id,
+        is_unverified=account.is_unverified,
         capital=deployment.capital,
         currency=instrument.settle,
         symbol=symbol,

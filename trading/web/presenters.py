@@ -37,6 +37,7 @@ class DeploymentRow:
     timeframe: str
     account: str
     badge: State
+    is_unverified: bool
     desired: State
     actual: State
     is_changing: bool
@@ -60,6 +61,7 @@ def present_row(deployment: Deployment, *, trend: Sequence[Decimal] = ()) -> Dep
         timeframe=deployment.timeframe,
         account=deployment.account.label,
         badge=account_badge(deployment.account),
+        is_unverified=deployment.account.is_unverified,
         desired=desired_state(deployment),
         actual=actual_state(deployment),
         is_changing=is_changing(deployment),

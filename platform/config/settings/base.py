@@ -289,6 +289,8 @@ SIMPLE_JWT = {
 HORIZONS = Horizons().scaled(ENVIRONMENT.horizon_scale)
 SIMULATOR_URL = ENVIRONMENT.simulator_url
 SIMULATOR_ADMIN_TOKEN = ENVIRONMENT.simulator_admin_token
+#: From where this platform speaks to venues; people allow these addresses for their keys.
+EGRESS_ADDRESSES = ENVIRONMENT.egress_addresses
 INSTALLATION_SALT = ENVIRONMENT.installation_salt
 JWT_SECRET_KEY = ENVIRONMENT.jwt_secret_key
 API_ENCRYPTION_KEY = ENVIRONMENT.api_encryption_key

@@ -9,6 +9,7 @@ from accounts.models import User
 from exchanges.adapters import memory
 from exchanges.adapters.factory import MEMORY
 from exchanges.adapters.memory import InMemoryVenue
+from exchanges.adapters.protocol import KeyPermissions
 from exchanges.models import Venue
 from tests.factories import accounts as people
 from tests.factories import exchanges as factory
@@ -16,6 +17,9 @@ from tests.factories import exchanges as factory
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 API_KEY = "canary-api-key-4f1c9d20a7"
 SECRET = "canary-secret-b86e0d13c5"
+
+#: What a venue answers that does not tell whether a key can withdraw.
+UNTOLD = KeyPermissions(can_read=True, can_trade=True, can_withdraw=None)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from exchanges.models import ExchangeAccount
-from tests.exchanges.accounts.conftest import API_KEY, SECRET
+from tests.exchanges.accounts.conftest import API_KEY, SECRET, UNTOLD
 from tests.exchanges.accounts.connecting import connect, run_test
+from tests.factories import exchanges as factory
 from tests.factories.exchanges import make_instrument
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,8 @@ class TestConnect:
 
         answer = response.json()
         assert response.status_code == 201
-        assert (answer["status"], answer["kind"], answer["venue"]) == ("TESTING", "LIVE", "memory")
+        assert (answer["status"], answer["kind"], answer["venue"]) == ("PENDING", "LIVE", "memory")
+        assert answer["is_being_tested"]
         assert answer["api_key_last_four"] == API_KEY[-4:]
         assert answer["notes"] == []
         assert response["Location"] == f"{ROOT}/{answer['id']}"
@@ -99,7 +101,7 @@ class TestReading:
         results = api.get(ROOT).json()["results"]
 
         assert [result["id"] for result in results] == [str(mine.public_id)]
-        assert results[0]["status"] == "CONNECTED"
+        assert results[0]["status"] == "ACTIVE"
         assert results[0]["balances"][0]["currency"] == "USDT"
         assert results[0]["balances"][0]["free"] == "100000.000000000000000000"
 
@@ -130,7 +132,9 @@ class TestActing:
 
         response = api.post(f"{ROOT}/{account.public_id}/test")
 
-        assert (response.status_code, response.json()["status"]) == (202, "TESTING")
+        answer = response.json()
+        assert (response.status_code, answer["status"]) == (202, "ACTIVE")
+        assert (answer["is_being_tested"], answer["permissions_verified"]) == (True, True)
 
     def test_a_test_takes_no_input(self, api, ada):
         account = connect(ada)
@@ -149,6 +153,28 @@ class TestActing:
         assert (response.status_code, response.json()["code"]) == (409, "account_closed")
 
 
+class TestDeclaration:
+    def test_a_word_about_the_key_puts_it_to_use(self, api, ada, memory_venue):
+        memory_venue.permissions = UNTOLD
+        account = run_test(connect(ada))
+        address = f"{ROOT}/{account.public_id}"
+        assert api.get(address).json()["status_code"] == "declaration_needed"
+        assert api.get(address).json()["permissions_verified"] is None
+
+        refused = api.post(f"{address}/declaration", {"declares_safe": False}, format="json")
+        taken = api.post(f"{address}/declaration", {"declares_safe": True}, format="json")
+        run_test(account)
+
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (
+            400, "declaration_missing"
+        )  # fmt: skip
+        assert taken.json()["is_being_tested"]
+        answer = api.get(address).json()
+        assert (answer["status"], answer["permissions_verified"]) == (
+            "UNVERIFIED_PERMISSIONS", False
+        )  # fmt: skip
+
+
 class TestKeyAndPaper:
     def test_a_new_key_takes_the_place_of_the_old_one(self, api, ada):
         account = connect(ada)
@@ -157,7 +183,7 @@ class TestKeyAndPaper:
         response = api.put(f"{ROOT}/{account.public_id}/key", fields, format="json")
 
         answer = response.json()
-        assert (response.status_code, answer["status"]) == (202, "TESTING")
+        assert (response.status_code, answer["status"]) == (202, "PENDING")
         assert (answer["api_key_last_four"], answer["notes"]) == ("WXYZ", [])
 
     def test_a_paper_account_is_made_once(self, api, ada):
@@ -179,6 +205,20 @@ class TestMarkets:
         (venue,) = api.get("/api/v1/venues").json()["results"]
 
         assert (venue["code"], venue["takes_keys"]) == ("memory", True)
+
+    def test_venues_tell_how_a_key_is_made(self, api, settings):
+        settings.EGRESS_ADDRESSES = ("203.0.113.7",)
+        factory.make_venue("binance", takes_live_accounts=True)
+        factory.make_venue("offline")
+
+        guides = {
+            venue["code"]: venue["key_guide"]
+            for venue in api.get("/api/v1/venues").json()["results"]
+        }
+
+        assert "Enable Withdrawals" in guides["binance"]["never"]
+        assert guides["binance"]["addresses"] == ["203.0.113.7"]
+        assert guides["offline"] is None
 
     @pytest.mark.parametrize(
         ("query", "count"),

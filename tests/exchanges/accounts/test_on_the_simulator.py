@@ -47,7 +47,7 @@ def connect_and_test(owner, **keys) -> ExchangeAccount:
 def test_a_good_key_connects_and_brings_its_balances(ada, venue, simulator):
     account = connect_and_test(ada, **open_account(simulator))
 
-    assert (account.status, account.status_message) == ("CONNECTED", "")
+    assert (account.status, account.status_message) == ("ACTIVE", "")
     assert [(b.currency, str(b.free.normalize())) for b in account.balances.all()] == [
         ("USDT", "1234.5")
     ]
@@ -56,13 +56,13 @@ def test_a_good_key_connects_and_brings_its_balances(ada, venue, simulator):
 def test_a_key_that_can_withdraw_is_refused(ada, venue, simulator):
     account = connect_and_test(ada, **open_account(simulator, ("READ", "TRADE", "WITHDRAW")))
 
-    assert (account.status, account.status_code) == ("REJECTED", "withdraw_enabled")
+    assert (account.status, account.status_code) == ("INVALID", "withdraw_enabled")
 
 
 def test_a_key_that_may_only_read_is_refused(ada, venue, simulator):
     account = connect_and_test(ada, **open_account(simulator, ("READ",)))
 
-    assert (account.status, account.status_code) == ("REJECTED", "trading_not_allowed")
+    assert (account.status, account.status_code) == ("INVALID", "trading_not_allowed")
 
 
 def test_a_swapped_key_and_secret_are_refused(ada, venue, simulator):
@@ -70,13 +70,13 @@ def test_a_swapped_key_and_secret_are_refused(ada, venue, simulator):
 
     account = connect_and_test(ada, api_key=keys["secret"], secret=keys["api_key"])
 
-    assert (account.status, account.status_code) == ("REJECTED", "credential_rejected")
+    assert (account.status, account.status_code) == ("INVALID", "credential_rejected")
 
 
 def test_a_wrong_secret_is_refused(ada, venue, simulator):
     account = connect_and_test(ada, **(open_account(simulator) | {"secret": secrets.token_hex(16)}))
 
-    assert (account.status, account.status_code) == ("REJECTED", "credential_rejected")
+    assert (account.status, account.status_code) == ("INVALID", "credential_rejected")
 
 
 def test_an_exchange_that_is_down_is_not_the_keys_fault(ada, venue, simulator):
@@ -87,5 +87,5 @@ def test_an_exchange_that_is_down_is_not_the_keys_fault(ada, venue, simulator):
 
         account = connect_and_test(ada, **keys)
 
-    assert (account.status, account.status_code) == ("UNREACHABLE", "venue_unavailable")
+    assert (account.status, account.status_code) == ("PENDING", "venue_unavailable")
     assert "cannot be reached" in account.status_message

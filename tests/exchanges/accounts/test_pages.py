@@ -8,7 +8,7 @@ from django.urls import reverse
 from exchanges.models import Credential, ExchangeAccount
 from exchanges.services import accounts
 from market.errors import CredentialRejectedError
-from tests.exchanges.accounts.conftest import API_KEY, NOW, SECRET
+from tests.exchanges.accounts.conftest import API_KEY, NOW, SECRET, UNTOLD
 from tests.exchanges.accounts.connecting import connect, reread, run_test
 from tests.factories import exchanges as factory
 from tests.factories.billing import with_plan
@@ -16,7 +16,8 @@ from tests.factories.billing import with_plan
 pytestmark = pytest.mark.django_db
 
 LIST = reverse("exchanges:list")
-CONNECT = reverse("exchanges:connect")
+CHOOSE = reverse("exchanges:choose")
+CONNECT = reverse("exchanges:connect", args=["memory"])
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def page_of(account, name="detail"):
 
 
 def form(**fields):
-    defaults = {"venue": "memory", "label": "Main", "api_key": API_KEY, "secret": SECRET}
+    defaults = {"label": "Main", "api_key": API_KEY, "secret": SECRET}
     return defaults | fields
 
 
@@ -39,7 +40,7 @@ class TestTheList:
         page = browser.get(LIST).content.decode()
 
         assert "No exchange accounts yet" in page
-        assert CONNECT in page
+        assert CHOOSE in page
 
     def test_an_account_shows_four_characters_of_its_key(self, browser, ada):
         account = connect(ada)
@@ -79,7 +80,7 @@ class TestConnecting:
         account = ExchangeAccount.objects.get(owner=ada)
         assert response.redirect_chain == [(page_of(account), 302)]
         page = response.content.decode()
-        assert "Being tested" in page
+        assert "A worker asks the exchange about this key." in page
         assert 'hx-trigger="every 2s"' in page
 
     def test_trimmed_keys_are_told(self, browser):
@@ -96,7 +97,6 @@ class TestConnecting:
             ({"secret": API_KEY}, "are the same"),
             ({"secret": "x" * 300}, "is too long: at most 256"),
             ({"label": "x" * 100}, "at most 80 fit"),
-            ({"venue": "nowhere"}, "Select a valid choice"),
         ],
     )
     def test_a_bad_form_says_what_is_wrong_and_shows_no_key(self, browser, fields, said):
@@ -121,7 +121,41 @@ class TestConnecting:
     def test_without_a_venue_that_takes_keys_the_page_says_so(self, browser, venue):
         type(venue).objects.update(takes_live_accounts=False)
 
-        assert "No exchange takes keys here yet." in browser.get(CONNECT).content.decode()
+        assert "No exchange takes keys here yet." in browser.get(CHOOSE).content.decode()
+        assert browser.get(CONNECT).status_code == 404
+        assert browser.post(CONNECT, form()).status_code == 404
+
+    def test_the_steps_lead_from_the_venue_to_what_to_tick_and_which_address_to_allow(
+        self, browser, settings
+    ):
+        settings.EGRESS_ADDRESSES = ("203.0.113.7",)
+        factory.make_venue("binance", name="Binance", takes_live_accounts=True, real_money=True)
+        binance = reverse("exchanges:connect", args=["binance"])
+        assert binance in browser.get(CHOOSE).content.decode()
+
+        page = browser.get(binance).content.decode()
+
+        assert "Enable Spot &amp; Margin Trading" in page
+        assert "Enable Withdrawals" in page
+        assert "203.0.113.7" in page
+        assert "passphrase" not in page
+
+    def test_an_unknown_address_of_ours_is_said(self, browser, settings):
+        settings.EGRESS_ADDRESSES = ()
+
+        assert "has not said from which address" in browser.get(CONNECT).content.decode()
+
+    def test_a_venue_with_passphrases_asks_for_one(self, browser, ada):
+        factory.make_venue("okx", name="OKX", ccxt_id="memory", takes_live_accounts=True)
+        address = reverse("exchanges:connect", args=["okx"])
+
+        without = browser.post(address, form())
+        given = browser.post(address, form(passphrase="canary-passphrase"))
+
+        assert without.status_code == 422
+        assert "This is empty." in without.content.decode()
+        assert given.status_code == 302
+        assert Credential.objects.get(account__owner=ada).sealed_passphrase
 
     def test_a_paper_account_needs_no_key(self, browser, ada):
         response = browser.post(reverse("exchanges:paper"), {"paper_venue": "memory"}, follow=True)
@@ -168,7 +202,23 @@ class TestOneAccount:
 
         browser.post(page_of(account, "test"))
 
-        assert reread(account).status == "TESTING"
+        assert reread(account).is_being_tested
+
+    def test_a_venue_that_does_not_tell_asks_for_a_declaration_and_leaves_a_mark(
+        self, browser, ada, memory_venue
+    ):
+        memory_venue.permissions = UNTOLD
+        account = run_test(connect(ada))
+        assert "I declare that this key" in browser.get(page_of(account)).content.decode()
+
+        nothing = browser.post(page_of(account, "declare"), follow=True)
+        browser.post(page_of(account, "declare"), {"declares_safe": "on"})
+        run_test(account)
+
+        assert "Tick the declaration" in nothing.content.decode()
+        assert "permissions unverified" in browser.get(page_of(account)).content.decode()
+        assert "Declared by you" in browser.get(page_of(account)).content.decode()
+        assert "permissions unverified" in browser.get(LIST).content.decode()
 
     def test_the_key_can_be_replaced(self, browser, ada):
         account = connect(ada)
@@ -214,7 +264,7 @@ class TestOneAccount:
         response = browser.post(page_of(account, "test"), follow=True)
         assert "has no API key" in response.content.decode()
 
-    @pytest.mark.parametrize("name", ["detail", "test", "replace-key", "close"])
+    @pytest.mark.parametrize("name", ["detail", "test", "replace-key", "declare", "close"])
     def test_somebody_elses_account_and_none_at_all_answer_alike(self, browser, bert, name):
         account = connect(bert)
         for public_id in (account.public_id, uuid4()):
@@ -223,9 +273,9 @@ class TestOneAccount:
             answers = {browser.get(address).status_code, browser.post(address).status_code}
 
             assert answers <= {404, 405}
-        assert reread(account).status == "TESTING"
+        assert reread(account).is_being_tested
 
-    @pytest.mark.parametrize("name", ["test", "close"])
+    @pytest.mark.parametrize("name", ["test", "declare", "close"])
     def test_a_look_at_an_action_does_nothing(self, browser, ada, name):
         assert browser.get(page_of(connect(ada), name)).status_code == 405
 

@@ -68,7 +68,7 @@ class TestHowItIsTold:
     def test_the_form_leads_to_the_usage_page_and_keeps_no_key(self, client, ada_with_three):
         client.force_login(ada_with_three)
 
-        answer = client.post("/exchange-accounts/connect/", CREDENTIALS)
+        answer = client.post("/exchange-accounts/connect/memory/", CREDENTIALS)
 
         page = answer.content.decode()
         assert answer.status_code == 402

@@ -61,11 +61,12 @@ class TestCanaries:
         """The message to the worker really goes to the broker here."""
         ada = people.make_person()
         client.force_login(ada)
-        form = {"venue": "memory", "label": "Main", "api_key": API_KEY, "secret": SECRET}
+        form = {"label": "Main", "api_key": API_KEY, "secret": SECRET}
+        address = reverse("exchanges:connect", args=["memory"])
 
-        response = client.post(reverse("exchanges:connect"), form)
+        response = client.post(address, form)
         pages = [client.get(response["Location"]), client.get(reverse("exchanges:list"))]
-        bad = client.post(reverse("exchanges:connect"), form | {"secret": f"{SECRET} {SECRET}"})
+        bad = client.post(address, form | {"secret": f"{SECRET} {SECRET}"})
         account = ExchangeAccount.objects.select_related("owner").get()
         run_test(account)
         account_tests.request_test(

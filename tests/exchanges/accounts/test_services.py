@@ -11,10 +11,10 @@ from accounts.models import Mail, MailKind, Notification
 from exchanges.adapters import factory as adapters
 from exchanges.adapters.protocol import KeyPermissions
 from exchanges.domain.credentials import CredentialFormatError
-from exchanges.models import AccountKind, AccountStatus, Balance, Credential, ExchangeAccount
+from exchanges.models import AccountKind, Balance, Credential, ExchangeAccount
 from exchanges.selectors import accounts as selectors
 from exchanges.selectors.instruments import UnknownVenueError
-from exchanges.services import account_tests, accounts
+from exchanges.services import account_states, account_tests, accounts, disabling
 from foundation.audit import Actor
 from foundation.crypto import SealBrokenError, open_sealed
 from foundation.models import AuditEntry, OutboxEvent
@@ -24,7 +24,7 @@ from market.errors import (
     VenueTimeoutError,
     VenueUnavailableError,
 )
-from tests.exchanges.accounts.conftest import API_KEY, NOW, SECRET
+from tests.exchanges.accounts.conftest import API_KEY, NOW, SECRET, UNTOLD
 from tests.exchanges.accounts.connecting import connect, reread, run_test
 from tests.factories import exchanges as factory
 
@@ -55,6 +55,25 @@ def close(account):
     )
 
 
+def ask_and_run(account):
+    """Have the key tested again, as its owner does."""
+    account_tests.request_test(
+        owner=account.owner,
+        account_public_id=account.public_id,
+        by=Actor.person(account.owner_id),
+        now=NOW,
+    )
+    return run_test(account)
+
+
+def refuse_in_trading(account, *, times=1):
+    for _ in range(times):
+        account_states.note_refusal(
+            account_id=account.pk, code="credential_rejected", message="Refused.", now=NOW
+        )
+    return reread(account)
+
+
 def invalidations():
     events = OutboxEvent.objects.filter(name="exchanges.account-invalidated").order_by("pk")
     return [event.payload["code"] for event in events]
@@ -68,7 +87,8 @@ class TestConnect:
             account = connect(ada, label="  My   account ")
 
         credential = Credential.objects.get(account=account)
-        assert (account.status, account.label, account.kind) == ("TESTING", "My account", "LIVE")
+        assert (account.status, account.label, account.kind) == ("PENDING", "My account", "LIVE")
+        assert account.is_being_tested
         assert credential.last_four == API_KEY[-4:]
         assert API_KEY.encode() not in bytes(credential.sealed_api_key)
         assert (
@@ -80,7 +100,9 @@ class TestConnect:
         account = connect(ada)
 
         entry = AuditEntry.objects.get(verb="exchange_account.connected")
-        assert entry.detail == {"venue": "memory", "label": "Main", "last_four": API_KEY[-4:]}
+        assert entry.detail == {
+            "venue": "memory", "label": "Main", "last_four": API_KEY[-4:], "declared_safe": False
+        }  # fmt: skip
         assert (entry.owner_id, entry.target_identifier) == (ada.pk, str(account.public_id))
 
     def test_a_name_is_taken_once_for_each_person_and_venue(self, ada, bert):
@@ -120,7 +142,7 @@ class TestTheTestOfAKey:
     def test_a_key_that_works_connects_the_account_and_shows_its_balances(self, ada):
         account = run_test(connect(ada))
 
-        assert (account.status, account.status_code) == ("CONNECTED", "")
+        assert (account.status, account.status_code) == ("ACTIVE", "")
         assert (account.connected_at, account.tested_at) == (NOW, NOW)
         assert account.is_usable
         balance = Balance.objects.get(account=account)
@@ -131,7 +153,7 @@ class TestTheTestOfAKey:
 
         account = run_test(connect(ada))
 
-        assert (account.status, account.status_code) == ("REJECTED", "withdraw_enabled")
+        assert (account.status, account.status_code) == ("INVALID", "withdraw_enabled")
         assert "Make one without" in account.status_message
         assert not account.is_usable
         assert Balance.objects.count() == 0
@@ -143,22 +165,55 @@ class TestTheTestOfAKey:
 
         assert run_test(connect(ada)).status_code == "trading_not_allowed"
 
-    def test_a_venue_that_does_not_tell_permissions_connects_with_a_word_of_warning(
+    def test_a_venue_that_does_not_tell_permissions_waits_for_the_persons_word(
         self, ada, memory_venue
     ):
-        memory_venue.permissions = KeyPermissions(can_read=True, can_trade=True, can_withdraw=None)
-
+        memory_venue.permissions = UNTOLD
         account = run_test(connect(ada))
+        assert (account.status, account.status_code) == ("PENDING", "declaration_needed")
+        assert not account.is_usable
 
-        assert (account.status, account.status_code) == ("CONNECTED", "permissions_unverified")
-        assert "make sure it cannot withdraw" in account.status_message
+        for _ in range(2):
+            accounts.declare_safe(
+                owner=ada, account_public_id=account.public_id, by=Actor.person(ada.pk), now=NOW
+            )
+        account = run_test(account)
+
+        assert account.status == "UNVERIFIED_PERMISSIONS"
+        assert account.is_usable
+        assert account.is_unverified
+        assert AuditEntry.objects.filter(verb="exchange_account.declared_safe").count() == 1
+
+    def test_a_word_given_with_the_key_is_enough(self, ada, memory_venue):
+        memory_venue.permissions = UNTOLD
+
+        account = run_test(connect(ada, declares_safe=True))
+
+        assert account.status == "UNVERIFIED_PERMISSIONS"
+
+    def test_a_new_key_needs_a_word_of_its_own(self, ada, memory_venue):
+        memory_venue.permissions = UNTOLD
+        account = run_test(connect(ada, declares_safe=True))
+
+        account = run_test(replace(account))
+
+        assert (account.status, account.status_code) == ("PENDING", "declaration_needed")
+
+    def test_a_key_that_came_to_withdraw_is_refused_at_the_next_test(self, ada, memory_venue):
+        account = run_test(connect(ada))
+        memory_venue.permissions = KeyPermissions(can_read=True, can_trade=True, can_withdraw=True)
+
+        account = ask_and_run(account)
+
+        assert (account.status, account.status_code) == ("INVALID", "withdraw_enabled")
+        assert invalidations() == ["withdraw_enabled"]
 
     @pytest.mark.parametrize(
         ("error", "status", "code"),
         [
-            (CredentialRejectedError(), "REJECTED", "credential_rejected"),
-            (VenueUnavailableError(), "UNREACHABLE", "venue_unavailable"),
-            (VenueTimeoutError(), "UNREACHABLE", "venue_timeout"),
+            (CredentialRejectedError(), "INVALID", "credential_rejected"),
+            (VenueUnavailableError(), "PENDING", "venue_unavailable"),
+            (VenueTimeoutError(), "PENDING", "venue_timeout"),
         ],
     )
     def test_what_the_venue_says_is_what_the_account_says(
@@ -177,7 +232,7 @@ class TestTheTestOfAKey:
         account_tests.run_test(account_id=account.pk, clock=lambda: NOW + timedelta(minutes=2))
 
         account = reread(account)
-        assert (account.status, account.status_code) == ("UNREACHABLE", "clock_skew")
+        assert (account.status, account.status_code) == ("PENDING", "clock_skew")
         assert "120 seconds" in account.status_message
 
     def test_a_message_that_comes_twice_changes_nothing(self, ada):
@@ -192,11 +247,12 @@ class TestTheTestOfAKey:
         account_tests.record_test_result(
             account_id=account.pk,
             credential_version=1,
-            result=account_tests.ProbeResult(AccountStatus.CONNECTED),
+            result=account_tests.ProbeResult(account_tests.Finding.GOOD),
             now=NOW,
         )
 
-        assert reread(account).status == "TESTING"
+        assert reread(account).status == "PENDING"
+        assert reread(account).is_being_tested
 
     def test_asking_again_while_a_test_is_under_way_changes_nothing(
         self, ada, django_capture_on_commit_callbacks
@@ -220,7 +276,7 @@ class TestTheTestOfAKey:
             owner=ada, account_public_id=account.public_id, by=Actor.person(ada.pk), now=NOW
         )
 
-        assert again.status == "TESTING"
+        assert again.is_being_tested
         assert again.is_usable
 
     def test_the_apps_above_hear_of_a_connected_key_that_is_refused_and_of_no_other(
@@ -230,17 +286,19 @@ class TestTheTestOfAKey:
         account = run_test(connect(ada))
         assert invalidations() == []
 
-        account_tests.request_test(
-            owner=ada, account_public_id=account.public_id, by=Actor.person(ada.pk), now=NOW
-        )
-        run_test(account)
-        account_tests.request_test(
-            owner=ada, account_public_id=account.public_id, by=Actor.person(ada.pk), now=NOW
-        )
+        account = ask_and_run(account)
+        for in_a_row in (1, 2):
+            memory_venue.next_question(raises=CredentialRejectedError())
+            account = ask_and_run(account)
+            assert (account.status, account.authentication_failures) == ("ACTIVE", in_a_row)
+            assert account.next_test_at is not None
+            assert account.next_test_at < NOW + timedelta(minutes=5)
+        assert invalidations() == []
         memory_venue.next_question(raises=CredentialRejectedError())
-        account = run_test(account)
+        account = ask_and_run(account)
 
-        assert account.connected_at is None
+        assert (account.status, account.connected_at) == ("INVALID", None)
+        assert account.next_test_at is None
         assert invalidations() == ["credential_rejected"]
 
     def test_the_owner_is_told_each_time_that_a_key_stops_working(self, ada, memory_venue):
@@ -250,10 +308,7 @@ class TestTheTestOfAKey:
 
         for times in (1, 2):
             run_test(replace(account))
-            for _ in range(2):
-                accounts.invalidate_account(
-                    account_id=account.pk, code="credential_rejected", message="Refused.", now=NOW
-                )
+            refuse_in_trading(account, times=5)
             assert Notification.objects.count() == Mail.objects.count() == times
 
         told = Notification.objects.latest("pk")
@@ -270,20 +325,61 @@ class TestTheTestOfAKey:
 
         account = run_test(account)
 
-        assert account.status == "UNREACHABLE"
+        assert (account.status, account.status_code) == ("ACTIVE", "venue_unavailable")
         assert account.is_usable
         assert invalidations() == []
 
-    def test_a_key_that_is_refused_in_the_middle_of_trading_is_noted_once(self, ada):
+    def test_three_refusals_in_a_row_in_the_middle_of_trading_end_it_once(self, ada):
         account = run_test(connect(ada))
 
-        for _ in range(2):
-            accounts.invalidate_account(
-                account_id=account.pk, code="credential_rejected", message="No.", now=NOW
-            )
-
-        assert reread(account).status == "REJECTED"
+        assert refuse_in_trading(account, times=2).is_usable
+        assert refuse_in_trading(account, times=3).status == "INVALID"
         assert invalidations() == ["credential_rejected"]
+
+    def test_an_answer_between_refusals_begins_the_count_anew(self, ada):
+        account = run_test(connect(ada))
+
+        for _ in range(3):
+            refuse_in_trading(account, times=2)
+            account_states.note_acceptance(account_id=account.pk)
+
+        account = reread(account)
+        assert (account.status, account.status_code, account.authentication_failures) == (
+            "ACTIVE", "", 0
+        )  # fmt: skip
+        assert invalidations() == []
+
+
+class TestTheDailyTest:
+    def test_it_comes_by_itself_and_goes_on_coming(self, ada, memory_venue):
+        account = run_test(connect(ada))
+        turn = account.next_test_at
+        assert turn is not None
+        assert NOW + timedelta(hours=12) <= turn < NOW + timedelta(hours=36)
+        assert account_tests.start_due_tests(now=turn - timedelta(seconds=1)) == 0
+
+        assert account_tests.start_due_tests(now=turn) == 1
+        assert account_tests.start_due_tests(now=turn) == 0, "it is under way"
+        assert reread(account).is_being_tested
+        memory_venue.clock = lambda: turn
+        account_tests.run_test(account_id=account.pk, clock=lambda: turn)
+
+        assert reread(account).next_test_at == turn + timedelta(days=1)
+
+    @pytest.mark.parametrize("state", ["closed", "refused", "paper", "disabled"])
+    def test_it_comes_for_nothing_that_cannot_work(self, ada, memory_venue, state):
+        if state == "refused":
+            memory_venue.next_question(raises=CredentialRejectedError())
+        account = run_test(connect(ada))
+        if state == "closed":
+            close(account)
+        if state == "paper":
+            accounts.ensure_paper_account(owner=ada, venue_code="memory", now=NOW)
+            close(account)
+        if state == "disabled":
+            disabling.disable_account(account_id=account.pk, by=Actor.system("test"), now=NOW)
+
+        assert account_tests.start_due_tests(now=NOW + timedelta(days=9)) == 0
 
 
 class TestTheSweep:
@@ -305,7 +401,7 @@ class TestTheSweep:
         account_tests.sweep_tests(now=NOW + timedelta(seconds=3 * settings.HORIZONS.lease_s))
 
         account = reread(account)
-        assert (account.status, account.status_code) == ("UNREACHABLE", "test_not_finished")
+        assert (account.status, account.status_code) == ("PENDING", "test_not_finished")
 
 
 class TestReplace:
@@ -315,7 +411,8 @@ class TestReplace:
         account = replace(account)
 
         old, new = Credential.objects.filter(account=account).order_by("version")
-        assert account.status == "TESTING"
+        assert (account.status, account.is_being_tested) == ("PENDING", True)
+        assert not account.is_usable, "the new key could be one that can withdraw"
         assert (old.version, old.replaced_at, bytes(old.sealed_api_key)) == (1, NOW, b"")
         assert (bytes(old.sealed_secret), old.last_four) == (b"", API_KEY[-4:])
         assert (new.version, new.replaced_at, new.last_four) == (2, None, NEW_KEY[-4:])
