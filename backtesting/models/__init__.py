@@ -1,16 +1,16 @@
 """The tables of backtesting, one aggregate a module."""
 
-from backtesting.models.checks import StrategyCheck, StrategyCheckQuerySet
-from backtesting.models.runs import (
-    STANDING_STATUSES,
-    UNFINISHED_STATUSES,
-    BacktestRun,
-    BacktestRunQuerySet,
-    BacktestTrade,
-    RunStatus,
-)
+from backtesting.models.checks import StrategyCheck
+from backtesting.models.runs import BacktestRun, BacktestRunQuerySet, BacktestTrade
 from backtesting.models.specifications import StoredSpecification
 from backtesting.models.sweeps import ChunkStatus, Sweep, SweepChunk, SweepQuerySet
+from backtesting.models.work import (
+    STANDING_STATUSES,
+    UNFINISHED_STATUSES,
+    ClaimedWork,
+    ClaimedWorkQuerySet,
+    RunStatus,
+)
 
 __all__ = (
     "STANDING_STATUSES",
@@ -19,10 +19,11 @@ __all__ = (
     "BacktestRunQuerySet",
     "BacktestTrade",
     "ChunkStatus",
+    "ClaimedWork",
+    "ClaimedWorkQuerySet",
     "RunStatus",
     "StoredSpecification",
     "StrategyCheck",
-    "StrategyCheckQuerySet",
     "Sweep",
     "SweepChunk",
     "SweepQuerySet",

@@ -1,7 +1,6 @@
 """Backtest runs and their results."""
 
-import uuid
-from typing import Final, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -9,36 +8,15 @@ from django.db import models
 
 from backtesting.domain.tags import MAXIMUM_NOTE_LENGTH, MAXIMUM_TAG_LENGTH, MAXIMUM_TAGS
 from backtesting.domain.windows import missing_bars
-from backtesting.models.specifications import StoredSpecification
+from backtesting.models.work import STANDING_STATUSES, ClaimedWork, ClaimedWorkQuerySet
 from foundation.choices import choices_of
 from foundation.fields import money_field
 from market.enums import Direction, ExitReason
 from market.timeframes import Timeframe, to_milliseconds
 
 
-class RunStatus(models.TextChoices):
-    """Where a run stands."""
-
-    QUEUED = "QUEUED", "Waiting"
-    RUNNING = "RUNNING", "Running"
-    DONE = "DONE", "Done"
-    FAILED = "FAILED", "Failed"
-    CANCELED = "CANCELED", "Canceled"
-
-
-#: Runs that somebody still waits for.
-UNFINISHED_STATUSES: Final = (RunStatus.QUEUED, RunStatus.RUNNING)
-
-#: Runs that answer a repeated request; a failed or canceled one does not.
-STANDING_STATUSES: Final = (*UNFINISHED_STATUSES, RunStatus.DONE)
-
-
-class BacktestRunQuerySet(models.QuerySet["BacktestRun"]):
+class BacktestRunQuerySet(ClaimedWorkQuerySet["BacktestRun"]):
     """Filters of runs."""
-
-    def unfinished(self) -> Self:
-        """Runs that wait or run."""
-        return self.filter(status__in=UNFINISHED_STATUSES)
 
     def standing(self) -> Self:
         """Runs that answer a repeated request."""
@@ -48,34 +26,9 @@ class BacktestRunQuerySet(models.QuerySet["BacktestRun"]):
         """Runs that were not deleted."""
         return self.filter(deleted_at__isnull=True)
 
-    def claimed_by(self, *, run_id: int, epoch: int) -> Self:
-        """The run, if it is unfinished and nobody has claimed it since this epoch.
 
-        A claim that ran out is as good as ever until another worker takes the run: what a slow one
-        has computed by then is a result like any other.
-        """
-        return self.unfinished().filter(pk=run_id, epoch=epoch)
-
-
-class BacktestRun(StoredSpecification):
+class BacktestRun(ClaimedWork):
     """One simulation with everything needed to repeat it, and its result."""
-
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.QUEUED)
-    progress = models.PositiveSmallIntegerField(default=0)
-    cancel_requested = models.BooleanField(default=False)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    epoch = models.BigIntegerField(
-        default=0, help_text="Rises with each claim; older ones are void."
-    )
-    lease_until = models.DateTimeField(
-        null=True, blank=True, help_text="When the sweeper looks after a waiting or running one."
-    )
-    requested_at = models.DateTimeField()
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    error_code = models.CharField(max_length=60, blank=True)
-    error_message = models.CharField(max_length=500, blank=True)
 
     effective_from_at = models.DateTimeField(null=True, blank=True)
     data_fingerprint = models.CharField(max_length=64, blank=True)
@@ -89,7 +42,6 @@ class BacktestRun(StoredSpecification):
         blank=True,
         help_text="Of a run over many markets, compressed columns: gross and net exposure, positions.",
     )
-    version = models.PositiveIntegerField(default=0)
 
     tags = ArrayField(
         models.CharField(max_length=MAXIMUM_TAG_LENGTH), size=MAXIMUM_TAGS, default=list, blank=True
@@ -129,9 +81,6 @@ class BacktestRun(StoredSpecification):
             ),
         ]
 
-    def __str__(self) -> str:
-        return str(self.public_id)
-
     @property
     def missing_bars(self) -> int:
         """How many bars of its window the stored candles lacked; 0 before it has a result."""
@@ -139,11 +88,6 @@ class BacktestRun(StoredSpecification):
             return 0
         start_ms, end_ms = map(to_milliseconds, (self.effective_from_at, self.to_at))
         return missing_bars(Timeframe(self.timeframe), start_ms, end_ms, bars=self.bar_count)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.status not in UNFINISHED_STATUSES
 
 
 class BacktestTrade(models.Model):

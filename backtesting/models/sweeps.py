@@ -1,6 +1,5 @@
 """Sweeps: many combinations of parameters over one window, computed in chunks."""
 
-import uuid
 from typing import Self
 
 from django.conf import settings
@@ -8,17 +7,12 @@ from django.db import models
 
 from backtesting.domain.objectives import OBJECTIVES
 from backtesting.domain.searches import Method
-from backtesting.models.runs import STANDING_STATUSES, UNFINISHED_STATUSES, RunStatus
-from backtesting.models.specifications import StoredSpecification
+from backtesting.models.work import STANDING_STATUSES, Work, WorkQuerySet
 from foundation.choices import choices_of
 
 
-class SweepQuerySet(models.QuerySet["Sweep"]):
+class SweepQuerySet(WorkQuerySet["Sweep"]):
     """Filters of sweeps."""
-
-    def unfinished(self) -> Self:
-        """Sweeps that wait or run."""
-        return self.filter(status__in=UNFINISHED_STATUSES)
 
     def standing(self) -> Self:
         """Sweeps that answer a repeated request."""
@@ -29,14 +23,13 @@ class SweepQuerySet(models.QuerySet["Sweep"]):
         return self.filter(deleted_at=None)
 
 
-class Sweep(StoredSpecification):
+class Sweep(Work):
     """A search over combinations of parameters, and where it stands.
 
     Its ``parameters`` are one whole combination, the one that warms up longest; what a trial does
     not sweep is as there. The trials are in the chunks.
     """
 
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     space = models.JSONField(help_text="The axes in order: a name with its values or its ends.")
     method = models.CharField(max_length=10, choices=choices_of(Method))
     objective = models.CharField(
@@ -50,22 +43,12 @@ class Sweep(StoredSpecification):
     trials_planned = models.PositiveIntegerField(help_text="Those whose parameters fit together.")
     trials_done = models.PositiveIntegerField(default=0)
 
-    status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.QUEUED)
-    progress = models.PositiveSmallIntegerField(default=0)
-    cancel_requested = models.BooleanField(default=False)
     lease_until = models.DateTimeField(
         null=True, blank=True, help_text="When the sweeper sends for workers again."
     )
-    requested_at = models.DateTimeField()
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    error_code = models.CharField(max_length=60, blank=True)
-    error_message = models.CharField(max_length=500, blank=True)
-
     best = models.JSONField(
         null=True, blank=True, help_text="The best trial so far: number, parameters, figures."
     )
-    version = models.PositiveIntegerField(default=0)
     deleted_at = models.DateTimeField(
         null=True, blank=True, help_text="Its trials are gone; it still counts for its day."
     )
@@ -98,14 +81,6 @@ class Sweep(StoredSpecification):
                 condition=models.Q(status__in=["QUEUED", "RUNNING"]),
             ),
         ]
-
-    def __str__(self) -> str:
-        return str(self.public_id)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.status not in UNFINISHED_STATUSES
 
 
 class ChunkStatus(models.TextChoices):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from backtesting.models import RunStatus, StrategyCheck, StrategyCheckQuerySet
+from backtesting.models import ClaimedWorkQuerySet, RunStatus, StrategyCheck
 from backtesting.selectors.runs import Owner
 from foundation import replica
 from market.errors import NotFoundError
@@ -17,7 +17,9 @@ class CheckNotFoundError(NotFoundError):
         super().__init__("There is no such check.")
 
 
-def checks_for(owner: Owner, *, strategy_slug: str | None = None) -> StrategyCheckQuerySet:
+def checks_for(
+    owner: Owner, *, strategy_slug: str | None = None
+) -> ClaimedWorkQuerySet[StrategyCheck]:
     """Return the checks of *owner*, newest first, of one strategy if it is named."""
     checks = StrategyCheck.objects.filter(owner_id=owner.pk)
     if strategy_slug is not None:

@@ -5,13 +5,11 @@ It lives as a run does (see ``runs``): the row decides, a message only says wher
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, cast
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from backtesting.domain.checks import CheckReport, check_strategy
@@ -20,7 +18,7 @@ from backtesting.models import RunStatus, StrategyCheck
 from backtesting.selectors import specifications as stored
 from backtesting.selectors import universes, usage
 from backtesting.selectors.runs import Owner
-from backtesting.services import specifications
+from backtesting.services import claims, specifications
 from billing.services import entitlements
 from billing.services.entitlements import Limit
 from foundation import audit
@@ -37,10 +35,8 @@ logger = logging.getLogger(__name__)
 
 #: A check computes some hundred times what a run does, so it may be shorter only.
 MAXIMUM_BARS: Final = 50_000
-MAXIMUM_ATTEMPTS: Final = 3
 #: How many checks of one person may wait or run at the same time.
 MAXIMUM_UNFINISHED: Final = 3
-_SWEPT_AT_ONCE: Final = 100
 _USUAL: Final = (Timeframe.H1, Timeframe.M15, Timeframe.M5, Timeframe.M1)
 TASK: Final = "backtesting.execute_check"
 
@@ -184,7 +180,7 @@ def request_check(
                 spec_hash=spec_hash,
                 is_published=is_published,
                 requested_at=now,
-                lease_until=Now() + _message_time(),
+                lease_until=Now() + claims.message_time(),
             )
     except IntegrityError:
         return mine.unfinished().get(spec_hash=spec_hash, is_published=is_published)
@@ -238,12 +234,7 @@ def cancel_check(*, check_id: int, by: Actor, now: datetime) -> StrategyCheck:
     check = StrategyCheck.objects.select_for_update(of=("self",)).get(pk=check_id)
     if check.is_finished:
         raise CheckFinishedError(check.status)
-    if check.status == RunStatus.QUEUED:
-        check.status = RunStatus.CANCELED
-        check.finished_at = now
-    check.cancel_requested = True
-    check.version += 1
-    check.save(update_fields=["status", "finished_at", "cancel_requested", "version"])
+    claims.request_end(check, now=now)
     audit.record(actor=by, verb="check.canceled", target=check, owner_id=check.owner_id)
     return check
 
@@ -251,35 +242,7 @@ def cancel_check(*, check_id: int, by: Actor, now: datetime) -> StrategyCheck:
 @transactional
 def sweep_checks(*, now: datetime) -> int:
     """Look after checks whose message or worker was lost; return how many there were."""
-    overdue = list(
-        StrategyCheck.objects.unfinished()
-        .filter(lease_until__lt=Now())
-        .select_for_update(skip_locked=True)
-        .only("pk", "status", "attempts", "cancel_requested")
-        .order_by("pk")[:_SWEPT_AT_ONCE]
-    )
-    for check in overdue:
-        row = StrategyCheck.objects.filter(pk=check.pk)
-        if check.cancel_requested:
-            row.update(status=RunStatus.CANCELED, finished_at=now, version=F("version") + 1)
-        elif check.attempts >= MAXIMUM_ATTEMPTS:
-            row.update(
-                status=RunStatus.FAILED,
-                error_code="gave_up",
-                error_message=f"The worker was lost {check.attempts} times. Try a shorter window.",
-                finished_at=now,
-                version=F("version") + 1,
-            )
-        else:
-            row.update(
-                status=RunStatus.QUEUED,
-                progress=0,
-                lease_until=Now() + _message_time(),
-                version=F("version") + 1,
-            )
-            enqueue_on_commit(TASK, check_id=check.pk)
-        logger.warning("check.swept", extra={"check_id": check.pk, "attempts": check.attempts})
-    return len(overdue)
+    return claims.look_after(StrategyCheck.objects.all(), task=TASK, argument="check_id", now=now)
 
 
 def _require_place(owner: Owner, specification: Specification, *, now: datetime) -> None:
@@ -292,11 +255,6 @@ def _require_place(owner: Owner, specification: Specification, *, now: datetime)
         used=lambda: usage.count_runs_today(cast(int, owner.pk), now) - 1,
         now=now,
     )
-
-
-def _message_time() -> timedelta:
-    """Return how long a message may take before it counts as lost."""
-    return timedelta(seconds=settings.HORIZONS.lease_s)
 
 
 def _problem(code: str, message: str) -> specifications.InvalidRunError:

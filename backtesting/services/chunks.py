@@ -17,9 +17,10 @@ from backtesting.engine import SimulationStopped
 from backtesting.models import ChunkStatus, RunStatus, Sweep, SweepChunk
 from backtesting.selectors import specifications
 from backtesting.selectors import sweeps as selectors
+from backtesting.services.claims import message_time
 from backtesting.services.execution import CandlesChangedError
 from backtesting.services.sweep_computing import Computation
-from backtesting.services.sweeps import MAXIMUM_DURATION, message_time
+from backtesting.services.sweeps import MAXIMUM_DURATION
 from foundation import tenancy
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit

@@ -1,33 +1,22 @@
 """What a worker does with a run: claim it, compute it, write the result down."""
 
-import logging
-import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
-
-from celery.exceptions import SoftTimeLimitExceeded
-from django.conf import settings
-from django.db import DatabaseError
-from django.db.models import F
-from django.db.models.functions import Now
 
 from backtesting.domain.backtest import run_backtest
 from backtesting.domain.portfolio import AnyBacktest, run_portfolio
 from backtesting.domain.specification import Specification
-from backtesting.engine import SimulationStopped, TradeRow
+from backtesting.engine import TradeRow
 from backtesting.models import BacktestRun, BacktestTrade, RunStatus
 from backtesting.selectors import specifications
+from backtesting.services.claims import Claim
 from backtesting.services.specifications import columns_of
 from foundation import tenancy
 from foundation.transactions import transactional
 from market import money
-from market.errors import ConflictError, PlatformError
+from market.errors import ConflictError
 
-logger = logging.getLogger(__name__)
-
-#: Progress is written, and a wish to cancel read, at most this often.
-_REPORT_S: Final = 0.5
 _TRADES_AT_ONCE: Final = 2_000
 
 
@@ -41,37 +30,15 @@ class CandlesChangedError(ConflictError):
 
 
 def execute_run(*, run_id: int) -> None:
-    """Compute a waiting run and store what came of it; do nothing if it does not wait any more.
-
-    A failure that a person can act on is stored as such, and so is a bug, without its details. When
-    the database is away the claim runs out and the sweeper sends for another worker.
-    """
-    epoch = _claim(run_id=run_id)
-    if epoch is None:
+    """Compute a waiting run and store what came of it; do nothing if it does not wait any more."""
+    claim = Claim.take(BacktestRun.objects.all(), pk=run_id)
+    if claim is None:
         return
     run = BacktestRun.objects.select_related("strategy_version__strategy", "instrument__venue").get(
         pk=run_id
     )
-    watch = _Watch(run_id=run_id, epoch=epoch)
     with tenancy.scope(run.owner_id):
-        try:
-            backtest = _compute(run, watch)
-            _store(run=run, epoch=epoch, backtest=backtest)
-        except SimulationStopped:
-            # Either canceled, or another worker has the run; then this writes nothing.
-            _end(run_id=run_id, epoch=epoch, status=RunStatus.CANCELED)
-        except PlatformError as error:
-            _fail(run_id=run_id, epoch=epoch, code=error.code, message=error.message)
-        except SoftTimeLimitExceeded:
-            message = "It took too long. Choose a shorter window or a longer timeframe."
-            _fail(run_id=run_id, epoch=epoch, code="time_limit", message=message)
-        except DatabaseError:
-            raise
-        except Exception:
-            # The outermost frame of the work: the person gets an answer, the log the reason.
-            logger.exception("backtest.broke", extra={"run_id": run_id})
-            message = "Something broke on our side. It has been logged."
-            _fail(run_id=run_id, epoch=epoch, code="internal_error", message=message)
+        claim.carry_out(lambda: _store(run=run, claim=claim, backtest=_compute(run, claim)))
 
 
 def unsaved_trade(trade: TradeRow) -> BacktestTrade:
@@ -141,73 +108,25 @@ def compute(
     )
 
 
-class _Watch:
-    """Writes progress, renews the claim and notices that the work is not wanted any more."""
-
-    def __init__(self, *, run_id: int, epoch: int) -> None:
-        self._claim = BacktestRun.objects.claimed_by(run_id=run_id, epoch=epoch)
-        self._next_report = 0.0
-        self._unwanted = False
-
-    def should_stop(self) -> bool:
-        return self._unwanted
-
-    def progress(self, fraction: float) -> None:
-        if time.monotonic() < self._next_report:
-            return
-        self._next_report = time.monotonic() + _REPORT_S
-        still_wanted = self._claim.filter(cancel_requested=False).update(
-            # The sweeper may have taken a slow worker for a dead one.
-            status=RunStatus.RUNNING,
-            progress=int(fraction * 100),
-            lease_until=Now() + timedelta(seconds=settings.HORIZONS.lease_s),
-            version=F("version") + 1,
-        )
-        self._unwanted = not still_wanted
-
-
-def _claim(*, run_id: int) -> int | None:
-    """Make the run this worker's and return the epoch; None if it does not wait."""
-    # One statement, so that of two messages for the same run only one gets it.
-    claimed = BacktestRun.objects.raw(
-        """
-        UPDATE backtesting_backtestrun
-           SET status = %s, epoch = epoch + 1, attempts = attempts + 1, progress = 0,
-               version = version + 1, started_at = now(),
-               lease_until = now() + make_interval(secs => %s)
-         WHERE id = %s AND status = %s AND NOT cancel_requested
-        RETURNING id, epoch
-        """,
-        [RunStatus.RUNNING, settings.HORIZONS.lease_s, run_id, RunStatus.QUEUED],
-    )
-    return next((run.epoch for run in claimed), None)
-
-
-def _compute(run: BacktestRun, watch: _Watch) -> AnyBacktest:
+def _compute(run: BacktestRun, claim: Claim) -> AnyBacktest:
     specification = specifications.specification_of(run)
     if specifications.data_version_now(specification) != run.data_version:
         raise CandlesChangedError
-    return compute(specification, progress=watch.progress, should_stop=watch.should_stop)
+    return compute(specification, progress=claim.progress, should_stop=claim.should_stop)
 
 
 @transactional
-def _store(*, run: BacktestRun, epoch: int, backtest: AnyBacktest) -> None:
+def _store(*, run: BacktestRun, claim: Claim, backtest: AnyBacktest) -> None:
     """Write the whole result, or nothing if the claim is void."""
-    written = BacktestRun.objects.claimed_by(run_id=run.pk, epoch=epoch).update(
-        status=RunStatus.DONE,
-        progress=100,
-        lease_until=None,
-        finished_at=Now(),
+    is_written = claim.finish(
         effective_from_at=backtest.effective_from_at,
         data_fingerprint=backtest.fingerprint(),
         bar_count=backtest.bar_count,
         metrics=backtest.metrics_json(),
         equity=backtest.curve().to_bytes(),
         exposure=_exposure_of(backtest),
-        version=F("version") + 1,
     )
-    if not written:
-        logger.warning("backtest.claim_lost", extra={"run_id": run.pk, "epoch": epoch})
+    if not is_written:
         return
     rows = [unsaved_trade(trade) for trade in backtest.trades()]
     for row in rows:
@@ -218,21 +137,3 @@ def _store(*, run: BacktestRun, epoch: int, backtest: AnyBacktest) -> None:
 def _exposure_of(backtest: AnyBacktest) -> bytes | None:
     exposure = backtest.exposure()
     return None if exposure is None else exposure.to_bytes()
-
-
-def _fail(*, run_id: int, epoch: int, code: str, message: str) -> None:
-    logger.info("backtest.failed", extra={"run_id": run_id, "code": code})
-    _end(run_id=run_id, epoch=epoch, status=RunStatus.FAILED, code=code, message=message)
-
-
-@transactional
-def _end(*, run_id: int, epoch: int, status: RunStatus, code: str = "", message: str = "") -> None:
-    """End the run without a result, unless the claim is void."""
-    BacktestRun.objects.claimed_by(run_id=run_id, epoch=epoch).update(
-        status=status,
-        error_code=code,
-        error_message=message[:500],
-        lease_until=None,
-        finished_at=Now(),
-        version=F("version") + 1,
-    )

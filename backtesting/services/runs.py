@@ -6,20 +6,18 @@ counts its ``epoch`` up; whoever comes with an older epoch may write nothing any
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, cast
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from backtesting.domain.specification import Specification
 from backtesting.models import BacktestRun, RunStatus
 from backtesting.selectors import usage
 from backtesting.selectors.runs import Owner
-from backtesting.services import specifications
+from backtesting.services import claims, specifications
 from billing.services import entitlements
 from billing.services.entitlements import Limit
 from foundation import audit
@@ -30,11 +28,8 @@ from market.errors import ConflictError, UnprocessableError
 
 logger = logging.getLogger(__name__)
 
-#: How often a run is begun before it is given up; more than once only if workers die on it.
-MAXIMUM_ATTEMPTS: Final = 3
 #: How many runs of one person may wait or run at the same time.
 MAXIMUM_UNFINISHED: Final = 20
-_SWEPT_AT_ONCE: Final = 100
 
 
 class TooManyRunsError(UnprocessableError):
@@ -117,12 +112,7 @@ def cancel_run(*, run_id: int, by: Actor, now: datetime) -> BacktestRun:
     run = BacktestRun.objects.select_for_update(of=("self",)).get(pk=run_id)
     if run.is_finished:
         raise RunFinishedError(run.status)
-    if run.status == RunStatus.QUEUED:
-        run.status = RunStatus.CANCELED
-        run.finished_at = now
-    run.cancel_requested = True
-    run.version += 1
-    run.save(update_fields=["status", "finished_at", "cancel_requested", "version"])
+    claims.request_end(run, now=now)
     audit.record(actor=by, verb="backtest.canceled", target=run, owner_id=run.owner_id)
     return run
 
@@ -130,35 +120,9 @@ def cancel_run(*, run_id: int, by: Actor, now: datetime) -> BacktestRun:
 @transactional
 def sweep(*, now: datetime) -> int:
     """Look after runs whose message or worker was lost; return how many there were."""
-    overdue = list(
-        BacktestRun.objects.unfinished()
-        .filter(lease_until__lt=Now())
-        .select_for_update(skip_locked=True)
-        .only("pk", "status", "attempts", "cancel_requested")
-        .order_by("pk")[:_SWEPT_AT_ONCE]
+    return claims.look_after(
+        BacktestRun.objects.all(), task="backtesting.execute_run", argument="run_id", now=now
     )
-    for run in overdue:
-        row = BacktestRun.objects.filter(pk=run.pk)
-        if run.cancel_requested:
-            row.update(status=RunStatus.CANCELED, finished_at=now, version=F("version") + 1)
-        elif run.attempts >= MAXIMUM_ATTEMPTS:
-            row.update(
-                status=RunStatus.FAILED,
-                error_code="gave_up",
-                error_message=f"The worker was lost {run.attempts} times. Try a shorter window.",
-                finished_at=now,
-                version=F("version") + 1,
-            )
-        else:
-            row.update(
-                status=RunStatus.QUEUED,
-                progress=0,
-                lease_until=Now() + _message_time(),
-                version=F("version") + 1,
-            )
-            enqueue_on_commit("backtesting.execute_run", run_id=run.pk)
-        logger.warning("backtest.swept", extra={"run_id": run.pk, "attempts": run.attempts})
-    return len(overdue)
 
 
 def _require_place(owner: Owner, *, bars: int, now: datetime) -> None:
@@ -180,10 +144,5 @@ def _create(
         **specifications.columns_of(specification),
         spec_hash=spec_hash,
         requested_at=now,
-        lease_until=Now() + _message_time(),
+        lease_until=Now() + claims.message_time(),
     )
-
-
-def _message_time() -> timedelta:
-    """Return how long a message may take before it counts as lost."""
-    return timedelta(seconds=settings.HORIZONS.lease_s)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
@@ -20,7 +19,7 @@ from backtesting.models import BacktestRun, ChunkStatus, RunStatus, Sweep, Sweep
 from backtesting.selectors import sweeps as selectors
 from backtesting.selectors import usage
 from backtesting.selectors.runs import Owner
-from backtesting.services import runs, specifications, sweep_plans
+from backtesting.services import claims, runs, specifications, sweep_plans
 from backtesting.services.sweep_plans import SweepPlan, SweepWish
 from billing.services import entitlements
 from billing.services.entitlements import Limit
@@ -32,8 +31,6 @@ from market.errors import ConflictError, UnprocessableError
 
 logger = logging.getLogger(__name__)
 
-#: How often a chunk is begun before its sweep is given up; more than once only if workers die.
-MAXIMUM_ATTEMPTS: Final = 3
 #: How many sweeps of one person may wait or run at the same time.
 MAXIMUM_UNFINISHED: Final = 5
 #: How long a sweep may take from its first chunk on.
@@ -192,10 +189,11 @@ def _look_after(sweep: Sweep, *, now: datetime) -> None:
     lost = sweep.chunks.filter(status=ChunkStatus.RUNNING, lease_until__lt=Now())
     if sweep.cancel_requested:
         sweep.status = RunStatus.CANCELED
-    elif lost.filter(attempts__gte=MAXIMUM_ATTEMPTS).exists():
+    elif lost.filter(attempts__gte=claims.MAXIMUM_ATTEMPTS).exists():
         sweep.status, sweep.error_code = RunStatus.FAILED, "gave_up"
         sweep.error_message = (
-            f"Workers were lost {MAXIMUM_ATTEMPTS} times on the same trials. Try a shorter window."
+            f"Workers were lost {claims.MAXIMUM_ATTEMPTS} times on the same trials. "
+            "Try a shorter window."
         )
     elif sweep.started_at is not None and now - sweep.started_at > MAXIMUM_DURATION:
         sweep.status, sweep.error_code = RunStatus.FAILED, "time_limit"
@@ -206,12 +204,7 @@ def _look_after(sweep: Sweep, *, now: datetime) -> None:
     sweep.finished_at = now if sweep.is_finished else None
     sweep.version += 1
     sweep.save(update_fields=["status", "error_code", "error_message", "finished_at", "version"])
-    Sweep.objects.filter(pk=sweep.pk).update(lease_until=Now() + message_time())
-
-
-def message_time() -> timedelta:
-    """Return how long a message or a silent worker may take before it counts as lost."""
-    return timedelta(seconds=settings.HORIZONS.lease_s)
+    Sweep.objects.filter(pk=sweep.pk).update(lease_until=Now() + claims.message_time())
 
 
 def _send_for_workers(sweep: Sweep) -> None:
@@ -251,7 +244,7 @@ def _create(owner: Owner, plan: SweepPlan, spec_hash: str, *, now: datetime) -> 
         trials_asked=plan.trials_asked,
         trials_planned=plan.trials_planned,
         requested_at=now,
-        lease_until=Now() + message_time(),
+        lease_until=Now() + claims.message_time(),
     )
     SweepChunk.objects.bulk_create(_chunks(sweep, plan))
     return sweep

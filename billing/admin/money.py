@@ -272,7 +272,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Trial balance",
-            "opts": self.model._meta,  # noqa: SLF001  the documented model API
+            "opts": self.model._meta,
             "balance": ledger.trial_balance(),
             "check": ledger.last_check(),
         }

@@ -311,7 +311,7 @@ def lock_live_account(*, owner: Owner, public_id: UUID) -> ExchangeAccount:
 
 def _clean_label(label: str, *, venue: Venue) -> str:
     cleaned = " ".join(label.split()) or venue.name
-    longest = ExchangeAccount._meta.get_field("label").max_length or 0  # noqa: SLF001  the documented model API
+    longest = ExchangeAccount._meta.get_field("label").max_length or 0
     if len(cleaned) > longest:
         raise InvalidLabelError(f"The name has {len(cleaned)} characters; at most {longest} fit.")
     if not cleaned.isprintable():

@@ -46,7 +46,7 @@ def record(
         actor_kind=actor.kind,
         actor_identifier=actor.identifier,
         verb=verb,
-        target_kind=target._meta.label_lower,  # noqa: SLF001  the documented model API
+        target_kind=target._meta.label_lower,
         target_identifier="" if isinstance(target, type) else _identifier_of(target),
         owner_id=owner_id,
         detail=dict(detail or {}),

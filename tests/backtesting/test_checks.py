@@ -16,7 +16,7 @@ from backtesting.models import RunStatus, StrategyCheck
 from backtesting.selectors import checks as selectors
 from backtesting.selectors import specifications as stored
 from backtesting.selectors import usage
-from backtesting.services import checking, checks, specifications
+from backtesting.services import checking, checks, claims, specifications
 from backtesting.tasks import execute_check, sweep_checks
 from foundation.audit import Actor
 from foundation.models import AuditEntry
@@ -269,7 +269,7 @@ class TestWorker:
 
     def test_a_wish_to_cancel_is_noticed_on_the_way(self, market, person, monkeypatch):
         check = make_check(person)
-        monkeypatch.setattr(checking, "_REPORT_S", 0.0)
+        monkeypatch.setattr(claims, "_REPORT_S", 0.0)
         real = crossings.cross_up
 
         def interrupted(*arguments):
@@ -315,7 +315,7 @@ class TestWorker:
             return real(*arguments)
 
         monkeypatch.setattr(ema_crossover, "cross_up", interrupted)
-        monkeypatch.setattr(checking, "_REPORT_S", 1e9)
+        monkeypatch.setattr(claims, "_REPORT_S", 1e9)
         checking.execute_check(check_id=check.pk)
 
         assert StrategyCheck.objects.get().results == []

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from backtesting.models import BacktestRun, RunStatus
 from backtesting.selectors import runs as selectors
-from backtesting.services import execution, runs, specifications, trials
+from backtesting.services import claims, execution, runs, specifications, trials
+from backtesting.services.claims import Claim
 from foundation.audit import Actor
 from market.timeframes import Timeframe
 from strategies import registry
@@ -151,7 +152,7 @@ class TestExecuteRun:
 
         assert executed(run).error_code == "internal_error"
         assert "secret" not in run.error_message
-        assert "backtest.broke" in caplog.text
+        assert "work.broke" in caplog.text
 
     def test_a_strategy_that_left_the_registry_fails_it(self, market, person, monkeypatch):
         run = make_run(person)
@@ -228,16 +229,16 @@ class TestClaims:
 
     def test_progress_renews_the_claim(self, market, person, monkeypatch):
         run = make_run(person)
-        monkeypatch.setattr(execution, "_REPORT_S", 0.0)
+        monkeypatch.setattr(claims, "_REPORT_S", 0.0)
         seen = []
+        report = Claim.progress
 
-        class Recording(execution._Watch):
-            def progress(self, fraction):
-                super().progress(fraction)
-                row = BacktestRun.objects.get(pk=run.pk)
-                seen.append((row.progress, row.lease_until))
+        def recording(claim, fraction):
+            report(claim, fraction)
+            row = BacktestRun.objects.get(pk=run.pk)
+            seen.append((row.progress, row.lease_until))
 
-        monkeypatch.setattr(execution, "_Watch", Recording)
+        monkeypatch.setattr(Claim, "progress", recording)
 
         executed(run)
 

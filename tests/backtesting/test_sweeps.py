@@ -10,7 +10,7 @@ from backtesting.domain import axes
 from backtesting.models import ChunkStatus, RunStatus, Sweep, SweepChunk
 from backtesting.selectors import sweeps as selectors
 from backtesting.selectors.usage import count_runs_today
-from backtesting.services import chunks, execution, sweep_plans, sweeps
+from backtesting.services import chunks, claims, execution, sweep_plans, sweeps
 from backtesting.services.specifications import InvalidRunError
 from billing.models import Plan
 from billing.services import products
@@ -281,7 +281,7 @@ class TestLookAfter:
 
     def test_a_chunk_on_which_workers_die_ends_it(self, person):
         sweep = make_sweep(person)
-        for _ in range(sweeps.MAXIMUM_ATTEMPTS):
+        for _ in range(claims.MAXIMUM_ATTEMPTS):
             assert chunks._claim(sweep_id=sweep.pk, now=NOW) is not None
             self.overdue()
             sweeps.look_after_sweeps(now=NOW)

@@ -74,7 +74,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # the theme ships no typ
 
     def _plainly(self, name: Any) -> Any:
         """Return the column *name*, or what stands in its place where it holds decimals."""
-        fields = {field.name: field for field in self.model._meta.concrete_fields}  # noqa: SLF001  the documented model API
+        fields = {field.name: field for field in self.model._meta.concrete_fields}
         field = fields.get(name) if isinstance(name, str) else None
         if not isinstance(field, DecimalField):
             return name

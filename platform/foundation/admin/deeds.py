@@ -133,7 +133,7 @@ class DeedAdmin(ReadOnlyAdmin):
         return f"{address}?{query}" if ids else address
 
     def _url_name(self) -> str:
-        options = self.model._meta  # noqa: SLF001  the documented model API
+        options = self.model._meta
         return f"{options.app_label}_{options.model_name}_deed"
 
     def _list_url(self) -> str:
@@ -160,7 +160,7 @@ class DeedAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": deed.label,
-            "opts": self.model._meta,  # noqa: SLF001  the documented model API
+            "opts": self.model._meta,
             "deed": deed,
             "rows": [row for row in rows if row is not None],
             "form": form,
