@@ -99,6 +99,29 @@ def guarded_signals(
     return call
 
 
+def guarded_says(
+    name: str,
+    function: Callable[[Any, Sequence[Any]], NDArray[np.uint8]],
+    *,
+    package: str,
+) -> Callable[[Any, Sequence[Any]], NDArray[np.uint8]]:
+    """Return *function*, which says what many parameters say, as ``guarded`` does.
+
+    It takes a ``MarketView`` and parameters, and returns an array of shape (parameters, bars): the
+    bits of ``strategies.kernel`` for what ``signals`` would return for each of them, which has no
+    more than the five columns that are always there.
+    """
+    polite: Callable[..., Any] = guarded(name, "signals", np.ndarray, function, package=package)
+
+    @wraps(function)
+    def call(view: MarketView, params: Sequence[Any]) -> NDArray[np.uint8]:
+        told: NDArray[np.uint8] = polite(view, params)
+        _check_says(name, told, (len(params), *_shape_of(view)))
+        return told
+
+    return call
+
+
 def guarded_overlays(
     name: str, function: Callable[..., Sequence[Overlay]], *, package: str
 ) -> Callable[..., Sequence[Overlay]]:
@@ -162,6 +185,14 @@ def _check_column(
     if values.dtype.kind != kind:
         raise InvalidSignalsError(
             f"“{name}” returned {column} as {values.dtype}; it has to hold {_KIND_WORDS[kind]}."
+        )
+
+
+def _check_says(name: str, told: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    if told.shape != shape or told.dtype != np.uint8:
+        raise InvalidSignalsError(
+            f"“{name}” returned what it says as {told.dtype} of shape {_words(told.shape)}, "
+            f"not as uint8 of shape {_words(shape)}."
         )
 
 

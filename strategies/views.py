@@ -1,13 +1,17 @@
 """What a strategy may see: closed bars only, of its own timeframe and of higher ones."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from market.candles import Candles
 from market.timeframes import Timeframe
+
+#: How much a view remembers of what was computed on it; beyond that it is computed again.
+_REMEMBERED_BYTES: Final = 64 * 1024 * 1024
 
 
 class HigherView(NamedTuple):
@@ -39,6 +43,25 @@ class MarketView:
 
     candles: Candles
     timeframe: Timeframe
+    _remembered: dict[Hashable, NDArray[np.float64]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def once(
+        self, key: Hashable, compute: Callable[[], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """Return what *compute* gives, computed once for each *key* and not to be changed.
+
+        For lines that many combinations of parameters have in common, such as the average of the
+        closes over one period.
+        """
+        found = self._remembered.get(key)
+        if found is None:
+            found = compute()
+            size = found.nbytes + sum(each.nbytes for each in self._remembered.values())
+            if size <= _REMEMBERED_BYTES:
+                self._remembered[key] = found
+        return found
 
     def higher(self, timeframe: Timeframe | str) -> HigherView:
         """Return the completed bars of a longer *timeframe*, made from the base bars.

@@ -1,12 +1,17 @@
 """Bars and signals as the compiled functions take them: columns of one layout for all callers."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from market.candles import Candles
 from strategies.signals import Signals
+
+_NO_ENTRY_COLUMNS: Final = tuple(
+    np.empty(0, dtype=kind)
+    for kind in (np.int8, np.float64, np.int32, np.float64, np.float64, np.int64)
+)
 
 
 def or_empty(column: NDArray[Any] | None, dtype: Any) -> NDArray[Any]:
@@ -16,8 +21,10 @@ def or_empty(column: NDArray[Any] | None, dtype: Any) -> NDArray[Any]:
     return np.ascontiguousarray(column, dtype=dtype)
 
 
-def entry_columns(signals: Signals) -> tuple[NDArray[Any], ...]:
+def entry_columns(signals: Signals | None) -> tuple[NDArray[Any], ...]:
     """Return kind, price, validity, stop, target and session of the entries, in this order."""
+    if signals is None:
+        return _NO_ENTRY_COLUMNS
     return (
         or_empty(signals.entry_kind, np.int8),
         or_empty(signals.entry_price, np.float64),

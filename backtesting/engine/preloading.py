@@ -3,6 +3,7 @@
 import numpy as np
 
 from backtesting.engine.simulation import simulate
+from backtesting.engine.tallies import tally
 from market.candles import Candles
 from market.costs import Costs
 from strategies.rules import Rules, SizingMode
@@ -20,3 +21,5 @@ def preload() -> None:
     with one_compiler():
         signals = Signals(says, ~says, ~says, ~says, says)
         simulate(candles, signals, rules, costs, capital=9.0, trade_from_ms=0)
+        first = np.zeros(1, dtype=np.int64)
+        tally(candles, signals, [rules], costs, capital=9.0, starts=first, ends=first)

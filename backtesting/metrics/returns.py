@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 DAYS_PER_YEAR: Final = 365.0
 
 #: A standard deviation below this is rounding noise of constant returns.
-_NOISE: Final = 1e-14
+NOISE: Final = 1e-14
 _TAIL: Final = 0.05
 
 Returns = NDArray[np.float64]
@@ -88,7 +88,7 @@ def sortino_ratio(sample: Sample) -> float | None:
     Sortino & Price (1994), "Performance Measurement in a Downside Risk Framework", Journal of
     Investing 3(3).
     """
-    if sample.count < 2 or sample.downside < _NOISE:
+    if sample.count < 2 or sample.downside < NOISE:
         return None
     return sample.mean / sample.downside * math.sqrt(sample.per_year)
 
@@ -152,7 +152,7 @@ def correlation(sample: Sample, market: Sample) -> float | None:
 
     Pearson (1895), "Notes on Regression and Inheritance", Proceedings of the Royal Society 58.
     """
-    if not _are_comparable(sample, market) or sample.deviation < _NOISE:
+    if not _are_comparable(sample, market) or sample.deviation < NOISE:
         return None
     together = float((sample.centered * market.centered).sum())
     return max(-1.0, min(together / math.sqrt(sample.spread * market.spread), 1.0))
@@ -208,11 +208,11 @@ def tail_ratio(sample: Sample) -> float | None:
 
 
 def _sharpe_per_period(sample: Sample) -> float | None:
-    return sample.mean / sample.deviation if sample.deviation >= _NOISE else None
+    return sample.mean / sample.deviation if sample.deviation >= NOISE else None
 
 
 def _are_comparable(sample: Sample, market: Sample) -> bool:
-    return 2 <= sample.count == market.count and market.deviation >= _NOISE
+    return 2 <= sample.count == market.count and market.deviation >= NOISE
 
 
 def _scale(sample: Sample) -> float | None:
@@ -220,7 +220,7 @@ def _scale(sample: Sample) -> float | None:
     if sample.count < 3:
         return None
     scale = math.sqrt(sample.spread / sample.count)
-    return scale if scale >= _NOISE else None
+    return scale if scale >= NOISE else None
 
 
 def _quantile(ordered: Returns, level: float) -> float:

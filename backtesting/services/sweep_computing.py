@@ -1,5 +1,6 @@
 """The trials of a sweep computed on the stored candles, for a worker's chunk or without any row."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -20,6 +21,11 @@ from backtesting.selectors import specifications
 from backtesting.services.sweep_plans import SweepPlan
 from market.candles import Candles
 from strategies.views import UniverseView
+
+#: How many threads of a worker simulate: one for each processor that it may use.
+_THREADS: Final = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
 
 _NO_TRIALS: Final = np.empty(0, dtype=np.int64)
 
@@ -100,6 +106,7 @@ class Computation:
             params,
             bars,
             detail=self._detail,
+            threads=min(_THREADS, len(params)),
             progress=progress,
             should_stop=self._should_stop,
         )

@@ -1,9 +1,11 @@
 """EMA crossover: follow the trend when a fast average crosses a slow one."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from strategies.indicators.averages import ema
@@ -98,6 +100,21 @@ def signals(view: MarketView, params: Params) -> Signals:
     ready = np.zeros(len(view.candles), dtype=np.bool_)
     ready[1:] = ~np.isnan(slow[:-1])
     return Signals(enter_long=up, enter_short=down, exit_long=down, exit_short=up, ready=ready)
+
+
+def says_of_many(view: MarketView, params: Sequence[Params]) -> NDArray[np.uint8]:
+    """Return what ``signals`` says with each of *params*, a row of bits for each of them."""
+    from strategies.indicators import crossings_kernel  # noqa: PLC0415 - the compiler loads with it
+
+    close = view.candles.close
+    said = np.empty((len(params), len(close)), dtype=np.uint8)
+    for row, each in zip(said, params, strict=True):
+        fast, slow = (
+            view.once(("ema", period), partial(ema, close, period))
+            for period in (each.short_ema_period, each.long_ema_period)
+        )
+        crossings_kernel.say_crossings(fast, slow, row)
+    return said
 
 
 def rules(params: Params) -> Rules:

@@ -14,7 +14,7 @@ from backtesting.services import chunks, specifications, sweep_computing, sweeps
 from foundation.audit import Actor
 from market.timeframes import Timeframe
 from strategies.definitions import ema_crossover
-from strategies.indicators import crossings
+from strategies.indicators import averages
 from tests.factories import backtesting as run_factory
 from tests.factories import exchanges as exchange_factory
 from tests.factories.accounts import make_person
@@ -85,19 +85,19 @@ class TestResults:
         assert sweep.status == RunStatus.DONE
         assert sweep.best is None
 
-    def test_signals_are_computed_once_for_each_set_of_signal_parameters(self, person, monkeypatch):
-        calls = []
-        real = crossings.cross_up
+    def test_each_average_is_computed_once(self, person, monkeypatch):
+        periods = []
+        real = averages.ema
 
-        def counted(*args):
-            calls.append(args)
-            return real(*args)
+        def counted(close, period):
+            periods.append(period)
+            return real(close, period)
 
-        monkeypatch.setattr(ema_crossover, "cross_up", counted)
+        monkeypatch.setattr(ema_crossover, "ema", counted)
 
         make_done_sweep(person)
 
-        assert len(calls) == 3
+        assert sorted(periods) == [5, 7, 9, 20]
 
 
 class TestGuided:
@@ -132,14 +132,14 @@ class TestGuided:
 
 def during(monkeypatch, deed):
     """Do *deed* once, while the strategy is computed."""
-    real = crossings.cross_up
+    real = averages.ema
 
     def interrupted(*args):
-        monkeypatch.setattr(ema_crossover, "cross_up", real)
+        monkeypatch.setattr(ema_crossover, "ema", real)
         deed()
         return real(*args)
 
-    monkeypatch.setattr(ema_crossover, "cross_up", interrupted)
+    monkeypatch.setattr(ema_crossover, "ema", interrupted)
 
 
 class TestClaims:
@@ -228,7 +228,7 @@ class TestEnds:
         def too_slow(*args):
             raise SoftTimeLimitExceeded
 
-        monkeypatch.setattr(ema_crossover, "cross_up", too_slow)
+        monkeypatch.setattr(ema_crossover, "ema", too_slow)
 
         sweep = work_through(make_sweep(person))
         assert (sweep.status, sweep.error_code) == (RunStatus.FAILED, "time_limit")
@@ -238,7 +238,7 @@ class TestEnds:
         def broken(*args):
             raise ZeroDivisionError("a secret")
 
-        monkeypatch.setattr(ema_crossover, "cross_up", broken)
+        monkeypatch.setattr(ema_crossover, "ema", broken)
 
         sweep = work_through(make_sweep(person))
         assert (sweep.status, sweep.error_code) == (RunStatus.FAILED, "strategy_failed")
