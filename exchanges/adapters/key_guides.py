@@ -3,17 +3,20 @@
 from dataclasses import replace
 
 from exchanges.adapters import packs
+from exchanges.adapters.packs.dialect import Dialect
 from exchanges.domain.guides import ConnectGuide, guide_of
 from exchanges.models import Venue
-from market.errors import VenueUnavailableError
 
 
 def guide_for(venue: Venue) -> ConnectGuide:
-    """Return the guide of *venue*; what its pack can ask decides whether a key tells its permissions."""
+    """Return the guide of *venue*; its pack decides what a key has, and whether it tells what it may do."""
     guide = guide_of(venue.code, venue.ccxt_id)
-    try:
-        tells = bool(packs.pack_of(venue.ccxt_id).permissions_call)
-    except VenueUnavailableError:
+    if not packs.takes_orders(venue.ccxt_id):
         # It lives in this process, and answers like any other.
-        tells = guide.tells_permissions
-    return replace(guide, tells_permissions=tells)
+        return guide
+    pack = packs.pack_of(venue.ccxt_id)
+    return replace(
+        guide,
+        needs_passphrase=pack.needs_passphrase,
+        tells_permissions=type(pack.dialect).permissions is not Dialect.permissions,
+    )
