@@ -12,6 +12,7 @@ from backtesting.reports import instant, plain, require_done
 from market import money
 from market.errors import FieldProblem, InvalidInputError
 from strategies import parameters
+from strategies.parameters import ParameterInfo
 
 FEWEST: Final = 2
 MOST: Final = 5
@@ -40,12 +41,21 @@ class ComparedFigure:
 
 @dataclass(frozen=True, slots=True)
 class ComparedSetting:
-    """One thing that was chosen; None where a run's strategy does not know it."""
+    """One thing that was chosen; None where a run's strategy does not know it.
+
+    ``info`` describes a parameter of the strategy.
+    """
 
     name: str
     title: str
     unit: str
     values: Sequence[Any]  # of whatever type the parameter is
+    info: ParameterInfo | None = None
+
+    @property
+    def shown(self) -> Sequence[Any]:
+        """The values as people read them."""
+        return [value if self.info is None else self.info.shown(value) for value in self.values]
 
     @property
     def differs(self) -> bool:
@@ -127,6 +137,7 @@ def _terms(runs: Sequence[BacktestRun]) -> Sequence[ComparedSetting]:
         row("maker_fee_bps", "Fee, maker", [plain(run.maker_fee_bps) for run in runs], "bps"),
         row("taker_fee_bps", "Fee, taker", [plain(run.taker_fee_bps) for run in runs], "bps"),
         row("slippage_bps", "Slippage", [plain(run.slippage_bps) for run in runs], "bps"),
+        row("funding_bps", "Funding", [plain(run.funding_bps) for run in runs], "bps"),
         row("engine_version", "Engine", [run.engine_version for run in runs]),
     ]
 
@@ -144,7 +155,11 @@ def _parameters(runs: Sequence[BacktestRun]) -> Sequence[ComparedSetting]:
     }
     return [
         ComparedSetting(
-            f"parameters.{name}", info.title, info.unit, [run.parameters.get(name) for run in runs]
+            f"parameters.{name}",
+            info.title,
+            info.unit,
+            [run.parameters.get(name) for run in runs],
+            info,
         )
         for name, info in described.items()
     ]

@@ -57,6 +57,7 @@ def describe_run(run: BacktestRun) -> dict[str, Any]:
         "by_direction": run.metrics.get("by_direction"),
         "by_entry": run.metrics.get("by_entry"),
         "decisions": run.metrics.get("decisions"),
+        "cautions": run.metrics.get("cautions", []),
         "ambiguous_bars": run.metrics.get("ambiguous_bars"),
         "optimistic": run.metrics.get("optimistic"),
     }

@@ -221,7 +221,7 @@ def _universe(told: Mapping[str, Any] | None) -> Universe | None:
 def settings_of(run: BacktestRun) -> Sequence[Setting]:
     """Return the strategy's parameters as *run* has them."""
     return [
-        Setting(info.title, run.parameters.get(info.name), info.unit)
+        Setting(info.title, info.shown(run.parameters.get(info.name)), info.unit)
         for info in parameters.describe(run.strategy_version.parameters_schema)
     ]
 
@@ -291,6 +291,7 @@ def _interval(metrics: Mapping[str, Any]) -> Interval | None:
 def _notes(run: BacktestRun, values: Mapping[str, Any], interval: Interval | None) -> Sequence[str]:
     """Return what a reader has to know before believing the figures."""
     notes = [
+        *run.metrics.get("cautions", ()),
         f"It could trade from {_text(run.effective_from_at)} on; bars before that are warm-up.",
         f"Fees: {plain(run.maker_fee_bps)} bps resting, {plain(run.taker_fee_bps)} bps taking.",
         f"Market and stop orders slip by {plain(run.slippage_bps)} bps.",

@@ -133,14 +133,23 @@ class UniverseHistory:
 
 
 def generated_candles(
-    bars: int, *, seed: int = _SEED, timeframe: Timeframe = Timeframe.H1
+    bars: int,
+    *,
+    seed: int = _SEED,
+    timeframe: Timeframe = Timeframe.H1,
+    volatility: float = 0.01,
+    drift: float = 0.0,
 ) -> Candles:
-    """Return a random walk of *bars* bars, always the same for the same *seed*."""
+    """Return a random walk of *bars* bars, always the same for the same *seed*.
+
+    *volatility* and *drift* are deviation and mean of the logarithm of a bar's change.
+    """
     random = np.random.default_rng(seed)
-    close = 30_000 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
+    close = 30_000 * np.exp(np.cumsum(random.normal(drift, volatility, bars)))
     opens = np.concatenate([[30_000.0], close[:-1]])[:bars]
-    high = np.maximum(opens, close) * (1 + np.abs(random.normal(0, 0.003, bars)))
-    low = np.minimum(opens, close) * (1 - np.abs(random.normal(0, 0.003, bars)))
+    wick = 0.3 * volatility
+    high = np.maximum(opens, close) * (1 + np.abs(random.normal(0, wick, bars)))
+    low = np.minimum(opens, close) * (1 - np.abs(random.normal(0, wick, bars)))
     times = np.arange(bars, dtype=np.int64) * timeframe.milliseconds
     volume = np.round(random.uniform(1, 100, bars), 5)
     opens, high, low, close = (np.round(column, 2) for column in (opens, high, low, close))

@@ -12,7 +12,8 @@ class ParameterInfo:
     """One parameter: how it is called, what it may be and what it changes.
 
     ``affects_signal`` tells whether another value makes other signals; otherwise it changes only
-    rules and sizing. Bounds only describe: the registry decides what is accepted.
+    rules and sizing. Bounds only describe: the registry decides what is accepted. ``labels`` says in
+    words what each of the ``choices`` means.
     """
 
     name: str
@@ -25,18 +26,25 @@ class ParameterInfo:
     step: float | None
     unit: str
     choices: tuple[str, ...]
+    labels: tuple[str, ...]
     affects_signal: bool
 
     @property
     def bounds(self) -> str:
         """The allowed values in a few characters: ``2 to 100``; empty if anything goes."""
         if self.choices:
-            return ", ".join(self.choices)
+            return "; ".join(self.labels)
         if self.minimum is not None and self.maximum is not None:
             return f"{self.minimum:g} to {self.maximum:g}"
         if self.minimum is not None:
             return f"at least {self.minimum:g}"
         return f"at most {self.maximum:g}" if self.maximum is not None else ""
+
+    def shown(self, value: Any) -> Any:
+        """Return *value* as people read it: a choice by its label, a switch as on or off."""
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        return dict(zip(self.choices, self.labels, strict=True)).get(value, value)
 
 
 def with_order(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,6 +74,7 @@ def _describe_one(name: str, declared: Mapping[str, Any]) -> ParameterInfo:
     # A choice of one is written as a constant.
     only = (declared["const"],) if "const" in declared else ()
     choices = tuple(str(choice) for choice in declared.get("enum", only))
+    words = declared.get("labels", {})
     return ParameterInfo(
         name=name,
         title=declared.get("title", name),
@@ -77,8 +86,16 @@ def _describe_one(name: str, declared: Mapping[str, Any]) -> ParameterInfo:
         step=declared.get("step"),
         unit=declared.get("unit", ""),
         choices=choices,
+        labels=tuple(words.get(choice, _in_words(choice)) for choice in choices),
         affects_signal=declared.get("affects") == "signal",
     )
+
+
+def _in_words(choice: str) -> str:
+    """Return ``AT_ONCE`` as “At once”; what is not written so says what it is, such as ``4h``."""
+    words = choice.replace("_", " ")
+    is_constant = words.isupper() and words.replace(" ", "").isalpha()
+    return words.capitalize() if is_constant else choice
 
 
 def _kind(declared: Mapping[str, Any], *, has_choices: bool) -> ParameterKind:

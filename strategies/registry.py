@@ -88,7 +88,8 @@ class Definition:
     The functions take the strategy's own ``params`` type, and a ``MarketView`` or, if it looks at a
     universe, a ``UniverseView``, which this table cannot express. They raise StrategyFailedError
     where the strategy's own code raises (see ``strategies.guards``). ``least_capital`` is what its
-    orders may cost together, in quote; 0 unless the module says otherwise. ``timeframe`` and
+    orders may cost together, in quote; 0 unless the module says otherwise. ``cautions`` are sentences
+    to read before a result with these parameters; none unless the module has some. ``timeframe`` and
     ``market`` are what it is meant for, TIMEFRAME and MARKET of its module: an hour and SPOT, which
     is any market, if it has none. ``package`` is the name and version of the installed package it
     is from, empty for ours. ``says_of_many`` is there where the module has a faster way to what
@@ -107,6 +108,7 @@ class Definition:
     rules: Callable[[Any], Rules]
     overlays: Callable[[Any, Any], Sequence[Overlay]]
     least_capital: Callable[[Any], float]
+    cautions: Callable[[Any], tuple[str, ...]]
     module: ModuleType
     timeframe: Timeframe = Timeframe.H1
     market: InstrumentKind = InstrumentKind.SPOT
@@ -242,6 +244,9 @@ def _read(module: ModuleType, package: str) -> Definition:
             getattr(module, "least_capital", _any_capital),
             package=home,
         ),
+        cautions=guards.guarded(
+            name, "cautions", tuple, getattr(module, "cautions", _nothing), package=home
+        ),
         module=module,
         timeframe=Timeframe(getattr(module, "TIMEFRAME", Timeframe.H1)),
         market=InstrumentKind(getattr(module, "MARKET", InstrumentKind.SPOT)),
@@ -327,6 +332,10 @@ def code_fingerprint(definition: Definition) -> str:
 
 def _any_capital(_params: StrategyParams) -> float:
     return 0.0
+
+
+def _nothing(_params: StrategyParams) -> tuple[str, ...]:
+    return ()
 
 
 def _problem(detail: ErrorDetails, definition: Definition) -> FieldProblem:

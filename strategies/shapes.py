@@ -50,7 +50,10 @@ class StrategyParams(BaseModel):
         default="BOTH",
         title="Direction",
         description="Which way it may trade; on spot markets only long.",
-        json_schema_extra={"affects": "rules"},
+        json_schema_extra={
+            "affects": "rules",
+            "labels": {"BOTH": "Both ways", "LONG": "Long only", "SHORT": "Short only"},
+        },
     )
     leverage: int = Field(
         default=1,

@@ -78,6 +78,9 @@ class RunSerializer(RunInListSerializer):
     by_direction = serializers.ListField(child=serializers.DictField(), allow_null=True)
     by_entry = serializers.ListField(child=serializers.DictField(), allow_null=True)
     decisions = serializers.JSONField(allow_null=True)
+    cautions = serializers.ListField(
+        child=serializers.CharField(), help_text="What to know of these parameters first."
+    )
     ambiguous_bars = serializers.IntegerField(
         allow_null=True, help_text="Bars that do not say in which order their prices came."
     )

@@ -64,7 +64,8 @@ class Backtest:
 
     def metrics_json(self) -> dict[str, Any]:
         """Return the metrics, the decisions and how many bars left something open, as plain values."""
-        return {**self.metrics.to_json(), **told_of(self.result, self.kind_result)}
+        told = told_of(self.specification, self.result, self.kind_result)
+        return {**self.metrics.to_json(), **told}
 
     def curve(self) -> EquityCurve:
         """Return equity and buy-and-hold after each bar from the effective start on."""
@@ -143,15 +144,18 @@ def backtest_of(
 
 
 def told_of(
-    result: SimulationResult | PortfolioResult, kind: SimulationResult | PortfolioResult | None
+    specification: Specification,
+    result: SimulationResult | PortfolioResult,
+    kind: SimulationResult | PortfolioResult | None,
 ) -> dict[str, Any]:
-    """Return decisions, bars that left something open and the better end of the interval.
+    """Return decisions, bars that left something open, the better end of the interval and warnings.
 
     *kind* is what came of the better order inside those bars, None if there were none.
     """
     better = kind or result
     return {
         "decisions": {reason.value: count for reason, count in result.reason_counts().items()},
+        "cautions": [*map(str, specification.definition.cautions(specification.params))],
         "ambiguous_bars": result.ambiguous_bars,
         "optimistic": {
             "final_equity": better.final_equity,

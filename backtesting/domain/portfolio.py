@@ -70,7 +70,7 @@ class PortfolioBacktest:
         """Return the metrics, the decisions and what concerns the universe, as plain values."""
         return {
             **self.metrics.to_json(),
-            **told_of(self.result, self.kind_result),
+            **told_of(self.specification, self.result, self.kind_result),
             "universe": self._universe_json(),
         }
 

@@ -14,7 +14,7 @@ from backtesting.services import checks, execution
 from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
 from market.candles import Candles
 from market.enums import InstrumentKind
-from strategies import causality
+from strategies import telling
 from strategies.registry import Definition
 from strategies.shapes import StrategyParams
 from strategies.views import UniverseView
@@ -77,19 +77,22 @@ def check_on_generated(
 ) -> CheckReport:
     """Return what every check comes to on a generated market; the same *seed* is the same market.
 
+    It is one on which the strategy says something, if there is one among some that are tried.
+
     Without a *timeframe* it is an hour, or the longest below on which the strategy can run. Raises
     InvalidInputError for an unknown timeframe, or one that the strategy cannot run on.
     """
     frame = checks.timeframe_for(definition, params=params, text=timeframe)
     warm_up = definition.requirements(params).bars(frame)
     bars = 2 * warm_up + _GENERATED_BARS
+    told = telling.telling_history(definition, params, frame, bars=bars, seed=seed).view()
     market: Candles | UniverseView
     universe: tuple[Terms, ...] = ()
-    if definition.requirements(params).needs_universe:
-        market = causality.generated_universe(bars, seed=seed, timeframe=frame)
-        universe = tuple(replace(_GENERATED_TERMS, symbol=symbol) for symbol in market.symbols)
+    if isinstance(told, UniverseView):
+        market = told
+        universe = tuple(replace(_GENERATED_TERMS, symbol=symbol) for symbol in told.symbols)
     else:
-        market = causality.generated_candles(bars, seed=seed, timeframe=frame)
+        market = told.candles
     end_ms = int(market.open_time[-1]) + frame.milliseconds
     specification = Specification(
         definition=definition,

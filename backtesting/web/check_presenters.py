@@ -107,7 +107,7 @@ def present_check(check: StrategyCheck) -> ReportPage:
         slug=strategy.slug,
         market=f"{instrument.venue.code}:{instrument.symbol}",
         settings=[
-            (info.title, check.parameters.get(info.name), info.unit)
+            (info.title, info.shown(check.parameters.get(info.name)), info.unit)
             for info in parameters.describe(check.strategy_version.parameters_schema)
         ],
         badge=_badge(check.verdict) if is_done else None,

@@ -128,7 +128,7 @@ def present_comparison(compared: Comparison) -> ComparisonPage:
             ComparedSection(section.value.capitalize(), found) for section, found in rows.items()
         ],
         choices=[
-            ComparedChoice(setting, list(zip(letters, map(_shown, setting.values), strict=True)))
+            ComparedChoice(setting, list(zip(letters, map(_shown, setting.shown), strict=True)))
             for setting in compared.settings
         ],
         curves=compared.curves(),

@@ -98,6 +98,10 @@ class SweepForm(RunForm):
 def _axis_field(info: ParameterInfo) -> forms.Field:
     label = f"{info.title}, {info.unit}" if info.unit else info.title
     bounds = f"{info.bounds[:1].upper()}{info.bounds[1:]}." if info.bounds else ""
+    if info.choices:
+        # Typed, not chosen: several may be swept.
+        words = zip(info.choices, info.labels, strict=True)
+        bounds = f"Write {', '.join(f'{choice} ({label})' for choice, label in words)}."
     initial = str(info.default).lower() if info.kind == "boolean" else info.default
     return forms.CharField(
         label=label, help_text=f"{info.help} {bounds}".strip(), initial=initial, max_length=400

@@ -133,7 +133,7 @@ def present_sweep(sweep: Sweep) -> SweepPage:
         objective=OBJECTIVES[sweep.objective].info.label,
         axes=[(title_of(infos, axis.name), _axis_text(axis)) for axis in axes],
         settings=[
-            Setting(info.title, sweep.parameters.get(info.name), info.unit)
+            Setting(info.title, info.shown(sweep.parameters.get(info.name)), info.unit)
             for info in infos.values()
             if info.name not in swept
         ],
@@ -248,7 +248,9 @@ def _best(sweep: Sweep, best: Mapping[str, Any], infos: Mapping[str, ParameterIn
     return Best(
         number=best["number"],
         settings=[
-            Setting(title_of(infos, name), value, infos[name].unit if name in infos else "")
+            Setting(infos[name].title, infos[name].shown(value), infos[name].unit)
+            if name in infos
+            else Setting(name, value, "")
             for name, value in best["parameters"].items()
         ],
         objective=figure(sweep.objective, figures),

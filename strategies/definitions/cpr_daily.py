@@ -12,6 +12,10 @@ by then.
 
 With its defaults it hardly ever trades: a daily RSI of at most 25 is rare, and few of those days
 have their first support within the narrow band. Widen one of the two to see it work.
+
+The mirrored short, if it is asked for, is the same upside down: the top of the range in place of its
+bottom, the first resistance in place of the first support, overbought in place of oversold. A day
+that qualifies both ways is left out.
 """
 
 from collections.abc import Sequence
@@ -23,6 +27,7 @@ from pydantic import Field, model_validator
 
 from market.candles import Candles
 from market.timeframes import DAY_MS, Timeframe
+from strategies import fields
 from strategies.clocks import ClockTime
 from strategies.indicators.oscillators import rsi
 from strategies.indicators.pivots import Pivots, central_pivot_range
@@ -41,8 +46,10 @@ SUMMARY: Final = (
     "Buys one small pullback a day when the day opens away from yesterday's central pivot range "
     "and daily closes are oversold. With its defaults it trades very rarely."
 )
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
 
+_LONG: Final = 1
+_SHORT: Final = -1
 #: Enough for the first values of the daily RSI to be forgotten, and for whole months.
 _WARM_UP_MS: Final = 150 * DAY_MS
 
@@ -50,20 +57,7 @@ _WARM_UP_MS: Final = 150 * DAY_MS
 class Params(StrategyParams):
     """What a person may set."""
 
-    direction: Literal["LONG"] = Field(
-        default="LONG",
-        title="Direction",
-        description="It only buys.",
-        json_schema_extra={"affects": "rules"},
-    )
-    leverage: int = Field(
-        default=3,
-        ge=1,
-        le=20,
-        title="Leverage",
-        description="How many times the equity may be exposed. It caps sizes and never raises risk.",
-        json_schema_extra={"unit": "x", "affects": "rules"},
-    )
+    leverage: int = fields.leverage(3)
     max_trades_per_day: int = Field(
         default=1,
         ge=0,
@@ -72,40 +66,22 @@ class Params(StrategyParams):
         description="It places one order a UTC day; 0 sets no limit of its own.",
         json_schema_extra={"affects": "rules"},
     )
-    risk_percent: float = Field(
-        default=1.0,
-        ge=0.1,
-        le=5.0,
-        title="Risk per trade",
-        description="How much of the capital is lost when a trade ends at its stop.",
-        json_schema_extra={"unit": "% of capital", "affects": "rules", "step": 0.1},
-    )
-    take_profit_percent: float = Field(
-        default=0.8,
-        ge=0.1,
-        le=50.0,
-        title="Take profit",
-        description="Distance of the target from the entry price.",
-        # The reduced target replaces it where it would lie beyond the pivot.
-        json_schema_extra={"unit": "% from entry", "affects": "signal", "step": 0.1},
-    )
-    sl_percent_from_entry: float = Field(
-        default=3.5,
-        ge=0.1,
-        le=50.0,
-        title="Stop loss",
-        description="Distance of the stop from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
+    risk_percent: float = fields.risk_per_trade(1.0, most=5.0)
+    # The reduced target replaces it where it would lie beyond the pivot.
+    take_profit_percent: float = fields.take_profit(0.8, most=50.0, affects="signal")
+    sl_percent_from_entry: float = fields.stop_loss(3.5)
     distance_condition_type: Literal["ABOVE", "BELOW"] = Field(
         default="ABOVE",
         title="Open lies",
         description=(
-            "On which side of the bottom of the range (BC) the day has to open. ABOVE buys a fall by "
-            "the pullback with a limit order; BELOW buys a rise by it with a stop order, and leaves "
-            "at BC only once a bar has closed above it."
+            "On which side of the bottom of the range (BC) the day has to open. Above it a fall by "
+            "the pullback is bought with a limit order; below it a rise by it with a stop order, and "
+            "the position is left at BC only once a bar has closed above it."
         ),
-        json_schema_extra={"affects": "signal"},
+        json_schema_extra={
+            "affects": "signal",
+            "labels": {"ABOVE": "Above the range", "BELOW": "Below the range"},
+        },
     )
     distance_threshold_percent: float = Field(
         default=0.24,
@@ -129,11 +105,11 @@ class Params(StrategyParams):
     band_mode: Literal["REQUIRE", "SKIP", "OFF"] = Field(
         default="REQUIRE",
         title="Band of the first support",
-        description=(
-            "REQUIRE trades only when the distance of the first support (S1) from BC lies in the "
-            "band, SKIP only when it does not, OFF ignores the band."
-        ),
-        json_schema_extra={"affects": "signal"},
+        description="Where the distance of the first support (S1) from BC has to lie.",
+        json_schema_extra={
+            "affects": "signal",
+            "labels": {"REQUIRE": "In the band", "SKIP": "Out of the band", "OFF": "Anywhere"},
+        },
     )
     s1_bc_dist_thresh_low_percent: float = Field(
         default=2.2,
@@ -231,8 +207,22 @@ class Params(StrategyParams):
         json_schema_extra={"unit": "UTC", "affects": "signal"},
     )
 
+    mirrored_short: bool = Field(
+        default=False,
+        title="Mirrored short",
+        description=(
+            "Whether the mirror image is sold short: the top of the range (TC) for its bottom, the "
+            "first resistance for the first support, an RSI of at least 100 less the highest one. "
+            "Where nothing can be sold short it changes nothing but days that qualify both ways, "
+            "which are left out."
+        ),
+        json_schema_extra={"affects": "signal"},
+    )
+
     @model_validator(mode="after")
     def _bounds_are_in_order(self) -> Self:
+        if self.direction == "SHORT" and not self.mirrored_short:
+            raise inconsistent("direction", "It only buys without the mirrored short.")
         if self.s1_bc_dist_thresh_low_percent > self.s1_bc_dist_thresh_high_percent:
             raise inconsistent(
                 "s1_bc_dist_thresh_low_percent",
@@ -255,7 +245,9 @@ class _Day(NamedTuple):
     open: NDArray[np.float64]
     pivot: NDArray[np.float64]
     bottom: NDArray[np.float64]
+    top: NDArray[np.float64]
     support: NDArray[np.float64]
+    resistance: NDArray[np.float64]
     rsi: NDArray[np.float64]
     month_top: NDArray[np.float64]
     month_bottom: NDArray[np.float64]
@@ -274,7 +266,7 @@ def requirements(params: Params) -> Requirements:
 
 
 def signals(view: MarketView, params: Params) -> Signals:
-    """Return the one order of each day that qualifies, exits at BC and the ends of days."""
+    """Return the one order of each day that qualifies, exits at the range and the ends of days."""
     candles, length = view.candles, view.timeframe.milliseconds
     day = _days(view, params)
     # When in its day a bar closes: more than 0, and a whole day for its last one.
@@ -288,30 +280,33 @@ def signals(view: MarketView, params: Params) -> Signals:
         minutes=params.entry_window_minutes,
     )
     below = params.distance_condition_type == "BELOW"
-    way = 1 if below else -1
-    price = day.open * (1 + way * params.pullback_percent_for_entry / 100)
     known = ~(np.isnan(day.bottom) | np.isnan(day.rsi))
     if params.use_monthly_cpr_filter_entry:
         known &= ~np.isnan(day.month_bottom)
-    enters = window.places & known & ~flatten & _qualifies(day, params)
-    never = np.zeros(len(candles), dtype=np.bool_)
+    placed = window.places & known & ~flatten
+    buys, sells = _qualifies(day, params, _LONG), _qualifies(day, params, _SHORT)
+    sells &= params.mirrored_short
+    enters = placed & (buys ^ sells)
+    way = np.where(sells, _SHORT, _LONG)
+    price = day.open * (1 + (way if below else -way) * params.pullback_percent_for_entry / 100)
+    armed = np.where(sells, candles.close < day.top, candles.close > day.bottom)
     return Signals(
-        enter_long=enters,
-        enter_short=never,
+        enter_long=enters & buys,
+        enter_short=enters & sells,
         exit_long=candles.close <= day.bottom,
-        exit_short=never,
+        exit_short=(candles.close >= day.top) & params.mirrored_short,
         ready=known,
         flatten=flatten,
-        arm_exit=candles.close > day.bottom if below else None,
+        arm_exit=armed if below else None,
         entry_kind=np.full(len(candles), ENTER_AT_STOP if below else ENTER_AT_LIMIT, dtype=np.int8),
         entry_price=np.where(enters, price, np.nan),
         entry_bars=np.where(enters, window.bars, 0).astype(np.int32),
-        target_price=_reduced_targets(price, day.pivot, enters, params),
+        target_price=_reduced_targets(price, day.pivot, way, enters, params),
     )
 
 
 def rules(params: Params) -> Rules:
-    """Return stop, target and size; below the range the exit at BC has to be armed first."""
+    """Return stop, target and size; below the range the exit at it has to be armed first."""
     return Rules(
         stop_percent=params.sl_percent_from_entry,
         target_percent=params.take_profit_percent,
@@ -350,7 +345,9 @@ def _days(view: MarketView, params: Params) -> _Day:
         open=candles.open[np.flatnonzero(first)[np.cumsum(first) - 1]],
         pivot=daily.at_open(levels.pivot),
         bottom=daily.at_open(levels.bottom),
+        top=daily.at_open(levels.top),
         support=daily.at_open(levels.s1),
+        resistance=daily.at_open(levels.r1),
         rsi=daily.at_open(strength),
         month_top=monthly.at_open(month.top),
         month_bottom=monthly.at_open(month.bottom),
@@ -361,18 +358,20 @@ def _pivots_of(candles: Candles) -> Pivots:
     return central_pivot_range(candles.high, candles.low, candles.close)
 
 
-def _qualifies(day: _Day, params: Params) -> NDArray[np.bool_]:
-    """Tell on which bars' days an order is placed at all."""
-    below = params.distance_condition_type == "BELOW"
-    right_side = day.open < day.bottom if below else day.open > day.bottom
-    distance = _percent_between(day.open, day.bottom)
-    spread = _percent_between(day.support, day.bottom)
+def _qualifies(day: _Day, params: Params, way: int) -> NDArray[np.bool_]:
+    """Tell on which bars' days an order of one *way* is placed at all; shorts mirror longs."""
+    is_long = way == _LONG
+    edge, outer = (day.bottom, day.support) if is_long else (day.top, day.resistance)
+    beyond = way * (day.open - edge) / edge * 100
+    if params.distance_condition_type == "BELOW":
+        beyond = -beyond
+    spread = np.abs(outer - edge) / edge * 100
     in_band = (spread >= params.s1_bc_dist_thresh_low_percent) & (
         spread <= params.s1_bc_dist_thresh_high_percent
     )
-    fits = right_side & (distance >= params.distance_threshold_percent)
+    fits = beyond >= params.distance_threshold_percent
     fits &= spread <= params.max_volatility_threshold_percent
-    fits &= day.rsi <= params.rsi_threshold_entry
+    fits &= (day.rsi if is_long else 100 - day.rsi) <= params.rsi_threshold_entry
     if params.band_mode != "OFF":
         fits &= in_band if params.band_mode == "REQUIRE" else ~in_band
     if params.use_monthly_cpr_filter_entry:
@@ -380,24 +379,20 @@ def _qualifies(day: _Day, params: Params) -> NDArray[np.bool_]:
     return fits
 
 
-def _percent_between(
-    level: NDArray[np.float64], bottom: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.abs(level - bottom) / bottom * 100
-
-
 def _reduced_targets(
     price: NDArray[np.float64],
     pivot: NDArray[np.float64],
+    way: NDArray[np.int64],
     enters: NDArray[np.bool_],
     params: Params,
 ) -> NDArray[np.float64] | None:
-    """Return targets for orders below the pivot whose full target lies above it, NaN elsewhere.
+    """Return targets for orders in front of the pivot whose full target lies beyond it, else NaN.
 
     They follow from the order's own price: what it fills at is not known before it does.
     """
     if not params.use_prev_day_cpr_tp_filter:
         return None
-    beyond = (price < pivot) & (price * (1 + params.take_profit_percent / 100) > pivot)
-    reduced = price * (1 + params.reduced_tp_percent_if_filter / 100)
+    full = price * (1 + way * params.take_profit_percent / 100)
+    beyond = (way * (pivot - price) > 0) & (way * (full - pivot) > 0)
+    reduced = price * (1 + way * params.reduced_tp_percent_if_filter / 100)
     return np.where(enters & beyond, reduced, np.nan)

@@ -39,7 +39,7 @@ class Params(StrategyParams):
         default="LONG",
         title="Direction",
         description="It only buys: averaging down has no counterpart that it trades.",
-        json_schema_extra={"affects": "rules"},
+        json_schema_extra={"affects": "rules", "labels": {"LONG": "Long only"}},
     )
     base_order_size_usdt: float = Field(
         default=10.0,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from strategies import fields
 from strategies.indicators.averages import ema
 from strategies.indicators.crossings import cross_down, cross_up
 from strategies.rules import Rules, SizingMode
@@ -50,30 +51,9 @@ class Params(StrategyParams):
         description="Length of the slow exponential moving average; longer than the fast one.",
         json_schema_extra={"unit": "bars", "affects": "signal"},
     )
-    risk_per_trade_percent: float = Field(
-        default=1.0,
-        ge=0.1,
-        le=10.0,
-        title="Risk per trade",
-        description="How much of the capital is lost when a trade ends at its stop.",
-        json_schema_extra={"unit": "% of capital", "affects": "rules", "step": 0.1},
-    )
-    stop_loss_percent: float = Field(
-        default=2.0,
-        ge=0.1,
-        le=50.0,
-        title="Stop loss",
-        description="Distance of the stop from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
-    take_profit_percent: float = Field(
-        default=4.0,
-        ge=0.1,
-        le=500.0,
-        title="Take profit",
-        description="Distance of the target from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
+    risk_per_trade_percent: float = fields.risk_per_trade(1.0)
+    stop_loss_percent: float = fields.stop_loss(2.0)
+    take_profit_percent: float = fields.take_profit(4.0)
 
     @model_validator(mode="after")
     def _fast_is_shorter_than_slow(self) -> Self:

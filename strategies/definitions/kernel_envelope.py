@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from market.enums import InstrumentKind
 from market.timeframes import Timeframe
+from strategies import fields
 from strategies.indicators.averages import sma
 from strategies.indicators.crossings import cross_down, cross_up, reach_down, reach_up
 from strategies.indicators.regression import kernel_regression
@@ -24,7 +25,10 @@ RISK: Final = Risk.HIGH
 TIMEFRAME: Final = Timeframe.M15
 MARKET: Final = InstrumentKind.LINEAR_SWAP
 SUMMARY: Final = "Trades against closes outside an envelope around a Gaussian-smoothed price."
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
+
+#: So many errors make an envelope where a short history is accepted.
+_FEWEST_ERRORS: Final = 100
 
 
 class Params(StrategyParams):
@@ -49,28 +53,18 @@ class Params(StrategyParams):
     entry_mode: Literal["CROSS", "TOUCH", "REENTER"] = Field(
         default="CROSS",
         title="Enter when",
-        description=(
-            "CROSS enters at the first close outside, TOUCH at every close outside (again at once "
-            "after a stop), REENTER at the first close back inside."
-        ),
-        json_schema_extra={"affects": "signal"},
+        description="Every close outside enters again at once after a stop.",
+        json_schema_extra={
+            "affects": "signal",
+            "labels": {
+                "CROSS": "The first close outside",
+                "TOUCH": "Every close outside",
+                "REENTER": "The first close back inside",
+            },
+        },
     )
-    tp_percent: float = Field(
-        default=1.0,
-        ge=0.05,
-        le=50.0,
-        title="Take profit",
-        description="Distance of the target from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.05},
-    )
-    sl_percent: float = Field(
-        default=0.5,
-        ge=0.05,
-        le=50.0,
-        title="Stop loss",
-        description="Distance of the stop from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.05},
-    )
+    tp_percent: float = fields.take_profit(1.0, least=0.05, most=50.0)
+    sl_percent: float = fields.stop_loss(0.5, least=0.05)
     position_size_percent_capital: float = Field(
         default=10.0,
         ge=0.1,
@@ -96,6 +90,16 @@ class Params(StrategyParams):
         json_schema_extra={"unit": "bars", "affects": "signal"},
     )
 
+    short_history: bool = Field(
+        default=False,
+        title="Accept a short history",
+        description=(
+            f"Whether {_FEWEST_ERRORS} errors are enough to begin with. Until the error window is "
+            "full the envelope is made of fewer, and a history that begins earlier gives another one."
+        ),
+        json_schema_extra={"affects": "signal"},
+    )
+
     @model_validator(mode="after")
     def _size_is_covered(self) -> Self:
         if self.position_size_percent_capital > 100 * self.leverage:
@@ -114,8 +118,20 @@ class _Envelope(NamedTuple):
 
 
 def requirements(params: Params) -> Requirements:
-    """Return how much history comes before the first decision: both windows, filled."""
-    return Requirements(warm_up_bars=params.window + params.mae_length)
+    """Return how much history comes before the first decision: both windows, filled as asked."""
+    return Requirements(warm_up_bars=params.window + _errors_needed(params))
+
+
+def cautions(params: Params) -> tuple[str, ...]:
+    """Return a warning where the envelope may be made of few errors."""
+    fewest = _errors_needed(params)
+    if fewest == params.mae_length:
+        return ()
+    text = (
+        f"A short history was accepted: the envelope begins with {fewest} errors instead of "
+        f"{params.mae_length}, and first signals depend on where the history begins."
+    )
+    return (text,)
 
 
 def signals(view: MarketView, params: Params) -> Signals:
@@ -164,5 +180,15 @@ def _envelope(close: NDArray[np.float64], params: Params) -> _Envelope:
     middle = kernel_regression(close, params.h_bandwidth, params.window)
     errors = np.abs(close - middle)
     errors[: params.window - 1] = np.nan
-    width = params.multiplier * sma(errors, params.mae_length)
+    mean = sma(errors, params.mae_length)
+    if params.short_history:
+        known = np.arange(len(close)) - (params.window - 2)
+        so_far = np.cumsum(np.nan_to_num(errors)) / np.maximum(known, 1)
+        is_short = (known >= _errors_needed(params)) & (known < params.mae_length)
+        mean = np.where(is_short, so_far, mean)
+    width = params.multiplier * mean
     return _Envelope(middle - width, middle, middle + width)
+
+
+def _errors_needed(params: Params) -> int:
+    return min(_FEWEST_ERRORS, params.mae_length) if params.short_history else params.mae_length

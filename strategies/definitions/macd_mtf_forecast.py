@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from market.enums import InstrumentKind
 from market.timeframes import Timeframe
+from strategies import fields
 from strategies.indicators.crossings import cross_down, cross_up
 from strategies.indicators.forecast import Forecast, trend_forecast
 from strategies.indicators.oscillators import macd
@@ -73,26 +74,39 @@ class Params(StrategyParams):
     trend_determination: Literal["MACD_MINUS_SIGNAL", "MACD"] = Field(
         default="MACD_MINUS_SIGNAL",
         title="Trend value",
-        description=(
-            "What is above 0 in an upward trend, on both timeframes: the MACD less its signal line, "
-            "or the MACD itself."
-        ),
-        json_schema_extra={"affects": "signal"},
+        description="What is above 0 in an upward trend, on both timeframes.",
+        json_schema_extra={
+            "affects": "signal",
+            "labels": {
+                "MACD_MINUS_SIGNAL": "The MACD less its signal line",
+                "MACD": "The MACD itself",
+            },
+        },
     )
     exit_on_opposite: Literal["CROSS", "FULL", "OFF"] = Field(
         default="CROSS",
         title="Exit on the opposite",
         description=(
-            "CROSS leaves on the opposite cross, FULL only where the higher timeframe agrees with "
-            "it (a reversal), OFF leaves by stop and target alone."
+            "Whether the opposite cross leaves, or only one that the higher timeframe agrees with (a "
+            "reversal)."
         ),
-        json_schema_extra={"affects": "signal"},
+        json_schema_extra={
+            "affects": "signal",
+            "labels": {
+                "CROSS": "Every opposite cross",
+                "FULL": "A whole opposite entry",
+                "OFF": "Never, by stop and target alone",
+            },
+        },
     )
     sizing: Literal["LOT", "RISK"] = Field(
         default="LOT",
         title="Size by",
-        description="LOT buys the same quantity each time, RISK what the stop may lose.",
-        json_schema_extra={"affects": "rules"},
+        description="How large an entry is.",
+        json_schema_extra={
+            "affects": "rules",
+            "labels": {"LOT": "The same quantity each time", "RISK": "What the stop may lose"},
+        },
     )
     lot_size: float = Field(
         default=0.01,
@@ -116,28 +130,14 @@ class Params(StrategyParams):
         description="Whether a stop protects the position.",
         json_schema_extra={"affects": "rules"},
     )
-    stop_loss_percent: float = Field(
-        default=2.0,
-        ge=0.1,
-        le=50.0,
-        title="Stop loss",
-        description="Distance of the stop from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
+    stop_loss_percent: float = fields.stop_loss(2.0)
     use_take_profit: bool = Field(
         default=True,
         title="Use a take profit",
         description="Whether a target ends the trade.",
         json_schema_extra={"affects": "rules"},
     )
-    take_profit_percent: float = Field(
-        default=4.0,
-        ge=0.1,
-        le=500.0,
-        title="Take profit",
-        description="Distance of the target from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
+    take_profit_percent: float = fields.take_profit(4.0)
     use_forecast_filter: bool = Field(
         default=False,
         title="Filter by the forecast",

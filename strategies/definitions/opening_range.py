@@ -9,7 +9,7 @@ session whose first bars are not all there has no range, and nothing is traded i
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,14 +18,16 @@ from pydantic import Field, model_validator
 
 from market.enums import InstrumentKind
 from market.timeframes import HOUR_MS, Timeframe
+from strategies import fields
 from strategies.clocks import ClockTimeOrNone, ZoneName
 from strategies.indicators.sessions import (
     END_OF_DAY,
     LONGEST_DAY_MS,
+    Sessions,
     local_days,
     marks_of_day,
     minute_of,
-    ranges,
+    sessions_of,
 )
 from strategies.rules import Rules, SizingMode
 from strategies.shapes import Category, Overlay, Requirements, Risk, StrategyParams, inconsistent
@@ -48,14 +50,7 @@ VERSION: Final = "1.0.0"
 class Params(StrategyParams):
     """What a person may set."""
 
-    max_trades_per_day: int = Field(
-        default=1,
-        ge=0,
-        le=1_000,
-        title="Trades per session",
-        description="Most entries in a session; 0 for any number.",
-        json_schema_extra={"affects": "rules"},
-    )
+    max_trades_per_day: int = fields.trades_per_session(1)
     orb_hour: int = Field(
         default=9,
         ge=0,
@@ -75,15 +70,7 @@ class Params(StrategyParams):
         ),
         json_schema_extra={"unit": "min", "affects": "signal"},
     )
-    orb_timezone: ZoneName = Field(
-        default="America/New_York",
-        title="Time zone",
-        description=(
-            "Zone of the session's times: any of the IANA database, such as UTC, America/New_York, "
-            "Europe/London, Europe/Berlin, Asia/Kolkata, Asia/Tokyo or Australia/Sydney."
-        ),
-        json_schema_extra={"affects": "signal"},
-    )
+    orb_timezone: ZoneName = fields.session_zone("America/New_York")
     lookback_bars_for_orb: int = Field(
         default=1,
         ge=1,
@@ -95,11 +82,14 @@ class Params(StrategyParams):
     confirm: Literal["THREE_BAR", "CLOSE_BREAK"] = Field(
         default="THREE_BAR",
         title="Confirmation",
-        description=(
-            "THREE_BAR waits for a close beyond the range and two bars that each go further; "
-            "CLOSE_BREAK enters after the first close beyond it."
-        ),
-        json_schema_extra={"affects": "signal"},
+        description="What has to be seen of a break before it is entered.",
+        json_schema_extra={
+            "affects": "signal",
+            "labels": {
+                "THREE_BAR": "A close beyond the range and two bars that go further",
+                "CLOSE_BREAK": "The first close beyond the range",
+            },
+        },
     )
     session_end_time: ClockTimeOrNone = Field(
         default="16:00",
@@ -110,42 +100,11 @@ class Params(StrategyParams):
         ),
         json_schema_extra={"affects": "signal"},
     )
-    flat_at_session_end: bool = Field(
-        default=True,
-        title="Flat at the end",
-        description="Whether a position is closed when the session ends.",
-        json_schema_extra={"affects": "signal"},
-    )
-    weekdays_only: bool = Field(
-        default=False,
-        title="Weekdays only",
-        description="Whether there are sessions from Monday to Friday only.",
-        json_schema_extra={"affects": "signal"},
-    )
-    tp_percent: float = Field(
-        default=1.0,
-        ge=0.05,
-        le=50.0,
-        title="Take profit",
-        description="Distance of the target from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.05},
-    )
-    sl_percent: float = Field(
-        default=0.5,
-        ge=0.05,
-        le=50.0,
-        title="Stop loss",
-        description="Distance of the stop from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.05},
-    )
-    position_size_percent_capital: float = Field(
-        default=10.0,
-        ge=0.1,
-        le=100.0,
-        title="Position size",
-        description="Worth of a position at its entry.",
-        json_schema_extra={"unit": "% of capital", "affects": "rules", "step": 0.1},
-    )
+    flat_at_session_end: bool = fields.flat_at_session_end(True)
+    weekdays_only: bool = fields.weekdays_only(False)
+    tp_percent: float = fields.take_profit(1.0, least=0.05, most=50.0)
+    sl_percent: float = fields.stop_loss(0.5, least=0.05)
+    position_size_percent_capital: float = fields.position_size(10.0)
 
     @property
     def start_minute(self) -> int:
@@ -173,21 +132,6 @@ class Params(StrategyParams):
                 f"on the same day, not at {self.session_end_time}.",
             )
         return self
-
-
-class _Session(NamedTuple):
-    """The session of the local day that each bar opens on; all of shape ``(n,)``.
-
-    ``high`` and ``low`` are NaN where it has no range; ``ranged_at`` is when the last bar of the
-    range closes.
-    """
-
-    number: NDArray[np.int64]
-    ranged_at: NDArray[np.int64]
-    is_on: NDArray[np.bool_]
-    begins: NDArray[np.bool_]
-    high: NDArray[np.float64]
-    low: NDArray[np.float64]
 
 
 def requirements(params: Params) -> Requirements:
@@ -242,35 +186,26 @@ def _closes(view: MarketView) -> NDArray[np.int64]:
     return view.candles.open_time + view.timeframe.milliseconds
 
 
-def _sessions(view: MarketView, params: Params) -> _Session:
-    candles, length = view.candles, view.timeframe.milliseconds
-    times = candles.open_time
-    days = local_days(times, ZoneInfo(params.orb_timezone))
-    start, end = days.at(params.start_minute), days.at(params.end_minute)
-    ranged_at = start + params.lookback_bars_for_orb * length
-    # As many as there is room for: if one of them is missing, there is no range.
-    found = ranges(
-        candles.high,
-        candles.low,
-        first=np.searchsorted(times, start, side="left"),
-        stop=np.searchsorted(times, ranged_at, side="left"),
+def _sessions(view: MarketView, params: Params) -> Sessions:
+    length = view.timeframe.milliseconds
+    days = local_days(view.candles.open_time, ZoneInfo(params.orb_timezone))
+    start = days.at(params.start_minute)
+    return sessions_of(
+        view.candles,
+        days,
+        length=length,
+        start=start,
+        end=days.at(params.end_minute),
+        since=start,
+        ranged_at=start + params.lookback_bars_for_orb * length,
+        # As many as there is room for: if one of them is missing, there is no range.
         at_least=params.lookback_bars_for_orb,
-    )
-    held = days.are_weekdays() | (not params.weekdays_only)
-    of_bar, closes = days.of_bar, _closes(view)
-    return _Session(
-        number=days.number_of_bar(),
-        ranged_at=ranged_at[of_bar],
-        # What is decided at the session's end would be filled after it.
-        is_on=held[of_bar] & (closes > start[of_bar]) & (closes < end[of_bar]),
-        begins=days.begin(),
-        high=found.high[of_bar],
-        low=found.low[of_bar],
+        weekdays_only=params.weekdays_only,
     )
 
 
 def _breaks(
-    view: MarketView, session: _Session, params: Params
+    view: MarketView, session: Sessions, params: Params
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell at which bars' closes the range has been broken upwards and downwards."""
     candles = view.candles

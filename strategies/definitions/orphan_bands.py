@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from market.enums import InstrumentKind
+from strategies import fields
 from strategies.indicators.averages import ema, sma
 from strategies.indicators.bands import bollinger, sample_deviation
 from strategies.indicators.crossings import reach_down, reach_up
@@ -77,11 +78,14 @@ class Params(StrategyParams):
     short_trigger: Literal["PIERCE", "REENTER"] = Field(
         default="PIERCE",
         title="Sell when",
-        description=(
-            "PIERCE sells a close that spikes through the upper band, REENTER one that comes back "
-            "below it."
-        ),
-        json_schema_extra={"affects": "signal"},
+        description="Which close at the upper band is sold below the trend.",
+        json_schema_extra={
+            "affects": "signal",
+            "labels": {
+                "PIERCE": "It spikes through the band",
+                "REENTER": "It comes back below the band",
+            },
+        },
     )
     bb_exit: bool = Field(
         default=True,
@@ -97,22 +101,8 @@ class Params(StrategyParams):
         description="How many bars after that close the position is left.",
         json_schema_extra={"unit": "bars", "affects": "signal"},
     )
-    sl_percent: float = Field(
-        default=2.0,
-        ge=0.1,
-        le=50.0,
-        title="Stop loss",
-        description="Distance of the stop from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
-    tp_percent: float = Field(
-        default=9.0,
-        ge=0.1,
-        le=500.0,
-        title="Take profit",
-        description="Distance of the target from the entry price; seldom reached with a tight trail.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
+    sl_percent: float = fields.stop_loss(2.0)
+    tp_percent: float = fields.take_profit(9.0, remark="; seldom reached with a tight trail")
     use_trailing: bool = Field(
         default=True,
         title="Trail the stop",
@@ -138,14 +128,7 @@ class Params(StrategyParams):
         description="Distance of the trailing stop from the best price since it was activated.",
         json_schema_extra={"unit": "% of price", "affects": "rules", "step": 0.1},
     )
-    position_size_percent_equity: float = Field(
-        default=10.0,
-        ge=0.1,
-        le=100.0,
-        title="Position size",
-        description="Worth of an entry.",
-        json_schema_extra={"unit": "% of capital", "affects": "rules", "step": 0.1},
-    )
+    position_size_percent_equity: float = fields.position_size(10.0)
 
 
 def requirements(params: Params) -> Requirements:

@@ -9,22 +9,23 @@ a fifth of the bars before the open are missing, there is no range, and nothing 
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from market.enums import InstrumentKind
 from market.timeframes import HOUR_MS, Timeframe
+from strategies import fields
 from strategies.clocks import ClockTime, ZoneName
 from strategies.indicators.sessions import (
     LONGEST_DAY_MS,
+    Sessions,
     local_days,
     marks_of_day,
     minute_of,
-    ranges,
+    sessions_of,
 )
 from strategies.rules import Rules, SizingMode
 from strategies.shapes import Category, Overlay, Requirements, Risk, StrategyParams, inconsistent
@@ -47,14 +48,7 @@ VERSION: Final = "1.0.0"
 class Params(StrategyParams):
     """What a person may set."""
 
-    max_trades_per_day: int = Field(
-        default=1,
-        ge=0,
-        le=1_000,
-        title="Trades per session",
-        description="Most entries in a session; 0 for any number.",
-        json_schema_extra={"affects": "rules"},
-    )
+    max_trades_per_day: int = fields.trades_per_session(1)
     cooldown_bars: int = Field(
         default=1,
         ge=0,
@@ -78,15 +72,7 @@ class Params(StrategyParams):
         ),
         json_schema_extra={"affects": "signal"},
     )
-    timezone: ZoneName = Field(
-        default="America/New_York",
-        title="Time zone",
-        description=(
-            "Zone of the session's times: any of the IANA database, such as UTC, America/New_York, "
-            "Europe/London, Europe/Berlin, Asia/Kolkata or Asia/Tokyo."
-        ),
-        json_schema_extra={"affects": "signal"},
-    )
+    timezone: ZoneName = fields.session_zone("America/New_York")
     lookback_bars: int = Field(
         default=0,
         ge=0,
@@ -107,10 +93,17 @@ class Params(StrategyParams):
         default="REENTER",
         title="Exit at the range",
         description=(
-            "REENTER closes a trade when the price closes back inside the edge that it broke, from "
-            "the second bar after the entry on; OPPOSITE when it closes beyond the other edge."
+            "Which close ends a trade. Back inside the edge that it broke counts from the second bar "
+            "after the entry on."
         ),
-        json_schema_extra={"affects": "signal"},
+        json_schema_extra={
+            "affects": "signal",
+            "labels": {
+                "REENTER": "Back inside the edge that it broke",
+                "OPPOSITE": "Beyond the other edge",
+                "OFF": "None",
+            },
+        },
     )
     session_end: ClockTime = Field(
         default="16:00",
@@ -118,42 +111,11 @@ class Params(StrategyParams):
         description="Local time from which nothing is entered, written like 16:00.",
         json_schema_extra={"affects": "signal"},
     )
-    flat_at_session_end: bool = Field(
-        default=True,
-        title="Flat at the end",
-        description="Whether a position is closed when the session ends.",
-        json_schema_extra={"affects": "signal"},
-    )
-    weekdays_only: bool = Field(
-        default=True,
-        title="Weekdays only",
-        description="Whether there are sessions from Monday to Friday only.",
-        json_schema_extra={"affects": "signal"},
-    )
-    tp_percent: float = Field(
-        default=1.0,
-        ge=0.05,
-        le=50.0,
-        title="Take profit",
-        description="Distance of the target from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.05},
-    )
-    sl_percent: float = Field(
-        default=0.5,
-        ge=0.05,
-        le=50.0,
-        title="Stop loss",
-        description="Distance of the stop from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.05},
-    )
-    position_size_percent_capital: float = Field(
-        default=10.0,
-        ge=0.1,
-        le=100.0,
-        title="Position size",
-        description="Worth of a position at its entry.",
-        json_schema_extra={"unit": "% of capital", "affects": "rules", "step": 0.1},
-    )
+    flat_at_session_end: bool = fields.flat_at_session_end(True)
+    weekdays_only: bool = fields.weekdays_only(True)
+    tp_percent: float = fields.take_profit(1.0, least=0.05, most=50.0)
+    sl_percent: float = fields.stop_loss(0.5, least=0.05)
+    position_size_percent_capital: float = fields.position_size(10.0)
 
     @model_validator(mode="after")
     def _times_are_in_order(self) -> Self:
@@ -171,19 +133,6 @@ class Params(StrategyParams):
                 f"not at {self.session_end}.",
             )
         return self
-
-
-class _Session(NamedTuple):
-    """The session of the local day that each bar opens on; all of shape ``(n,)``.
-
-    ``high`` and ``low`` are NaN until the range is known, and where there is none.
-    """
-
-    number: NDArray[np.int64]
-    is_on: NDArray[np.bool_]
-    begins: NDArray[np.bool_]
-    high: NDArray[np.float64]
-    low: NDArray[np.float64]
 
 
 def requirements(params: Params) -> Requirements:
@@ -249,32 +198,29 @@ def overlays(view: MarketView, params: Params) -> Sequence[Overlay]:
     )
 
 
-def _sessions(view: MarketView, params: Params) -> _Session:
-    candles, length = view.candles, view.timeframe.milliseconds
-    closes = candles.open_time + length
-    days = local_days(candles.open_time, ZoneInfo(params.timezone))
-    start, end = days.at(minute_of(params.premarket_end)), days.at(minute_of(params.session_end))
+def _sessions(view: MarketView, params: Params) -> Sessions:
+    """Return the sessions, with ranges only where they are known."""
+    length = view.timeframe.milliseconds
+    days = local_days(view.candles.open_time, ZoneInfo(params.timezone))
+    start = days.at(minute_of(params.premarket_end))
     if params.lookback_bars:
         since = start - params.lookback_bars * length
     else:
         since = days.at(minute_of(params.premarket_start))
     expected = np.maximum((start - since) // length, 1)
-    found = ranges(
-        candles.high,
-        candles.low,
-        first=np.searchsorted(closes, since, side="right"),
-        stop=np.searchsorted(closes, start, side="right"),
+    found = sessions_of(
+        view.candles,
+        days,
+        length=length,
+        start=start,
+        end=days.at(minute_of(params.session_end)),
+        since=since,
+        ranged_at=start,
         # At least 80 % of the bars, rounded up.
         at_least=-(-4 * expected // 5),
+        weekdays_only=params.weekdays_only,
     )
-    held = days.are_weekdays() | (not params.weekdays_only)
-    of_bar = days.of_bar
-    is_known = held[of_bar] & (closes > start[of_bar])
-    return _Session(
-        number=days.number_of_bar(),
-        # What is decided at the session's end would be filled after it.
-        is_on=is_known & (closes < end[of_bar]),
-        begins=days.begin(),
-        high=np.where(is_known, found.high[of_bar], np.nan),
-        low=np.where(is_known, found.low[of_bar], np.nan),
+    return found._replace(
+        high=np.where(found.has_begun, found.high, np.nan),
+        low=np.where(found.has_begun, found.low, np.nan),
     )

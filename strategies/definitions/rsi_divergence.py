@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from market.enums import InstrumentKind
+from strategies import fields
 from strategies.indicators.oscillators import rsi
 from strategies.indicators.peaks import Divergences, divergences
 from strategies.rules import Rules, SizingMode
@@ -87,30 +88,9 @@ class Params(StrategyParams):
         description="Whether the opposite divergence closes a position, and turns it round.",
         json_schema_extra={"affects": "signal"},
     )
-    risk_per_trade_percent: float = Field(
-        default=1.5,
-        ge=0.1,
-        le=10.0,
-        title="Risk per trade",
-        description="How much of the capital is lost when a trade ends at its stop.",
-        json_schema_extra={"unit": "% of capital", "affects": "rules", "step": 0.1},
-    )
-    stop_loss_percent: float = Field(
-        default=2.0,
-        ge=0.1,
-        le=50.0,
-        title="Stop loss",
-        description="Distance of the stop from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
-    take_profit_percent: float = Field(
-        default=4.0,
-        ge=0.1,
-        le=500.0,
-        title="Take profit",
-        description="Distance of the target from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
+    risk_per_trade_percent: float = fields.risk_per_trade(1.5)
+    stop_loss_percent: float = fields.stop_loss(2.0)
+    take_profit_percent: float = fields.take_profit(4.0)
 
 
 def requirements(params: Params) -> Requirements:

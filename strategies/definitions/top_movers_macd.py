@@ -20,8 +20,10 @@ from pydantic import Field, model_validator
 
 from market.enums import InstrumentKind
 from market.timeframes import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe
+from strategies import fields
 from strategies.indicators.crossings import cross_down, cross_up
 from strategies.indicators.oscillators import macd
+from strategies.indicators.rankings import day_change, day_volume, range_of, ranks
 from strategies.rules import Rules, SizingMode
 from strategies.shapes import Category, Overlay, Requirements, Risk, StrategyParams, inconsistent
 from strategies.signals import Signals
@@ -63,14 +65,7 @@ _LOSER: Final = -1
 class Params(StrategyParams):
     """What a person may set."""
 
-    leverage: int = Field(
-        default=3,
-        ge=1,
-        le=20,
-        title="Leverage",
-        description="How many times the equity may be exposed. It caps sizes and never raises risk.",
-        json_schema_extra={"unit": "x", "affects": "rules"},
-    )
+    leverage: int = fields.leverage(3)
     top_n_symbols: int = Field(
         default=3,
         ge=1,
@@ -111,14 +106,7 @@ class Params(StrategyParams):
         description="Length of the average of the MACD that the histogram is measured from.",
         json_schema_extra={"unit": "bars", "affects": "signal"},
     )
-    stop_loss_percent: float = Field(
-        default=5.0,
-        ge=0.1,
-        le=50.0,
-        title="Stop loss",
-        description="Distance of the stop from the entry price.",
-        json_schema_extra={"unit": "% from entry", "affects": "rules", "step": 0.1},
-    )
+    stop_loss_percent: float = fields.stop_loss(5.0)
     take_profit_percent: float = Field(
         default=0.0,
         ge=0.0,
@@ -260,30 +248,6 @@ def overlays(view: UniverseView, params: Params) -> Sequence[Overlay]:
     return (Overlay("Followed", np.where(sides != 0, view.close, np.nan)),)
 
 
-def day_change(view: UniverseView) -> NDArray[np.float64]:
-    """Return each market's change over 24 hours as a fraction, shape ``(symbols, n)``.
-
-    From the last close known a day before; NaN where a market has no bar, or had none by then.
-    """
-    before = _a_day_before(view)
-    known = _last_known(view.close)[:, np.maximum(before, 0)]
-    known[:, before < 0] = np.nan
-    change: NDArray[np.float64] = view.close / known - 1
-    return change
-
-
-def day_volume(view: UniverseView) -> NDArray[np.float64]:
-    """Return what was traded of each market within 24 hours, in quote, shape ``(symbols, n)``.
-
-    Bars do not tell it exactly: it is their volume at the mean of high, low and close.
-    """
-    worth = np.nan_to_num(view.volume * (view.high + view.low + view.close) / 3)
-    total = np.zeros((len(view.symbols), len(view) + 1))
-    np.cumsum(worth, axis=1, out=total[:, 1:])
-    volume: NDArray[np.float64] = total[:, 1:] - total[:, _a_day_before(view) + 1]
-    return volume
-
-
 def followed_sides(
     view: UniverseView, params: Params, change: NDArray[np.float64]
 ) -> NDArray[np.int8]:
@@ -296,15 +260,15 @@ def followed_sides(
     ranked = ~np.isnan(change) & (day_volume(view) >= params.min_volume_usdt_24h)
     ranked &= _tradable(view.symbols)[:, np.newaxis]
     is_loser = ranked & (change < 0)
-    gain_rank = _ranks(np.where(ranked, change, -np.inf))
-    loss_rank = _ranks(np.where(is_loser, -change, -np.inf))
+    gain_rank = ranks(np.where(ranked, change, -np.inf))
+    loss_rank = ranks(np.where(is_loser, -change, -np.inf))
     count = params.top_n_symbols
     # In a universe that is small for N a market can be on both sides; its sign decides.
     picked = np.where(ranked & (gain_rank < count), _GAINER, 0).astype(np.int8)
     picked[is_loser & (loss_rank < count)] = _LOSER
     is_near = (ranked & (gain_rank < 2 * count)) | (is_loser & (loss_rank < 2 * count))
     period_ms = params.symbol_eval_period_hours * HOUR_MS
-    moves = _range_of(view, period_ms) >= params.symbol_min_volatility_percent / 100
+    moves = range_of(view, period_ms) >= params.symbol_min_volatility_percent / 100
     sides: NDArray[np.int8] = _compiled_follow()(
         picked, is_near & moves, _scans(view, params), view.open_time, period_ms, _LONGEST_STAY
     )
@@ -383,52 +347,6 @@ def _scans(view: UniverseView, params: Params) -> NDArray[np.bool_]:
     close_time = view.open_time + view.timeframe.milliseconds
     passed: NDArray[np.bool_] = close_time // interval != view.open_time // interval
     return passed
-
-
-def _range_of(view: UniverseView, period_ms: int) -> NDArray[np.float64]:
-    """Return the range of each market within *period_ms* up to each bar, as a fraction of its low."""
-    starts = np.searchsorted(view.open_time, view.open_time - period_ms, side="right")
-    low = _extreme(view.low, starts, np.fmin)
-    fraction: NDArray[np.float64] = _extreme(view.high, starts, np.fmax) / low - 1
-    return fraction
-
-
-def _extreme(values: NDArray[np.float64], starts: NDArray[np.int64], pick: Any) -> Any:
-    """Return the extreme of each row over bars ``[starts[i], i]`` at each bar i, past NaN.
-
-    *pick* is ``np.fmin`` or ``np.fmax``; Any, because numpy's functions have no better type. Two
-    overlapping blocks of the largest power of two that fits cover each stretch.
-    """
-    bars = np.arange(values.shape[1])
-    length = bars - starts + 1
-    result, blocks, size = np.full(values.shape, np.nan), values, 1
-    while len(bars) and size <= length.max():
-        fits = bars[(length >= size) & (length < 2 * size)]
-        result[:, fits] = pick(blocks[:, starts[fits]], blocks[:, fits - size + 1])
-        blocks = pick(blocks[:, :-size], blocks[:, size:])
-        size *= 2
-    return result
-
-
-def _a_day_before(view: UniverseView) -> NDArray[np.int64]:
-    """Return for each bar the last one that opened at least 24 hours before, or -1."""
-    return np.searchsorted(view.open_time, view.open_time - DAY_MS, side="right") - 1
-
-
-def _last_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return *values* with each NaN replaced by the last value before it, if there is one."""
-    bars = np.where(np.isnan(values), 0, np.arange(values.shape[1]))
-    np.maximum.accumulate(bars, axis=1, out=bars)
-    return np.take_along_axis(values, bars, axis=1)
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return each market's place at each bar, 0 for the largest value; ties in their order."""
-    order = np.argsort(-values, axis=0, kind="stable")
-    ranks = np.empty_like(order)
-    places = np.arange(len(values))[:, np.newaxis]
-    np.put_along_axis(ranks, order, np.broadcast_to(places, order.shape), axis=0)
-    return ranks
 
 
 def _tradable(symbols: Sequence[str]) -> NDArray[np.bool_]:

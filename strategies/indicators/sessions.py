@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from market.candles import Candles
 from market.timeframes import DAY_MS, HOUR_MS, MINUTE_MS, to_milliseconds
 
 #: A minute of the day that stands for its end: the next midnight.
@@ -131,6 +132,73 @@ def ranges(
         stretch = slice(first[day], stop[day])
         highs[day], lows[day] = high[stretch].max(), low[stretch].min()
     return Range(highs, lows)
+
+
+class Sessions(NamedTuple):
+    """The session of the local day that each bar opens on; all of shape ``(n,)``.
+
+    ``high`` and ``low`` are its range, NaN where it has none, also on bars in front of it;
+    ``ranged_at`` is when the range is complete. ``has_begun`` tells of bars that close after the
+    session's begin, ``is_on`` also that what is decided at their close is filled before its end;
+    ``begins`` tells whether the bar in front belongs to another day. On days without a session
+    nothing has begun.
+    """
+
+    number: NDArray[np.int64]
+    ranged_at: NDArray[np.int64]
+    has_begun: NDArray[np.bool_]
+    is_on: NDArray[np.bool_]
+    begins: NDArray[np.bool_]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+
+
+def sessions_of(
+    candles: Candles,
+    days: LocalDays,
+    *,
+    length: int,
+    start: NDArray[np.int64],
+    end: NDArray[np.int64],
+    since: NDArray[np.int64],
+    ranged_at: NDArray[np.int64],
+    at_least: int | NDArray[np.int64],
+    weekdays_only: bool,
+) -> Sessions:
+    """Return the sessions of *candles*, with the range of the bars that close in part of each day.
+
+    Parameters
+    ----------
+    days
+        Those that the candles, whose bars last *length* ms, lie in.
+    start, end
+        When each day's session begins and ends, in ms UTC: shape ``(days,)``.
+    since, ranged_at
+        Bars that close after *since* and up to *ranged_at* make the range; *at_least* so many of
+        them have to be there.
+    weekdays_only
+        Whether there are sessions from Monday to Friday only.
+    """
+    closes = candles.open_time + length
+    found = ranges(
+        candles.high,
+        candles.low,
+        first=np.searchsorted(closes, since, side="right"),
+        stop=np.searchsorted(closes, ranged_at, side="right"),
+        at_least=at_least,
+    )
+    held = days.are_weekdays() | (not weekdays_only)
+    of_bar = days.of_bar
+    has_begun = held[of_bar] & (closes > start[of_bar])
+    return Sessions(
+        number=days.number_of_bar(),
+        ranged_at=ranged_at[of_bar],
+        has_begun=has_begun,
+        is_on=has_begun & (closes < end[of_bar]),
+        begins=days.begin(),
+        high=found.high[of_bar],
+        low=found.low[of_bar],
+    )
 
 
 class EntryWindow(NamedTuple):

@@ -31,10 +31,11 @@ def texts_of(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _field(info: ParameterInfo) -> forms.Field:
     label = f"{info.title}, {info.unit}" if info.unit else info.title
-    help_text = f"{info.help} {_sentence(info)}".strip()
-    common: dict[str, Any] = {"label": label, "help_text": help_text, "initial": info.default}
+    common: dict[str, Any] = {"label": label, "help_text": info.help, "initial": info.default}
     if info.kind == "choice":
-        return forms.ChoiceField(choices=[(each, each) for each in info.choices], **common)
+        choices = list(zip(info.choices, info.labels, strict=True))
+        return forms.ChoiceField(choices=choices, **common)
+    common["help_text"] = f"{info.help} {_sentence(info)}".strip()
     if info.kind == "boolean":
         return forms.BooleanField(required=False, **common)
     # Required only for the marker beside the label: the registry refuses an empty one.

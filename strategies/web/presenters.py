@@ -117,7 +117,7 @@ def present_strategy(entry: Entry, version: StrategyVersion, offer: Offer | None
                 name=info.name,
                 title=info.title,
                 help=info.help,
-                default=_shown(info.default),
+                default=info.shown(info.default),
                 bounds=info.bounds or _FREE.get(info.kind, ""),
                 unit=info.unit,
                 affects_signal=info.affects_signal,
@@ -125,11 +125,6 @@ def present_strategy(entry: Entry, version: StrategyVersion, offer: Offer | None
             for info in parameters.describe(version.parameters_schema)
         ],
     )
-
-
-def _shown(default: Any) -> Any:
-    """Return a default as people read it: a switch is on or off."""
-    return ("off", "on")[default] if isinstance(default, bool) else default
 
 
 def _card(entry: Entry, offer: Offer | None) -> StrategyCard:

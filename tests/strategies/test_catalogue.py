@@ -186,7 +186,8 @@ class TestPages:
         shown = {row.name: (row.default, row.bounds) for row in rows}
         assert shown["flat_at_session_end"] == ("on", "on, off")
         assert shown["session_end_time"] == ("16:00", "as described")
-        assert shown["confirm"] == ("THREE_BAR", "THREE_BAR, CLOSE_BREAK")
+        three = "A close beyond the range and two bars that go further"
+        assert shown["confirm"] == (three, f"{three}; The first close beyond the range")
 
     def test_the_catalogue_says_for_which_bars_and_markets_a_strategy_is(self, page):
         make_catalogue()

@@ -13,7 +13,6 @@ from strategies.causality import (
     Check,
     History,
     MarketHistory,
-    UniverseHistory,
     check_causality,
     examine,
     generated_candles,
@@ -22,6 +21,7 @@ from strategies.causality import (
 from strategies.registry import Definition, all_definitions, definition_of, get_definition
 from strategies.shapes import Requirements, StrategyParams
 from strategies.signals import Signals
+from strategies.telling import speaks, telling_history
 from tests.strategies import cheats
 from tests.strategies.cheats import short_warm_up, tomorrows_close, unclosed_higher_bar
 
@@ -31,14 +31,11 @@ CHEATS = [definition_of(module) for module in cheats.ALL]
 
 
 def history_for(definition: Definition, params: StrategyParams, *, seed: int = 1) -> History:
-    """Return generated bars, more than the checks need at least."""
+    """Return generated bars on which it speaks, more than the checks need at least."""
     needs = definition.requirements(params)
-    if needs.needs_universe:
-        bars = 2 * needs.bars(Timeframe.H1) + 600
-        return UniverseHistory(generated_universe(bars, seed=seed))
-    timeframe = definition.timeframe
+    timeframe = Timeframe.H1 if needs.needs_universe else definition.timeframe
     bars = 2 * needs.bars(timeframe) + 600
-    return MarketHistory(generated_candles(bars, seed=seed, timeframe=timeframe), timeframe)
+    return telling_history(definition, params, timeframe, bars=bars, seed=seed)
 
 
 def strategy_that_says(enter_long):
@@ -61,10 +58,12 @@ class TestHonest:
     @pytest.mark.parametrize("seed", [1, 2, 3])
     def test_strategies_of_the_catalogue_are_causal(self, definition, seed):
         params = definition.default_params()
+        history = history_for(definition, params, seed=seed)
 
-        findings = examine(definition, params, history_for(definition, params, seed=seed))
+        findings = examine(definition, params, history)
 
         assert [each.violation for each in findings if each.violation] == []
+        assert speaks(definition, params, history), "Silence shows nothing."
 
     @pytest.mark.parametrize("definition", CHEATS, ids=lambda each: each.slug)
     def test_the_honest_twin_of_every_cheat_passes_every_check(self, definition):

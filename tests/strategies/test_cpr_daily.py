@@ -59,7 +59,7 @@ def entered(view, **parameters):
 class TestParameters:
     def test_defaults_are_the_published_ones(self):
         assert Params().model_dump() == {
-            "direction": "LONG",
+            "direction": "BOTH",
             "leverage": 3,
             "max_trades_per_day": 1,
             "cooldown_bars": 0,
@@ -81,12 +81,13 @@ class TestParameters:
             "entry_window_start": "00:00",
             "entry_window_minutes": 10,
             "eod_close": "23:55",
+            "mirrored_short": False,
         }
 
     @pytest.mark.parametrize(
         ("name", "value", "code"),
         [
-            ("direction", "SHORT", "wrong_type"),
+            ("direction", "SHORT", "inconsistent"),
             ("leverage", 21, "out_of_range"),
             ("risk_percent", 5.1, "out_of_range"),
             ("take_profit_percent", 0.05, "out_of_range"),

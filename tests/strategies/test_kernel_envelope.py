@@ -8,7 +8,7 @@ import pytest
 from market.enums import InstrumentKind
 from market.errors import InvalidInputError
 from market.timeframes import Timeframe
-from strategies.causality import check_causality, generated_candles
+from strategies.causality import Check, check_causality, generated_candles
 from strategies.definitions import kernel_envelope
 from strategies.definitions.kernel_envelope import Params
 from strategies.indicators.regression import kernel_regression
@@ -37,6 +37,7 @@ class TestParameters:
             "position_size_percent_capital": 10.0,
             "window": 500,
             "mae_length": 499,
+            "short_history": False,
         }
         assert kernel_envelope.requirements(Params()).warm_up_bars == 999
 
@@ -105,6 +106,45 @@ class TestSignals:
         found = check_causality(DEFINITION, params, generated_candles(900), Timeframe.H1)
 
         assert found == ()
+
+
+class TestShortHistory:
+    """A window of 50 and an error window of 300, of which 100 errors are enough if it is asked for."""
+
+    def params(self, **changes: Any) -> Params:
+        values = {"h_bandwidth": 4.0, "window": 50, "mae_length": 300, "short_history": True}
+        return Params(**{**values, **changes})
+
+    def test_the_envelope_begins_with_a_hundred_errors_and_ends_as_it_always_was(self):
+        closes = generated_candles(420).close
+        view = view_of(closes.tolist())
+        _, middle, lower = kernel_envelope.overlays(view, self.params(multiplier=2.0))
+        _, _, whole = kernel_envelope.overlays(
+            view, self.params(multiplier=2.0, short_history=False)
+        )
+        errors = np.abs(closes - middle.values)
+
+        # The first error is that of bar 49, so the hundredth is that of bar 148.
+        assert np.flatnonzero(~np.isnan(lower.values))[0] == 148
+        for bar in (148, 200, 347):
+            mean = errors[49 : bar + 1].mean()
+            assert lower.values[bar] == pytest.approx(middle.values[bar] - 2 * mean)
+        assert np.flatnonzero(~np.isnan(whole.values))[0] == 348
+        np.testing.assert_array_equal(lower.values[348:], whole.values[348:])
+
+    def test_it_needs_less_history_and_says_what_that_means(self):
+        assert DEFINITION.requirements(self.params()).warm_up_bars == 150
+        assert "100 errors instead of 300" in DEFINITION.cautions(self.params())[0]
+        assert DEFINITION.cautions(self.params(short_history=False)) == ()
+        assert DEFINITION.cautions(self.params(mae_length=100)) == ()
+        assert DEFINITION.requirements(self.params(mae_length=60)).warm_up_bars == 110
+
+    def test_it_never_knows_the_future_but_does_know_where_its_history_begins(self):
+        params = self.params(entry_mode="TOUCH", multiplier=1.0)
+
+        found = check_causality(DEFINITION, params, generated_candles(900), Timeframe.H1)
+
+        assert [each.check for each in found] == [Check.WARM_UP]
 
 
 class TestRules:

@@ -5,6 +5,7 @@ from types import ModuleType
 import pytest
 
 from market.errors import InvalidInputError, NotFoundError
+from strategies import parameters
 from strategies.definitions import ema_crossover
 from strategies.registry import (
     all_definitions,
@@ -133,3 +134,26 @@ class TestHashes:
     def test_the_fingerprint_follows_the_source(self):
         assert code_fingerprint(EMA) == code_fingerprint(EMA)
         assert len(code_fingerprint(EMA)) == 64
+
+
+@pytest.mark.parametrize("definition", all_definitions(), ids=lambda each: each.slug)
+def test_people_read_words_where_code_has_constants(definition):
+    """Names of timeframes and abbreviations inside a sentence are words as well."""
+    for info in parameters.describe(definition.json_schema()):
+        assert not any(label.isupper() for label in info.labels), info.name
+        assert info.shown(info.default) in (
+            {*info.labels} if info.choices else {info.default, "on", "off"}
+        )
+
+
+def test_a_choice_without_a_label_is_read_as_it_is_written():
+    schema = {
+        "properties": {
+            "way": {"enum": ["AT_ONCE", "4h", "1M", "MACD"], "labels": {"MACD": "By it"}}
+        }
+    }
+
+    (info,) = parameters.describe(schema)
+
+    assert info.labels == ("At once", "4h", "1M", "By it")
+    assert (info.shown("AT_ONCE"), info.shown(True), info.shown(3)) == ("At once", "on", 3)

@@ -98,7 +98,7 @@ def _settings(deployment: Deployment) -> list[Setting]:
     values = revision_of(deployment).parameters
     schema = deployment.strategy_version.parameters_schema
     return [
-        Setting(info.title, values.get(info.name, info.default), info.unit)
+        Setting(info.title, info.shown(values.get(info.name, info.default)), info.unit)
         for info in parameters.describe(schema)
     ]
 

@@ -68,6 +68,8 @@ class Command(PlatformCommand):
         quote = outcome.market.partition(",")[0].partition("/")[2].partition(":")[0]
         self.stdout.write(f"Effective start  {outcome.run.effective_from_at:%Y-%m-%d %H:%M} UTC")
         self.stdout.write(f"Trades           {len(outcome.trades)}")
+        for caution in outcome.run.metrics["cautions"]:
+            self.stdout.write(f"Caution          {caution}")
         if outcome.run.missing_bars:
             self.stdout.write(f"Missing bars     {outcome.run.missing_bars:,}, gaps in the candles")
         for line in text.metric_lines(outcome.run.metrics["values"], quote=quote):
@@ -100,6 +102,7 @@ class _Outcome:
             "by_exit_reason": metrics["by_exit_reason"],
             "by_direction": metrics["by_direction"],
             "decisions": metrics["decisions"],
+            "cautions": metrics["cautions"],
             "ambiguous_bars": metrics["ambiguous_bars"],
             "optimistic": metrics["optimistic"],
             "universe": metrics.get("universe"),
