@@ -46,8 +46,8 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     },
     "exchanges-refresh-funding": {
         "task": "exchanges.refresh_funding",
-        "schedule": 900.0,
-        "options": {"expires": 900},
+        "schedule": 60.0,
+        "options": {"expires": 60},
     },
     "exchanges-seal-candles": {
         "task": "exchanges.seal_candles",

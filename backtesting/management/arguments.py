@@ -2,11 +2,11 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from backtesting.services.specifications import DEFAULT_CAPITAL, DEFAULT_SLIPPAGE_BPS
+from foundation import arguments
 from market.errors import InvalidInputError
 
 
@@ -63,14 +63,14 @@ def declare_window(parser: ArgumentParser, *, is_required: bool) -> None:
     parser.add_argument(
         "--from",
         dest="from_at",
-        type=_instant,
+        type=arguments.instant,
         required=is_required,
         help="a day or ISO 8601, in UTC",
     )
     parser.add_argument(
         "--to",
         dest="to_at",
-        type=_instant,
+        type=arguments.instant,
         required=is_required,
         help="exclusive, a day or ISO 8601",
     )
@@ -96,16 +96,6 @@ def parameters_of(options: Mapping[str, Any]) -> dict[str, str]:
     if twice:
         raise InvalidInputError(f"The parameter {twice[0]} is given more than once.")
     return dict(options["parameters"])
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(
-            f"'{text[:40]}' is no day or instant; write 2024-03-22 or 2024-03-22T16:00Z"
-        ) from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def _parameter(text: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
@@ -80,22 +80,29 @@ class ImportReport:
 
 
 @contextmanager
+def stopping(say_so: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C (130, after *say_so*) and a reader that went away (0) end the process without a trace."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say_so()
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has gone; what is still buffered would complain once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+@contextmanager
 def reporting(*, total: int | None = None) -> Iterator[ImportReport]:
     """Give a report of *total* files, add up at its end, and end the process as its outcome asks for.
 
     The status is 1 if a file failed. Ctrl-C (130) and a closed pipe (0) keep what has been imported so far.
     """
     report = ImportReport(sys.stdout, sys.stderr, total=total)
-    try:
+    with stopping(report.interrupt):
         yield report
-    except KeyboardInterrupt:
-        report.interrupt()
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read the output has gone; what is still buffered would complain once more at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    report.conclude()
+        report.conclude()
     if report.has_failures:
         sys.exit(REFUSED)
 

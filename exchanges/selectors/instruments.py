@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 from django.db.models import QuerySet
 
 from exchanges.models import Instrument, Venue
 from market.errors import InvalidInputError
+
+_MOST_NAMED: Final = 20
 
 
 class UnknownVenueError(InvalidInputError):
@@ -15,8 +18,12 @@ class UnknownVenueError(InvalidInputError):
     code = "unknown_venue"
 
     def __init__(self, code: str, *, known: Iterable[str]) -> None:
-        names = ", ".join(sorted(known)) or "none yet"
-        super().__init__(f"There is no venue '{code[:40]}'. Known: {names}.")
+        known = sorted(known)
+        near = get_close_matches(code.lower(), known, n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        names = ", ".join(known[:_MOST_NAMED]) or "none yet"
+        rest = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+        super().__init__(f"There is no venue '{code[:40]}'.{hint} Known: {names}{rest}.")
 
 
 class UnknownInstrumentError(InvalidInputError):

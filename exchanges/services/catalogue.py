@@ -17,6 +17,7 @@ from exchanges.domain.naming import Market
 from exchanges.domain.rules import TradingRules
 from exchanges.models import Instrument, InstrumentRules, Venue
 from exchanges.selectors import instruments as instrument_reads
+from exchanges.services.feeds import VenueOfflineError
 from foundation.transactions import part_of_transaction, transactional
 from market.errors import InvalidInputError, VenueError
 
@@ -163,6 +164,27 @@ def sync_instruments(
             await market.close()
 
     return _store_reports(venue=venue, reports=asyncio.run(ask()), now=now)
+
+
+def find_at_venue(
+    venue_code: str,
+    symbol: str,
+    *,
+    now: datetime,
+    market_of: Callable[[Venue], MarketData] = factory.market_data,
+) -> Instrument:
+    """Return an instrument of a venue that can be asked, with the venue; learn what trades there if need be.
+
+    Raises UnknownVenueError, VenueOfflineError, UnknownInstrumentError with the nearest names, and
+    VenueError if it has to be asked and does not answer.
+    """
+    venue = instrument_reads.get_venue(venue_code)
+    if not venue.ccxt_id:
+        raise VenueOfflineError(venue)
+    symbol = symbol.upper()
+    if not Instrument.objects.filter(venue=venue, symbol=symbol).exists():
+        sync_instruments(venue_code, now=now, market_of=market_of)
+    return instrument_reads.get_instrument(venue_code, symbol)
 
 
 def sync_live_venues(*, now: datetime) -> int:

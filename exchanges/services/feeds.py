@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Least, Now
 
-from exchanges.models import CandleFeed, FeedHold, Instrument
+from exchanges.models import CandleFeed, FeedHold, Instrument, Venue
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import part_of_transaction, transactional
 from market.errors import ConflictError
@@ -45,8 +45,8 @@ class VenueOfflineError(ConflictError):
 
     code = "venue_offline"
 
-    def __init__(self, instrument: Instrument) -> None:
-        super().__init__(f"{instrument.venue.name} is offline: it has no live candles.")
+    def __init__(self, venue: Venue) -> None:
+        super().__init__(f"{venue.name} is offline: its candles are only imported.")
 
 
 @part_of_transaction
@@ -60,7 +60,7 @@ def hold(
     """
     instrument = Instrument.objects.select_related("venue").get(pk=instrument_id)
     if not instrument.venue.ccxt_id:
-        raise VenueOfflineError(instrument)
+        raise VenueOfflineError(instrument.venue)
     feed, created = CandleFeed.objects.get_or_create(
         instrument=instrument,
         timeframe=timeframe.value,

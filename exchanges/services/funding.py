@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,10 @@ MarketOf = Callable[[Venue], MarketData]
 _PAGE: Final = 1_000
 #: More pages than ten years of hourly funding have; a venue that goes on repeats itself.
 _MOST_PAGES: Final = 1_000
+#: Rates are settled every hour at most.
+_EVERY: Final = timedelta(minutes=15)
+#: A task is over well before its time limit.
+_LONGEST_S: Final = 10.0
 #: The newest rates are asked for again: some venues settle them late.
 _REREAD: Final = timedelta(hours=24)
 
@@ -36,8 +41,25 @@ class _Span:
 
 
 def refresh_funding(*, now: datetime, market_of: MarketOf = factory.market_data) -> int:
-    """Fetch the rates that are missing of every swap in use; return how many were new."""
-    wanted = (
+    """Fetch the rates that are missing of the swaps in use; return how many were new.
+
+    After some seconds the rest is left to the next call, which begins with what has waited longest.
+    """
+    began_s = time.monotonic()
+    added = 0
+    for instrument, since in _due(now):
+        if time.monotonic() - began_s > _LONGEST_S:
+            break
+        try:
+            added += fetch_funding(instrument=instrument, since=since, now=now, market_of=market_of)
+        except PlatformError as error:
+            _note_failure(instrument_id=instrument.pk, error=error)
+    return added
+
+
+def _due(now: datetime) -> list[tuple[Instrument, datetime]]:
+    """Return the swaps in use of which rates may be missing, and since when each is needed."""
+    wanted = dict(
         CandleFeed.objects.filter(
             holds__isnull=False, instrument__is_active=True, instrument__venue__is_active=True
         )
@@ -45,18 +67,21 @@ def refresh_funding(*, now: datetime, market_of: MarketOf = factory.market_data)
         .exclude(instrument__venue__ccxt_id="")
         .values("instrument")
         .annotate(since=Min("backfill_from_at"))
-        .order_by("instrument")
+        .values_list("instrument", "since")
     )
-    added = 0
-    for row in wanted:
-        instrument = Instrument.objects.select_related("venue").get(pk=row["instrument"])
-        try:
-            added += fetch_funding(
-                instrument=instrument, since=row["since"], now=now, market_of=market_of
-            )
-        except PlatformError as error:
-            _note_failure(instrument_id=instrument.pk, error=error)
-    return added
+    feeds = {feed.instrument_id: feed for feed in FundingFeed.objects.filter(instrument__in=wanted)}
+    never = now - timedelta(days=36_500)
+
+    def asked_until(instrument_id: int) -> datetime:
+        feed = feeds.get(instrument_id)
+        return never if feed is None or wanted[instrument_id] < feed.from_at else feed.until_at
+
+    due = sorted(
+        (each for each in wanted if asked_until(each) <= now - _EVERY),
+        key=lambda each: (asked_until(each), each),
+    )
+    instruments = Instrument.objects.select_related("venue").in_bulk(due)
+    return [(instruments[each], wanted[each]) for each in due]
 
 
 def fetch_funding(

@@ -63,12 +63,15 @@ def refresh_quotes(*, now: datetime, market_of: MarketOf = factory.market_data) 
 
     A venue that does not answer keeps its former quotes, whose age tells.
     """
+    venues = venues_in_use()
+    # Clients are made outside of the loop that uses them.
+    asked = [(market_of(venue), _has_swaps(venue)) for venue in venues]
     quoted = 0
-    for venue in venues_in_use():
-        try:
-            quoted += refresh_venue(venue=venue, now=now, market_of=market_of)
-        except VenueError as error:
-            logger.warning("quotes.unknown", extra={"venue": venue.code, "reason": error.code})
+    for venue, answer in zip(venues, asyncio.run(_ask_all(asked)), strict=True):
+        if isinstance(answer, VenueError):
+            logger.warning("quotes.unknown", extra={"venue": venue.code, "reason": answer.code})
+        else:
+            quoted += _store(venue_id=venue.pk, answer=answer, now=now)
     return quoted
 
 
@@ -77,8 +80,7 @@ def refresh_venue(*, venue: Venue, now: datetime, market_of: MarketOf = factory.
 
     Raises VenueError.
     """
-    has_swaps = venue.instruments.exclude(kind=InstrumentKind.SPOT).exists()
-    answer = asyncio.run(_ask(market_of(venue), has_swaps=has_swaps))
+    answer = asyncio.run(_ask(market_of(venue), has_swaps=_has_swaps(venue)))
     return _store(venue_id=venue.pk, answer=answer, now=now)
 
 
@@ -91,6 +93,20 @@ def venues_in_use() -> list[Venue]:
         .exclude(ccxt_id="")
         .order_by("code")
     )
+
+
+def _has_swaps(venue: Venue) -> bool:
+    return venue.instruments.exclude(kind=InstrumentKind.SPOT).exists()
+
+
+async def _ask_all(asked: Sequence[tuple[MarketData, bool]]) -> list[_Answer | VenueError]:
+    async def ask(market: MarketData, has_swaps: bool) -> _Answer | VenueError:
+        try:
+            return await _ask(market, has_swaps=has_swaps)
+        except VenueError as error:
+            return error
+
+    return list(await asyncio.gather(*(ask(market, has_swaps) for market, has_swaps in asked)))
 
 
 async def _ask(market: MarketData, *, has_swaps: bool) -> _Answer:

@@ -57,18 +57,15 @@ def repair_gaps(*, clock: Clock, market_of: MarketOf = factory.market_data) -> R
     A hole that the venue passes over twice, some time apart, is confirmed and not asked for again.
     """
     gaps = _claim_due(now=clock())
-    total = Repaired()
     by_venue = groupby(gaps, key=lambda gap: gap.instrument.venue)
-    for venue, of_venue in by_venue:
-        answers = asyncio.run(_ask(market_of(venue), list(of_venue)))
-        for answer in answers:
-            done = _conclude(answer, now=clock())
-            total = Repaired(
-                total.bars + done.bars,
-                total.confirmed + done.confirmed,
-                total.failed + done.failed,
-            )
-    return total
+    # Clients are made outside of the loop that uses them.
+    asked = [(market_of(venue), list(of_venue)) for venue, of_venue in by_venue]
+    done = [_conclude(answer, now=clock()) for answer in asyncio.run(_ask_all(asked))]
+    return Repaired(
+        bars=sum(each.bars for each in done),
+        confirmed=sum(each.confirmed for each in done),
+        failed=sum(each.failed for each in done),
+    )
 
 
 @part_of_transaction
@@ -115,12 +112,22 @@ def _claim_due(*, now: datetime) -> list[CandleGap]:
     )
 
 
+async def _ask_all(asked: Sequence[tuple[MarketData, list[CandleGap]]]) -> list[_Answer]:
+    of_venues = await asyncio.gather(*(_ask(market, gaps) for market, gaps in asked))
+    return [answer for answers in of_venues for answer in answers]
+
+
 async def _ask(market: MarketData, gaps: Sequence[CandleGap]) -> list[_Answer]:
+    """Return what the venue says to each hole; those for which there is no time left stay unanswered."""
     gate = asyncio.Semaphore(_CONCURRENCY)
+    timeout_s = settings.HORIZONS.venue_timeout_s
+    until_s = asyncio.get_running_loop().time() + timeout_s / 2
 
     async def ask(gap: CandleGap) -> _Answer:
         try:
-            async with gate, asyncio.timeout(settings.HORIZONS.venue_timeout_s):
+            async with gate, asyncio.timeout(timeout_s):
+                if asyncio.get_running_loop().time() > until_s:
+                    return _Answer(gap, None)
                 rows = await market.candles(
                     gap.instrument.symbol,
                     Timeframe(gap.timeframe),

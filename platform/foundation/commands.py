@@ -6,11 +6,18 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand
 from django.db import OperationalError
 
-from market.errors import PlatformError
+from market.errors import InvalidInputError, PlatformError
 
 #: What was asked is refused; 2 is a usage error (argparse), 3 says that a server is away.
 REFUSED: Final = 1
+USAGE: Final = 2
 DEPENDENCY_DOWN: Final = 3
+
+
+class InconsistentOptionsError(InvalidInputError):
+    """Options that are fine one by one and cannot be meant together; the exit status is that of a usage error."""
+
+    code = "inconsistent"
 
 
 class PlatformCommand(BaseCommand):
@@ -23,7 +30,7 @@ class PlatformCommand(BaseCommand):
         except PlatformError as error:
             for code, message in _lines(error):
                 self.stderr.write(f"error: {code}: {message}")
-            sys.exit(REFUSED)
+            sys.exit(USAGE if isinstance(error, InconsistentOptionsError) else REFUSED)
         except OperationalError as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
             self.stderr.write(f"error: database_unavailable: {reason}")
