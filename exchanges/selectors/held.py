@@ -187,7 +187,7 @@ def held_total(wanted: HeldFilter = HeldFilter()) -> HeldTotal:
         ") AS held (id, venue, name, symbol, timeframe, first, last, bars, bytes, gaps, missing,"
         " confirmed, revisions, refused, followed, behind)"
     )
-    query = " ".join((sums, _query(), where, named))
+    query = f"{sums} {_query()} {where} {named}"
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
         row = cursor.fetchone()
