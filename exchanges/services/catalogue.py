@@ -167,9 +167,9 @@ def sync_instruments(
 
 
 def find_at_venue(
+    *,
     venue_code: str,
     symbol: str,
-    *,
     now: datetime,
     market_of: Callable[[Venue], MarketData] = factory.market_data,
 ) -> Instrument:

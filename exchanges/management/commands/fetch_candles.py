@@ -59,7 +59,8 @@ class Command(PlatformCommand):
         if since >= until:
             raise InconsistentOptionsError("--since is not before --until or now")
         found = [
-            catalogue.find_at_venue(venue, symbol, now=now) for symbol in dict.fromkeys(symbols)
+            catalogue.find_at_venue(venue_code=venue, symbol=symbol, now=now)
+            for symbol in dict.fromkeys(symbols)
         ]
         for instrument in found:
             self._fetch(instrument, Timeframe(timeframe), since, until)
