@@ -49,8 +49,17 @@ SWEEP_DEEDS: Final = (
 )
 
 
+class WorkAdmin(DeedAdmin):
+    """What workers compute from a specification."""
+
+    search_fields = ("public_id", "owner__email", "spec_hash", "error_code")
+    list_select_related = ("owner", "strategy_version__strategy", "instrument")
+    date_hierarchy = "requested_at"
+    ordering = ("-id",)
+
+
 @admin.register(BacktestRun)
-class BacktestRunAdmin(DeedAdmin):
+class BacktestRunAdmin(WorkAdmin):
     """Runs and where they stand."""
 
     deeds = DEEDS
@@ -67,10 +76,6 @@ class BacktestRunAdmin(DeedAdmin):
         "finished_at",
     )
     list_filter = ("status", "timeframe", "strategy_version__strategy")
-    search_fields = ("public_id", "owner__email", "spec_hash", "error_code")
-    list_select_related = ("owner", "strategy_version__strategy", "instrument")
-    date_hierarchy = "requested_at"
-    ordering = ("-id",)
     exclude = ("equity", "notes")
     export_fields = (
         "public_id",
@@ -114,7 +119,7 @@ class BacktestTradeAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Sweep)
-class SweepAdmin(DeedAdmin):
+class SweepAdmin(WorkAdmin):
     """Sweeps and where they stand."""
 
     deeds = SWEEP_DEEDS
@@ -133,10 +138,6 @@ class SweepAdmin(DeedAdmin):
         "finished_at",
     )
     list_filter = ("status", "method", "timeframe", "strategy_version__strategy")
-    search_fields = ("public_id", "owner__email", "spec_hash", "error_code")
-    list_select_related = ("owner", "strategy_version__strategy", "instrument")
-    date_hierarchy = "requested_at"
-    ordering = ("-id",)
     export_fields = (
         "public_id",
         "owner__email",
@@ -189,7 +190,7 @@ def _repeat_check(check: StrategyCheck, by: Actor, _: Mapping[str, Any]) -> str:
 
 
 @admin.register(StrategyCheck)
-class StrategyCheckAdmin(DeedAdmin):
+class StrategyCheckAdmin(WorkAdmin):
     """Checks of strategies and what they found."""
 
     deeds = (
@@ -226,10 +227,6 @@ class StrategyCheckAdmin(DeedAdmin):
         "finished_at",
     )
     list_filter = ("status", "verdict", "is_published", "strategy_version__strategy")
-    search_fields = ("public_id", "owner__email", "spec_hash", "error_code")
-    list_select_related = ("owner", "strategy_version__strategy", "instrument")
-    date_hierarchy = "requested_at"
-    ordering = ("-id",)
     export_fields = (
         "public_id",
         "owner__email",

@@ -17,6 +17,7 @@ from backtesting.services import checks
 from backtesting.web import check_presenters as presenters
 from backtesting.web import coverage
 from backtesting.web.check_forms import CheckForm
+from backtesting.web.polling import answer_poll
 from backtesting.web.presenters import form_proposal
 from foundation.http import actor_of, is_fragment
 from market.errors import ConflictError, EntitlementError, InvalidInputError, UnprocessableError
@@ -64,16 +65,11 @@ def strategy(request: HttpRequest, slug: str) -> HttpResponse:
 def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show a check; answer only where it stands to htmx, and 204 if that is known there."""
     check = _check_or_404(request, public_id)
-    vary = {"Vary": "HX-Request"}
+    page = presenters.present_check(check)
     if is_fragment(request):
-        if check.is_finished:
-            return HttpResponse(headers={"HX-Refresh": "true", **vary})
-        if request.GET.get("version") == str(check.version):
-            return HttpResponse(status=204, headers=vary)
-    fragment, whole = "backtesting/checks/_status.html", "backtesting/checks/detail.html"
-    template = fragment if is_fragment(request) else whole
-    context = {"page": presenters.present_check(check)}
-    return TemplateResponse(request, template, context, headers=vary)
+        return answer_poll(request, check, template="backtesting/checks/_status.html", page=page)
+    template = "backtesting/checks/detail.html"
+    return TemplateResponse(request, template, {"page": page}, headers={"Vary": "HX-Request"})
 
 
 @require_POST

@@ -18,6 +18,7 @@ from backtesting.selectors import sweeps as selectors
 from backtesting.services import sweeps as services
 from backtesting.services.sweep_plans import SweepWish
 from backtesting.web import coverage, heatmap_presenters, sweep_presenters
+from backtesting.web.polling import answer_poll
 from backtesting.web.sweep_forms import SweepForm
 from foundation.http import actor_of, is_fragment
 from market.errors import (
@@ -82,17 +83,13 @@ def new(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show a sweep; answer only where it stands to htmx, and 204 if that is known there."""
     sweep = _sweep_or_404(request, public_id)
-    vary = {"Vary": "HX-Request"}
     page = sweep_presenters.present_sweep(sweep)
     if is_fragment(request):
-        if sweep.is_finished:
-            return HttpResponse(headers={"HX-Refresh": "true", **vary})
-        if request.GET.get("version") == str(sweep.version):
-            return HttpResponse(status=204, headers=vary)
-        template = "backtesting/sweeps/_status.html"
-        return TemplateResponse(request, template, {"page": page}, headers=vary)
+        return answer_poll(request, sweep, template="backtesting/sweeps/_status.html", page=page)
     context = {"page": page, **_trials(request, sweep)}
-    return TemplateResponse(request, "backtesting/sweeps/detail.html", context, headers=vary)
+    return TemplateResponse(
+        request, "backtesting/sweeps/detail.html", context, headers={"Vary": "HX-Request"}
+    )
 
 
 @require_POST

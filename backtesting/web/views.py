@@ -20,6 +20,7 @@ from backtesting.selectors import runs as selectors
 from backtesting.services import history, runs
 from backtesting.web import coverage, presenters
 from backtesting.web.forms import AnnotationForm, HistoryForm, RunForm
+from backtesting.web.polling import answer_poll
 from foundation.http import actor_of, is_fragment
 from market.errors import (
     ConflictError,
@@ -92,14 +93,7 @@ def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show a run; answer only where it stands to htmx, and 204 if that is known there."""
     run = _run_or_404(request, public_id)
     if is_fragment(request):
-        if run.is_finished:
-            return HttpResponse(headers={"HX-Refresh": "true", "Vary": "HX-Request"})
-        if request.GET.get("version") == str(run.version):
-            return HttpResponse(status=204, headers={"Vary": "HX-Request"})
-        context = {"page": present_run(run)}
-        return TemplateResponse(
-            request, "backtesting/_status.html", context, headers={"Vary": "HX-Request"}
-        )
+        return answer_poll(request, run, template="backtesting/_status.html", page=present_run(run))
     return _detail_page(request, run, AnnotationForm.of(run))
 
 
