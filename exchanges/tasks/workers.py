@@ -6,6 +6,7 @@ from celery.signals import worker_init
 from django.conf import settings
 
 from exchanges.adapters import factory
+from foundation.crypto.rings import FIELD_RING, PRIVATE_RING, open_rings_at_start
 
 
 @worker_init.connect
@@ -16,3 +17,4 @@ def import_venue_clients(**_: Any) -> None:
     """
     if settings.API_ENCRYPTION_KEY:
         factory.preload()
+        open_rings_at_start(PRIVATE_RING, FIELD_RING)

@@ -14,6 +14,7 @@ from typing import Final, Literal, NoReturn, cast
 
 from config.env_reader import EnvironmentReader
 from config.payment_rules import payment_problems, usual_payment_provider
+from config.vault_rules import VaultAccess, read_vault, vault_problems
 
 EX_CONFIG: Final = 78
 
@@ -33,6 +34,7 @@ class Environment:
     api_encryption_key: str
     api_encryption_public_key: str
     field_encryption_key: str
+    vault: VaultAccess
     installation_salt: str
     database_url: str
     database_pool: bool
@@ -73,6 +75,12 @@ KNOWN_NAMES: Final = frozenset(
         "API_ENCRYPTION_KEY",
         "API_ENCRYPTION_PUBLIC_KEY",
         "FIELD_ENCRYPTION_KEY",
+        "VAULT_ADDR",
+        "VAULT_TOKEN",
+        "VAULT_TRANSIT_MOUNT",
+        "VAULT_TRANSIT_KEY",
+        "VAULT_NAMESPACE",
+        "VAULT_CACERT",
         "INSTALLATION_SALT",
         "DATABASE_URL",
         "DATABASE_POOL",
@@ -121,9 +129,10 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
         debug=reader.flag("DEBUG", default=False),
         secret_key=reader.secret("SECRET_KEY"),
         jwt_secret_key=reader.secret("JWT_SECRET_KEY"),
-        api_encryption_key=reader.key("API_ENCRYPTION_KEY", required=False),
+        api_encryption_key=reader.key("API_ENCRYPTION_KEY", required=False, may_be_wrapped=True),
         api_encryption_public_key=reader.key("API_ENCRYPTION_PUBLIC_KEY", required=True),
-        field_encryption_key=reader.key("FIELD_ENCRYPTION_KEY", required=True),
+        field_encryption_key=reader.key("FIELD_ENCRYPTION_KEY", required=True, may_be_wrapped=True),
+        vault=read_vault(reader),
         installation_salt=reader.text("INSTALLATION_SALT"),
         database_url=reader.database("DATABASE_URL"),
         database_pool=reader.flag("DATABASE_POOL", default=False),
@@ -178,6 +187,14 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
             ),
             api_base=environment.stripe_api_base,
         ),
+        *vault_problems(
+            environment.vault,
+            app_env=app_env,
+            rings={
+                "API_ENCRYPTION_KEY": environment.api_encryption_key,
+                "FIELD_ENCRYPTION_KEY": environment.field_encryption_key,
+            },
+        ),
         *_misspelt(source),
     )
     return environment, problems
@@ -225,7 +242,7 @@ def _misspelt(source: Mapping[str, str]) -> tuple[str, ...]:
     problems = []
     for name in source:
         if not re.match(
-            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|PAYMENT_|STRIPE_|WORKER_|WEB_CONC|SENTRY_DS|EGRESS_)",
+            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|PAYMENT_|STRIPE_|WORKER_|WEB_CONC|SENTRY_DS|EGRESS_|VAULT_TR)",
             name,
         ):
             continue

@@ -17,6 +17,7 @@ _MINIMUM_VARIETY: Final = 12
 _EXAMPLE: Final = re.compile(r"change.?me|example|insecure|placeholder|your.?secret", re.IGNORECASE)
 _MINIMUM_TOKEN_LENGTH: Final = 20
 _KEY_BYTES: Final = 32
+_WRAPPED: Final = re.compile(r"vault:v[0-9]+:[A-Za-z0-9+/=]+")
 
 
 class EnvironmentReader:
@@ -121,24 +122,26 @@ class EnvironmentReader:
             )
         return value
 
-    def key(self, name: str, *, required: bool) -> str:
-        """Return a ring ``version:base64[,version:base64]`` of 32-byte keys; a bare base64 key is version 1."""
+    def key(self, name: str, *, required: bool, may_be_wrapped: bool = False) -> str:
+        """Return a ring ``version:key[,version:key]``; a bare key is version 1.
+
+        A key is 32 bytes in base64, or what Vault has made of them, ``vault:v1:…``.
+        """
         value = self.text(name, None if required else "")
         versions: set[str] = set()
-        for part in filter(None, value.split(",")):
-            version, _, encoded = part.rpartition(":")
-            version = version.strip() or "1"
+        for part in filter(None, (piece.strip() for piece in value.split(","))):
+            version, separator, stored = part.partition(":")
+            if not separator or part.startswith("vault:"):
+                version, stored = "1", part
             if not version.isascii() or not version.isdigit() or version in versions:
                 self.problems.append(
                     f"{name}: each key needs a version of its own, a number from 1: '1:KEY,2:KEY'"
                 )
                 break
             versions.add(version)
-            try:
-                size = len(base64.b64decode(encoded, validate=True))
-            except (binascii.Error, ValueError):
-                size = -1
-            if size != _KEY_BYTES:
+            if may_be_wrapped and _WRAPPED.fullmatch(stored):
+                continue
+            if _bytes_in(stored) != _KEY_BYTES:
                 self.problems.append(
                     f"{name}: each key must be {_KEY_BYTES} bytes in base64. "
                     "Make one: python -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())'"
@@ -172,3 +175,10 @@ class EnvironmentReader:
             if not parts.path.strip("/"):
                 self.problems.append(f"{name}: names no database after the host")
         return value
+
+
+def _bytes_in(encoded: str) -> int:
+    try:
+        return len(base64.b64decode(encoded, validate=True))
+    except (binascii.Error, ValueError):
+        return -1

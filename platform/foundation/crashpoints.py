@@ -29,6 +29,7 @@ CRASHPOINTS: Final = (
     "sweeps.claimed",
     "sweeps.computed",
     "sweeps.stored",
+    "keys.rotated",
 )
 
 _armed: str = os.environ.get("CRASHPOINT", "")

@@ -59,6 +59,8 @@ _PATTERNS: Final = (
     (re.compile(r"\bpk_live_[A-Za-z0-9]{4,16}_[\w-]{16,}"), REDACTED),
     # a key of Stripe, and what proves its notices
     (re.compile(r"\b(?:[sr]k_(?:live|test)|whsec)_[\w+/=-]{8,}"), REDACTED),
+    # a token of Vault, and what it has wrapped
+    (re.compile(r"\b(?:hv[sbr]\.[\w-]{20,}|vault:v\d+:[\w+/=-]{16,})"), REDACTED),
     # a JSON web token
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), REDACTED),
 )
@@ -96,6 +98,8 @@ def _known_values() -> tuple[str, ...]:
         values += [part.rpartition(":")[2] for part in ring.split(",")]
     for name in _SECRET_PAIRS:
         values += [str(value) for value in getattr(settings, name, ())]
+    vault = getattr(settings, "VAULT", None)
+    values += [str(vault.token) if vault else ""]
     values += [str(database.get("PASSWORD") or "") for database in settings.DATABASES.values()]
     return tuple(sorted({value for value in values if len(value) >= _SHORTEST_VALUE}))
 

@@ -19,8 +19,11 @@ from django.db.migrations.executor import MigrationExecutor
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from accounts.selectors import key_rings as account_rings
 from exchanges.selectors import key_rings
 from foundation.crypto import (
+    KeyProviderRefusedError,
+    KeyProviderUnavailableError,
     SealBrokenError,
     SecretContext,
     decrypt,
@@ -28,7 +31,7 @@ from foundation.crypto import (
     open_sealed,
     seal,
 )
-from foundation.crypto.rings import parse_ring
+from foundation.crypto.rings import split_ring
 
 _OLDEST_POSTGRES: Final = 14
 _LARGEST_SKEW_S: Final = 2.0
@@ -122,6 +125,10 @@ def _keys() -> Iterator[Finding]:
             "keys_do_not_match",
             "API_ENCRYPTION_KEY: does not open what API_ENCRYPTION_PUBLIC_KEY seals",
         )
+    except KeyProviderRefusedError as error:
+        yield Finding(Level.ERROR, error.code, f"VAULT_ADDR: {error.message}")
+    except KeyProviderUnavailableError as error:
+        yield Finding(Level.UNREACHABLE, error.code, f"VAULT_ADDR: {error.message}")
 
 
 def _files() -> Iterator[Finding]:
@@ -193,12 +200,28 @@ def _schema() -> Iterator[Finding]:
 
 
 def _stored_keys() -> Iterator[Finding]:
-    text = settings.API_ENCRYPTION_KEY or settings.API_ENCRYPTION_PUBLIC_KEY
-    ring = parse_ring(text)
-    for version, count in sorted(key_rings.credentials_by_key_version().items()):
-        if settings.API_ENCRYPTION_KEY and version not in ring:
-            message = f"key {version} is used by {count} credentials but is not in the key ring"
-            yield Finding(Level.ERROR, "key_missing", message)
+    rings = [
+        (
+            settings.FIELD_ENCRYPTION_KEY,
+            account_rings.second_factors_by_key_version(),
+            "second factors",
+        ),
+    ]
+    if settings.API_ENCRYPTION_KEY:
+        counts = key_rings.credentials_by_key_version()
+        rings.append((settings.API_ENCRYPTION_KEY, counts, "credentials"))
+    for text, counts, protected in rings:
+        ring = split_ring(text)
+        for version, count in counts.items():
+            if version not in ring:
+                message = f"key {version} is used by {count} {protected} but is not in the key ring"
+                yield Finding(Level.ERROR, "key_missing", message)
+            elif version < max(ring):
+                message = (
+                    f"key {version} is still needed by {count} {protected}; keep it in the ring, "
+                    "and run `manage.py rotate_keys`"
+                )
+                yield Finding(Level.WARNING, "key_outdated", message)
 
 
 def _broker() -> Iterator[Finding]:

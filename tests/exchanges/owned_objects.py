@@ -9,13 +9,15 @@ from exchanges.models import AccountKind, AccountStatus, ExchangeAccount, Venue
 from tests.factories.exchanges import make_venue
 
 
-def make_connected_account(owner: User, *, venue: Venue | None = None) -> ExchangeAccount:
+def make_connected_account(
+    owner: User, *, venue: Venue | None = None, label: str = "Simulator"
+) -> ExchangeAccount:
     """Return a live account whose key was accepted, at a new venue unless one is given."""
     return ExchangeAccount.objects.create(
         owner=owner,
         venue=venue or make_venue("simulator", takes_live_accounts=True),
         kind=AccountKind.LIVE,
-        label="Simulator",
+        label=label,
         status=AccountStatus.ACTIVE,
         connected_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
     )

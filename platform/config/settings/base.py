@@ -296,6 +296,8 @@ JWT_SECRET_KEY = ENVIRONMENT.jwt_secret_key
 API_ENCRYPTION_KEY = ENVIRONMENT.api_encryption_key
 API_ENCRYPTION_PUBLIC_KEY = ENVIRONMENT.api_encryption_public_key
 FIELD_ENCRYPTION_KEY = ENVIRONMENT.field_encryption_key
+#: Who opens the rings above where they are wrapped.
+VAULT = ENVIRONMENT.vault
 
 # --- metrics --------------------------------------------------------------------------------------------------------
 

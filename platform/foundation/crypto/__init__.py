@@ -6,16 +6,28 @@ Two rings of keys for two kinds of secrets:
   For API keys of exchange accounts.
 * ``encrypt`` / ``decrypt``: every process can do both. For secrets that the web process itself must read.
 
+A ring stands in the environment or a file, or is wrapped by Vault (``providers``). ``manage.py rotate_keys`` brings
+everything that is stored to the newest key of its ring.
+
 Either way a value is bound to its place (:class:`SecretContext`): a ciphertext that was moved to another owner,
 holder, field or version does not open.
 """
 
-from foundation.crypto.errors import SealBrokenError, SecretsUnavailableError
-from foundation.crypto.sealing import open_sealed, seal
-from foundation.crypto.symmetric import decrypt, encrypt
+from foundation.crypto.errors import (
+    KeyProviderError,
+    KeyProviderRefusedError,
+    KeyProviderUnavailableError,
+    SealBrokenError,
+    SecretsUnavailableError,
+)
+from foundation.crypto.sealing import newest_seal, open_sealed, reseal, seal, sealed_with
+from foundation.crypto.symmetric import decrypt, encrypt, encrypted_with, newest_encryption
 from foundation.crypto.values import SealedSecret, Secret, SecretContext
 
 __all__ = (
+    "KeyProviderError",
+    "KeyProviderRefusedError",
+    "KeyProviderUnavailableError",
     "SealBrokenError",
     "SealedSecret",
     "Secret",
@@ -23,6 +35,11 @@ __all__ = (
     "SecretsUnavailableError",
     "decrypt",
     "encrypt",
+    "encrypted_with",
+    "newest_encryption",
+    "newest_seal",
     "open_sealed",
+    "reseal",
     "seal",
+    "sealed_with",
 )
