@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from market.costs import Costs, costs_record
 from market.enums import ExitReason, Leg, Liquidity, OrderType, Side
-from market.kernel.records import BAR, FILL, MOST_FILLS, RULES
+from market.kernel.records import BAR, RULES, TRAY
 from market.matching import Bar
 from market.orders import KernelFill, KernelOrder
 from strategies.reasons import CODES, ReasonCode, number_of
@@ -96,18 +96,18 @@ def match_position(
     from market.kernel import matching  # noqa: PLC0415 - as above
 
     record = state.to_record()
-    fills = np.zeros(MOST_FILLS, dtype=FILL)
-    count = matching.match(
+    tray = np.zeros(1, dtype=TRAY)
+    matching.match(
         record[0],
         bar_record(bar)[0],
         rules_record(rules)[0],
         costs_record(costs)[0],
         0.0,
         kindly,
-        fills,
-        0,
+        tray[0],
     )
-    return Matched(PositionState.of_record(record), fills_of(fills[:count]))
+    fills = tray[0]["fills"][: tray[0]["count"]]
+    return Matched(PositionState.of_record(record), fills_of(fills))
 
 
 def preload() -> None:

@@ -5,14 +5,16 @@ from typing import Final
 import numpy as np
 
 from market.kernel.arithmetic import lots_down, slipped, ticks_down, ticks_up
+from market.kernel.booking import drop_protection, forget_entry
 from market.kernel.compiling import compiled
-from market.kernel.matching import drop_protection, forget_entry
 from market.kernel.records import (
     AT_LIMIT,
     AT_MARKET,
+    BAR,
     EXIT_SESSION_END,
     EXIT_SIGNAL,
     EXIT_TIME_LIMIT,
+    TRAY,
 )
 from market.timeframes import DAY_MS
 from strategies.reasons import ReasonCode, number_of
@@ -32,6 +34,10 @@ SIGNAL: Final = np.dtype(
         ("session", np.int64),
     ]
 )
+
+#: What a run works on while it goes from bar to bar: whoever calls it holds it, because a compiled
+#: function lets go of an array of its own as soon as it has taken the record out of it.
+DESK: Final = np.dtype([("bar", BAR), ("signal", SIGNAL), ("tray", TRAY)], align=True)
 
 ENTER_LONG: Final = 1
 ENTER_SHORT: Final = 2

@@ -5,7 +5,7 @@ from typing import Any, Final
 from celery.signals import worker_init
 
 from strategies import decide
-from strategies.indicators import averages, forecast, peaks
+from strategies.indicators import averages, crossings, forecast, peaks
 
 #: The queues whose workers compute strategies.
 _COMPUTING: Final = frozenset({"compute", "evaluate"})
@@ -19,5 +19,5 @@ def load_computing(sender: Any, **_: Any) -> None:
     other queues do without its memory.
     """
     if _COMPUTING & sender.app.amqp.queues.consume_from.keys():
-        for each in (averages, forecast, peaks, decide):
+        for each in (averages, crossings, forecast, peaks, decide):
             each.preload()

@@ -3,8 +3,8 @@
 from backtesting import engine
 from market import matching
 from strategies import decide
-from strategies.indicators import averages, forecast, peaks
+from strategies.indicators import averages, crossings, forecast, peaks
 
 if __name__ == "__main__":
-    for each in (averages, forecast, peaks, matching, decide, engine):
+    for each in (averages, crossings, forecast, peaks, matching, decide, engine):
         each.preload()

@@ -38,16 +38,15 @@ def entry_columns(signals: Signals | None) -> tuple[NDArray[Any], ...]:
 def detail_columns(candles: Candles, detail: Candles | None) -> tuple[NDArray[Any], ...]:
     """Return where each bar's detail begins, with the end of the last, and the detail's columns."""
     if detail is None or not len(detail) or not len(candles):
-        nothing = np.empty(0, dtype=np.int64)
-        return (nothing, nothing, *prices_of(Candles.empty()))
+        return (np.empty(0, dtype=np.int64), *bars_of(Candles.empty()))
     begins = np.searchsorted(detail.open_time, candles.open_time)
     # A gap in front of a bar is no part of the bar before it: detail ends where its own bar does.
     length = int(np.min(np.diff(candles.open_time))) if len(candles) > 1 else 0
     end = np.searchsorted(detail.open_time, candles.open_time[-1] + length)
     firsts = np.append(begins, end).astype(np.int64)
-    return (firsts, detail.open_time, *prices_of(detail))
+    return (firsts, *bars_of(detail))
 
 
-def prices_of(candles: Candles) -> tuple[NDArray[np.float64], ...]:
-    """Return opens, highs, lows and closes."""
-    return (candles.open, candles.high, candles.low, candles.close)
+def bars_of(candles: Candles) -> tuple[NDArray[Any], ...]:
+    """Return open times, opens, highs, lows and closes."""
+    return (candles.open_time, candles.open, candles.high, candles.low, candles.close)

@@ -164,8 +164,9 @@ def simulate_portfolio(
     _report(1.0, progress, None)
     start_index = int(np.searchsorted(view.open_time, trade_from_ms))
     of_market = _results(
-        market, costs, fills[:filled], owners[:filled], states, cash, lots, reasons, start_index
-    )
+        begun.markets, market, costs, fills[:filled], owners[:filled], states, cash, lots, reasons,
+        start_index,
+    )  # fmt: skip
     quantity = lots * np.array([[each.lot_step] for each in costs])
     worth = quantity * market[4]
     return PortfolioResult(
@@ -187,6 +188,7 @@ def simulate_portfolio(
 
 
 def _results(
+    begun: Sequence[PositionState],
     market: tuple[NDArray[Any], ...],
     costs: Sequence[Costs],
     fills: NDArray[np.void],
@@ -208,13 +210,8 @@ def _results(
             SimulationResult(
                 trade_columns=roundtrips.gather(
                     mine,
-                    times,
-                    opens[row],
-                    highs[row],
-                    lows[row],
-                    closes[row],
+                    (times, opens[row], highs[row], lows[row], closes[row]),
                     funding[row],
-                    lots[row],
                     own.tick_size,
                     own.lot_step,
                 ),
@@ -222,11 +219,11 @@ def _results(
                 reasons=reasons[row],
                 equity=state.capital
                 + fold.equity_curve(cash[row], lots[row], closes[row], own.lot_step),
-                position=lots[row],
                 start_index=start_index,
                 state=state,
                 capital=state.capital,
                 last_close=float(closes[row, -1]) if closes.shape[1] else 0.0,
+                lots_before=begun[row].lots,
             )
         )
     return tuple(found)

@@ -15,9 +15,10 @@ from typing import Final
 import numpy as np
 
 from market.kernel.arithmetic import slipped
+from market.kernel.booking import drop_protection, forget_entry
 from market.kernel.compiling import compiled
-from market.kernel.matching import drop_protection, forget_entry, match
-from market.kernel.records import AT_MARKET, BAR, EXIT_END_OF_DATA, FILL, MOST_FILLS
+from market.kernel.matching import match
+from market.kernel.records import AT_MARKET, BAR, EXIT_END_OF_DATA, FILL, TRAY
 from strategies.kernel import (
     MAY_ENTER,
     SIGNAL,
@@ -66,7 +67,7 @@ def run(
         returned when needed.
     """
     markets = len(states)
-    records = (np.empty(1, dtype=BAR), np.empty(1, dtype=SIGNAL))
+    records = (np.empty(1, dtype=BAR), np.empty(1, dtype=SIGNAL), np.empty(1, dtype=TRAY))
     worth, stake = np.zeros(markets), np.zeros(markets)
     active, order = np.zeros(markets, dtype=np.int64), np.zeros(markets, dtype=np.int64)
     says_so = np.zeros(markets, dtype=np.bool_)
@@ -80,13 +81,11 @@ def run(
         awake = _awake(states, says_so, active)
         if awake == 0:
             continue
-        if count + awake * MOST_FILLS > len(fills):
-            fills, owners = _longer(fills, owners, count, awake)
         for at in range(awake):
             k = active[at]
             cash[k, written[k] : i] = states[k].cash
             written[k] = i + 1
-        count = _meet(
+        fills, owners, count = _meet(
             states, active[:awake], wanted, market, rules[0], costs, kindly, capital, i, records,
             worth, stake, order, fills, owners, count,
         )  # fmt: skip
@@ -132,9 +131,9 @@ def _meet(
     states, active, wanted, market, rules, costs, kindly, capital, i, records, worth, stake, order,
     fills, owners, count,
 ):  # fmt: skip
-    """Let bar *i* of the *active* markets meet what waits for it; return the number of fills."""
+    """Let bar *i* of the *active* markets meet what waits for it; return as ``run`` does."""
     opens, present, last_bars = market[1], market[6], market[7]
-    bar = records[0][0]
+    bar, tray = records[0][0], records[2][0]
     for k in active:
         if i == last_bars[k] + 1:
             _settle(states[k])
@@ -147,12 +146,15 @@ def _meet(
         meets = present[k, i] or (i > last_bars[k] and s.lots != 0)
         if meets and (s.lots != 0 or s.entry_side != 0):
             _read(bar, market, k, i)
-            before = count
-            count = match(s, bar, rules, costs[k], total - worth[k], kindly, fills, count)
-            for f in range(before, count):
-                fills[f].bar = i
-                owners[f] = k
-    return count
+            match(s, bar, rules, costs[k], total - worth[k], kindly, tray)
+            if count + tray.count > len(fills):
+                fills, owners = _longer(fills, owners, count, tray.count)
+            for f in range(tray.count):
+                fills[count] = tray.fills[f]
+                fills[count].bar = i
+                owners[count] = k
+                count += 1
+    return fills, owners, count
 
 
 @compiled
@@ -192,8 +194,8 @@ def _decide_all(
 
 
 @compiled
-def _longer(fills, owners, count, awake):
-    length = 2 * len(fills) + awake * MOST_FILLS
+def _longer(fills, owners, count, more):
+    length = 2 * len(fills) + more
     more_fills = np.zeros(length, dtype=FILL)
     more_fills[:count] = fills[:count]
     more_owners = np.zeros(length, dtype=np.int64)

@@ -101,9 +101,9 @@ class TradeRow:
 class SimulationResult:
     """Everything that a run came to.
 
-    ``equity`` (quote, marked at each close), ``position`` (signed lots after each close) and
-    ``reasons`` (numbers of ``ReasonCode``) have one entry per bar; ``start_index`` is the first bar
-    at which a position could be decided, all before is warm-up. ``fill_columns`` (FILL),
+    ``equity`` (quote, marked at each close) and ``reasons`` (numbers of ``ReasonCode``) have one
+    entry per bar; ``start_index`` is the first bar at which a position could be decided, all before
+    is warm-up. ``lots_before`` is the position that the run began with. ``fill_columns`` (FILL),
     ``trade_columns`` (TRADE) and ``state`` are the kernel's own records, equal bit for bit between
     runs on the same input.
     """
@@ -112,11 +112,30 @@ class SimulationResult:
     fill_columns: NDArray[np.void]
     reasons: NDArray[np.uint8]
     equity: NDArray[np.float64]
-    position: NDArray[np.int64]
     start_index: int
     state: PositionState
     capital: float
     last_close: float
+    lots_before: int = 0
+
+    @cached_property
+    def position(self) -> NDArray[np.int64]:
+        """Signed lots after each close, shape ``(n,)``: what the fills have added up to."""
+        bars, held = self._holdings()
+        return np.repeat(held, np.diff(bars, append=len(self.equity)))
+
+    def bars_invested(self, start: int) -> int:
+        """Return how many bars from *start* on ended with an open position."""
+        bars, held = self._holdings()
+        lengths = np.diff(np.maximum(bars, start), append=max(len(self.equity), start))
+        return int(lengths[held != 0].sum())
+
+    def _holdings(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return bars, the first of them 0, and what is held from the close of each on."""
+        fills = self.fill_columns
+        bars = np.concatenate([[0], fills["bar"]])
+        held = self.lots_before + np.cumsum(np.concatenate([[0], fills["side"] * fills["lots"]]))
+        return bars, held
 
     @cached_property
     def trades(self) -> tuple[Trade, ...]:

@@ -4,7 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from market.kernel.compiling import compiled
+from market.kernel.compiling import compiled, inlined
+from market.kernel.memory import borrowed
 from market.kernel.records import EXIT_END_OF_DATA
 
 # mypy: disable-error-code="no-untyped-def"
@@ -38,12 +39,14 @@ TRADE: Final = np.dtype(
 
 
 @compiled
-def gather(fills, times, opens, highs, lows, closes, funding, lots, tick_size, lot_step):
+def gather(fills, bars, funding, tick_size, lot_step):
     """Return the trades that *fills* make, a TRADE array; one still open is marked at the end.
 
-    *funding* is empty or has the rate of each bar; *lots* is the position after each bar.
+    *bars* are ``(times, opens, highs, lows, closes)``; *funding* is empty or has the rate of each.
     """
-    trades = np.zeros(len(fills), dtype=TRADE)
+    fills, funding = borrowed(fills), borrowed(funding)
+    times, opens, highs, lows, closes = borrowed(bars)
+    trades = np.zeros(_count(fills), dtype=TRADE)
     count, held, at = 0, 0, 0
     entry_worth, exit_worth = 0.0, 0.0
     for k in range(len(fills)):
@@ -81,12 +84,22 @@ def gather(fills, times, opens, highs, lows, closes, funding, lots, tick_size, l
                 trade.exit_reason = EXIT_END_OF_DATA
             trade.exit_open_ms = times[trade.exit_bar]
             _value(trade, entry_worth * tick_size, exit_worth * tick_size + mark, lot_step)
-            _pay_funding(trade, opens, funding, lots, lot_step)
+            _pay_funding(trade, fills, opens, funding, lot_step)
             _look_back(trade, fills, opens, highs, lows, closes, tick_size)
-    return trades[:count]
+    return trades
 
 
-@compiled
+@inlined
+def _count(fills):
+    """Return how many trades *fills* make."""
+    count, held = 0, 0
+    for k in range(len(fills)):
+        count += held == 0
+        held += fills[k].side * fills[k].lots
+    return count
+
+
+@inlined
 def _value(trade, entry_worth, exit_worth, lot_step):
     trade.entry_price = entry_worth / trade.lots
     trade.exit_price = exit_worth / trade.lots
@@ -94,17 +107,21 @@ def _value(trade, entry_worth, exit_worth, lot_step):
     trade.pnl = trade.direction * trade.lots * lot_step * gained - trade.fees
 
 
-@compiled
-def _pay_funding(trade, opens, funding, lots, lot_step):
+@inlined
+def _pay_funding(trade, fills, opens, funding, lot_step):
     if len(funding):
+        held, k = 0, trade.first_fill
         for i in range(trade.entry_bar + 1, trade.exit_bar + 1):
+            while k < trade.end_fill and fills[k].bar < i:
+                held += fills[k].side * fills[k].lots
+                k += 1
             if funding[i] != 0.0:
-                trade.funding += lots[i - 1] * lot_step * opens[i] * funding[i]
+                trade.funding += held * lot_step * opens[i] * funding[i]
     trade.pnl -= trade.funding
     trade.return_fraction = trade.pnl / (trade.lots * lot_step * trade.entry_price)
 
 
-@compiled
+@inlined
 def _look_back(trade, fills, opens, highs, lows, closes, tick_size):
     """Find how far the price went against and for *trade*, as fractions of its entry price.
 

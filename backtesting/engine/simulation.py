@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backtesting.engine.columns import detail_columns, entry_columns, or_empty, prices_of
+from backtesting.engine.columns import bars_of, detail_columns, entry_columns, or_empty
 from backtesting.engine.results import SimulationResult
 from market.candles import Candles
 from market.costs import Costs, costs_record
@@ -76,6 +76,7 @@ def simulate(
         SimulationStopped.
     """
     from backtesting.engine import fold, roundtrips  # noqa: PLC0415 - the compiler loads with them
+    from strategies.kernel import DESK  # noqa: PLC0415 - as above
 
     _check(candles, signals, capital)
     count = len(candles)
@@ -91,32 +92,35 @@ def simulate(
         or_empty(signals.arm_exit, np.bool_),
         rates,
     )
-    prices = prices_of(candles)
-    cash = np.empty(count, dtype=np.float64)
-    lots = np.empty(count, dtype=np.int64)
+    bars, desk = bars_of(candles), np.zeros(1, dtype=DESK)
+    marks = fold.marks_of(says)
+    equity = np.empty(count, dtype=np.float64)
     reasons = np.empty(count, dtype=np.uint8)
-    fills, filled = np.zeros(256, dtype=FILL), 0
+    fills, filled = np.empty(256, dtype=FILL), 0
+    fixed = (
+        rules_record(rules),
+        costs_record(costs),
+        trade_from_ms,
+        number_of(ReasonCode.WARMING_UP),
+    )
+    entries, minutes = entry_columns(signals), detail_columns(candles, detail)
     for first in range(0, count, _BARS_AT_ONCE):
         _report(first / count, progress, should_stop)
-        last = min(first + _BARS_AT_ONCE, count)
         fills, filled = fold.run(
             record,
-            candles.open_time,
-            *prices,
+            desk,
+            bars,
             rates,
             says,
-            *entry_columns(signals),
-            rules_record(rules),
-            costs_record(costs),
-            trade_from_ms,
-            number_of(ReasonCode.WARMING_UP),
+            marks,
+            entries,
+            *fixed,
             kindly,
             sleeps,
-            *detail_columns(candles, detail),
+            minutes,
             first,
-            last,
-            cash,
-            lots,
+            min(first + _BARS_AT_ONCE, count),
+            equity,
             reasons,
             fills,
             filled,
@@ -124,17 +128,15 @@ def simulate(
     _report(1.0, progress, None)
     fills = fills[:filled]
     return SimulationResult(
-        trade_columns=roundtrips.gather(
-            fills, candles.open_time, *prices, rates, lots, costs.tick_size, costs.lot_step
-        ),
+        trade_columns=roundtrips.gather(fills, bars, rates, costs.tick_size, costs.lot_step),
         fill_columns=fills,
         reasons=reasons,
-        equity=fold.equity_curve(cash, lots, candles.close, costs.lot_step),
-        position=lots,
+        equity=equity,
         start_index=int(np.searchsorted(candles.open_time, trade_from_ms)),
         state=PositionState.of_record(record),
         capital=capital,
         last_close=float(candles.close[-1]) if count else 0.0,
+        lots_before=0 if state is None else state.lots,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backtesting.engine.columns import detail_columns, entry_columns, or_empty, prices_of
+from backtesting.engine.columns import bars_of, detail_columns, entry_columns, or_empty
 from market.candles import Candles
 from market.costs import Costs, costs_record
 from strategies.decide import rules_record
@@ -66,16 +66,15 @@ def tally(
     )
     tally_fold.tally_all(
         PositionState.fresh(capital).to_record(),
-        candles.open_time,
-        *prices_of(candles),
+        bars_of(candles),
         rates,
         _says(said, rates),
-        *entry_columns(said if isinstance(said, Signals) else None),
+        entry_columns(said if isinstance(said, Signals) else None),
         np.concatenate([rules_record(each) for each in rules]),
         costs_record(costs),
         starts,
         number_of(ReasonCode.WARMING_UP),
-        *detail_columns(candles, detail),
+        detail_columns(candles, detail),
         ends,
         np.searchsorted(ends, starts),
         found.runs,

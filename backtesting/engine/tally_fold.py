@@ -7,10 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from backtesting.engine.fold import run
+from backtesting.engine.fold import marks_of, run
 from backtesting.engine.roundtrips import gather
 from market.kernel.compiling import compiled
 from market.kernel.records import FILL, STATE
+from strategies.kernel import DESK
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -41,9 +42,8 @@ _DEEPEST: Final = 64
 
 @compiled
 def tally_all(
-    fresh, times, opens, highs, lows, closes, funding, says, kinds, prices, validities, stops,
-    targets, sessions, rules, costs, starts, early, detail_first, detail_times, detail_opens,
-    detail_highs, detail_lows, detail_closes, ends, first_ends, tallies, levels,
+    fresh, bars, funding, says, entries, rules, costs, starts, early, detail, ends, first_ends,
+    tallies, levels,
 ):  # fmt: skip
     """Run all *rules* over the same bars, and write down what each of the runs came to.
 
@@ -51,14 +51,14 @@ def tally_all(
     ----------
     fresh
         The state that every run begins with, a STATE array of shape ``(1,)``.
-    times, opens, ...
+    bars, funding, entries, costs, early, detail
         As ``fold.run`` takes them.
     says
         A row for each run, ``(runs, n)``, or one for all of them, ``(1, n)``.
     rules
         A record for each run, ``(runs,)``.
-    starts, early
-        The first bar at which each run may decide on a position; the reason why none is before.
+    starts
+        The first bar at which each run may decide on a position; *early* is why none is before.
     ends, first_ends
         Bars after which equity is written into a row of *levels*, ascending, and which of them is
         the first one of each run.
@@ -66,56 +66,62 @@ def tally_all(
         Outputs of shape ``(runs,)``, TALLY, and ``(runs, len(ends) + 1)``; before the place of its
         first end each row has the capital.
     """
+    times, lot_step = bars[0], costs[0].lot_step
     count = len(times)
-    cash = np.empty(count, dtype=np.float64)
-    lots = np.empty(count, dtype=np.int64)
+    equity = np.empty(count, dtype=np.float64)
     reasons = np.empty(count, dtype=np.uint8)
-    fills = np.zeros(256, dtype=FILL)
-    state = np.empty(1, dtype=STATE)
+    fills = np.empty(256, dtype=FILL)
+    state, desk = np.empty(1, dtype=STATE), np.zeros(1, dtype=DESK)
+    marks = marks_of(says[0])
     for j in range(len(rules)):
         state[0] = fresh[0]
         row = says[j if len(says) > 1 else 0]
+        if j > 0 and len(says) > 1:
+            marks = marks_of(row)
         start = starts[j]
         fills, filled = run(
-            state, times, opens, highs, lows, closes, funding, row,
-            kinds, prices, validities, stops, targets, sessions, rules[j : j + 1], costs,
-            times[start], early, False, True, detail_first, detail_times, detail_opens,
-            detail_highs, detail_lows, detail_closes, 0, count, cash, lots, reasons, fills, 0,
+            state, desk, bars, funding, row, marks, entries, rules[j : j + 1], costs, times[start],
+            early, False, True, detail, 0, count, equity, reasons, fills, 0,
         )  # fmt: skip
-        trades = gather(
-            fills[:filled], times, opens, highs, lows, closes, funding, lots, costs[0].tick_size,
-            costs[0].lot_step,
-        )  # fmt: skip
-        _course(
-            tallies[j], levels[j], cash, lots, closes, costs[0].lot_step, start, ends,
-            first_ends[j], fresh[0].capital,
-        )  # fmt: skip
+        trades = gather(fills[:filled], bars, funding, costs[0].tick_size, lot_step)
+        _course(tallies[j], levels[j], equity, start, ends, first_ends[j], fresh[0].capital)
+        tallies[j].bars_invested = _bars_invested(fills, filled, start, count)
         _results(tallies[j], trades)
 
 
 @compiled
-def _course(tally, levels, cash, lots, closes, lot_step, start, ends, first_end, capital):
-    """Follow the equity from bar *start* on: its end, its deepest fall, its *levels* at *ends*."""
-    peak, deepest, worst, equity = capital, 0.0, 0.0, capital
-    invested, i = 0, start
+def _course(tally, levels, equity, start, ends, first_end, capital):
+    """Follow *equity* from bar *start* on: its end, its deepest fall, its *levels* at *ends*."""
+    peak, deepest, worst, level = capital, 0.0, 0.0, capital
+    i = start
     levels[: first_end + 1] = capital
     for at in range(first_end, len(ends) + 1):
-        stop = ends[at] + 1 if at < len(ends) else len(closes)
+        stop = ends[at] + 1 if at < len(ends) else len(equity)
         while i < stop:
-            equity = cash[i] + lots[i] * lot_step * closes[i]
-            invested += lots[i] != 0
-            if peak - equity > worst:
-                deepest = max(deepest, (peak - equity) / peak)
+            level = equity[i]
+            if peak - level > worst:
+                deepest = max(deepest, (peak - level) / peak)
                 worst = deepest * peak * (1 - _MARGIN)
-            elif equity > peak:
-                peak = equity
+            elif level > peak:
+                peak = level
                 worst = deepest * peak * (1 - _MARGIN)
             i += 1
         if at < len(ends):
-            levels[at + 1] = equity
-    tally.final_equity = equity
+            levels[at + 1] = level
+    tally.final_equity = level
     tally.deepest = deepest
-    tally.bars_invested = invested
+
+
+@compiled
+def _bars_invested(fills, filled, start, count):
+    """Return how many of the bars from *start* to *count* ended with what *fills* had opened."""
+    invested, held = 0, 0
+    for k in range(filled):
+        held += fills[k].side * fills[k].lots
+        until = fills[k + 1].bar if k + 1 < filled else count
+        if held != 0:
+            invested += max(until - max(fills[k].bar, start), 0)
+    return invested
 
 
 @compiled

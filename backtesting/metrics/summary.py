@@ -94,7 +94,7 @@ def compute_metrics(
         market=candles.close[start:],
         first_price=float(candles.open[start]) if len(open_time) else 0.0,
         capital=result.capital,
-        bars_invested=int(np.count_nonzero(result.position[start:])),
+        bars_invested=result.bars_invested(start),
         end_ms=timeframe.close_of(int(open_time[-1])) if len(open_time) else 0,
     )
     return measure(

@@ -15,10 +15,9 @@ from market.kernel.records import (
     AT_MARKET,
     AT_STOP,
     BAR,
-    FILL,
-    MOST_FILLS,
     RULES,
     STATE,
+    TRAY,
 )
 from market.orders import KernelFill, KernelOrder
 
@@ -67,14 +66,15 @@ def meet(order: KernelOrder, bar: Bar, costs: Costs) -> Met:
     state["entry_kind"] = _KINDS[order.kind]
     state["entry_lots"] = order.lots
     state["entry_ticks"] = order.price_ticks
-    fills = np.zeros(MOST_FILLS, dtype=FILL)
+    tray = np.zeros(1, dtype=TRAY)
     bars = np.array(
         [(bar.open_time, bar.open, bar.high, bar.low, bar.close, 0.0)],
         dtype=BAR,
     )
-    if not match(state[0], bars[0], _NO_RULES[0], costs_record(costs)[0], 0.0, False, fills, 0):
+    match(state[0], bars[0], _NO_RULES[0], costs_record(costs)[0], 0.0, False, tray[0])
+    if not tray[0]["count"]:
         return Met(None, order)
-    filled = fills[0]
+    filled = tray[0]["fills"][0]
     fill = KernelFill(
         leg=Leg.ENTRY,
         side=order.side,
@@ -119,7 +119,7 @@ def protective_ticks(
     Levels are rounded away from the entry: a loss is never booked smaller and a profit never
     reached sooner than asked.
     """
-    from market.kernel.matching import stop_level, target_level  # noqa: PLC0415 - as above
+    from market.kernel.levels import stop_level, target_level  # noqa: PLC0415 - as above
 
     sign = 1 if entry_side is Side.BUY else -1
     record = costs_record(costs)[0]

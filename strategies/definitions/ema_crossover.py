@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from strategies import fields
 from strategies.indicators.averages import ema
-from strategies.indicators.crossings import cross_down, cross_up
+from strategies.indicators.crossings import ema_crossings
 from strategies.rules import Rules, SizingMode
 from strategies.shapes import Category, Overlay, Requirements, Risk, StrategyParams, inconsistent
 from strategies.signals import Signals
@@ -73,13 +73,13 @@ def requirements(params: Params) -> Requirements:
 
 def signals(view: MarketView, params: Params) -> Signals:
     """Return where the fast average crosses the slow one: upwards long, downwards short."""
-    fast = ema(view.candles.close, params.short_ema_period)
-    slow = ema(view.candles.close, params.long_ema_period)
-    up, down = cross_up(fast, slow), cross_down(fast, slow)
-    # A crossing compares two bars, so both averages must be defined at the bar before as well.
-    ready = np.zeros(len(view.candles), dtype=np.bool_)
-    ready[1:] = ~np.isnan(slow[:-1])
-    return Signals(enter_long=up, enter_short=down, exit_long=down, exit_short=up, ready=ready)
+    crossed = ema_crossings(
+        view.candles.close, fast=params.short_ema_period, slow=params.long_ema_period
+    )
+    up, down = crossed.up, crossed.down
+    return Signals(
+        enter_long=up, enter_short=down, exit_long=down, exit_short=up, ready=crossed.ready
+    )
 
 
 def says_of_many(view: MarketView, params: Sequence[Params]) -> NDArray[np.uint8]:

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategies.indicators.averages import ema
-from strategies.indicators.crossings import cross_down, cross_up, reach_down, reach_up
+from strategies.indicators.crossings import (
+    cross_down,
+    cross_up,
+    ema_crossings,
+    reach_down,
+    reach_up,
+)
 
 NAN = float("nan")
 
@@ -67,3 +73,26 @@ class TestCrossings:
     @pytest.mark.parametrize("length", [0, 1])
     def test_nothing_crosses_on_a_first_bar(self, length):
         assert cross_up(np.ones(length), np.zeros(length)).tolist() == [False] * length
+
+
+class TestCrossingsOfAverages:
+    @given(
+        # Steps of a half meet exactly every now and then, where a rounding would show.
+        values=st.lists(st.integers(1, 9).map(lambda half: half / 2), max_size=80),
+        fast=st.integers(2, 12),
+        longer=st.integers(1, 12),
+    )
+    def test_they_are_those_of_the_averages_themselves(self, values, fast, longer):
+        closes, slow = np.array(values, dtype=np.float64), fast + longer
+        lines = ema(closes, fast), ema(closes, slow)
+
+        found = ema_crossings(closes, fast=fast, slow=slow)
+
+        assert found.up.tolist() == cross_up(*lines).tolist()
+        assert found.down.tolist() == cross_down(*lines).tolist()
+        defined = ~np.isnan(lines[1])
+        assert found.ready.tolist() == [False, *defined[:-1].tolist()][: len(values)]
+
+    def test_a_fast_average_is_the_shorter_one(self):
+        with pytest.raises(ValueError, match="crosses none"):
+            ema_crossings(np.ones(9), fast=3, slow=3)

@@ -27,6 +27,15 @@ def compiled(function: Any) -> Any:
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
 
 
+def inlined(function: Any) -> Any:
+    """Compile *function* as ``compiled`` does, into each of its callers.
+
+    For small functions that are handed arrays: a call counts their references, by instructions that
+    stop the other cores, and costs more than such a function does.
+    """
+    return numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)
+
+
 @contextmanager
 def one_compiler() -> Iterator[None]:
     """Let one process at a time compile; those that waited find what it has compiled.

@@ -161,3 +161,7 @@ FILL: Final = np.dtype(
 
 #: The most fills of one position in one bar: an exit, an entry, a whole ladder, targets, a stop.
 MOST_FILLS: Final = 64
+
+#: What the fills of one bar are put on, ``count`` of them. A record and no array: compiled functions
+#: hand a record on for nothing, but count the references of an array at each call.
+TRAY: Final = np.dtype([("count", np.int64), ("fills", FILL, (MOST_FILLS,))], align=True)
