@@ -162,7 +162,7 @@ class TestSize:
         self, client, summary, django_assert_num_queries
     ):
         summary()
-        with django_assert_num_queries(18) as few:
+        with django_assert_num_queries(19) as few:
             summary()
         User.objects.bulk_create(
             User(email=f"person-{number}@example.com", password="!") for number in range(10_000)
