@@ -12,7 +12,7 @@ from django.http import StreamingHttpResponse
 from numpy.typing import NDArray
 
 from backtesting.domain.curves import EquityCurve, ExposureCurve, thinned_indices
-from backtesting.domain.windows import stretch_of
+from backtesting.domain.lines import ChartLines, bars_per_candle
 from backtesting.models import BacktestRun, BacktestTrade, RunStatus
 from backtesting.selectors import runs, specifications
 from market import money
@@ -21,10 +21,7 @@ from market.enums import Direction, Side
 from market.errors import ConflictError
 from market.timeframes import to_milliseconds
 from strategies.chart_lines import chart_line
-from strategies.guards import StrategyFailedError
-from strategies.registry import UnknownStrategyError
 from strategies.shapes import Overlay
-from strategies.views import MarketView
 
 #: No chart is given more points than this; a screen has fewer pixels.
 MAXIMUM_POINTS: Final = 2_000
@@ -104,39 +101,33 @@ def exposure_series(run: BacktestRun, *, limit: int = MAXIMUM_POINTS) -> dict[st
     }
 
 
-def candle_chart(
-    run: BacktestRun, *, symbol: str = "", limit: int = MAXIMUM_POINTS
-) -> dict[str, Any]:
+def candle_chart(run: BacktestRun, *, symbol: str = "") -> dict[str, Any]:
     """Return the candles of the run's window with its trades and the strategy's own lines.
 
     Of a run over many markets those of *symbol*, or of the first one, without lines.
 
     ``bars_per_candle`` tells how many bars were joined into one, ``trades_marked`` whether trades
-    were few enough to mark; raises RunNotDoneError. Lines are left out when the strategy's code is
-    not the one that ran, or breaks.
+    were few enough to mark; raises RunNotDoneError. Lines are those of the computation: they are
+    left out where the stored candles are not the same any more, or the strategy could draw none.
     """
     require_done(run)
     shown = symbol if symbol in run.symbols else run.symbols[0]
-    lines: Sequence[Overlay] = ()
-    try:
-        if run.universe:
-            candles = specifications.window_candles_of(run, symbol=shown)
-        else:
-            candles, lines = _candles_and_overlays(run)
-    except (ConflictError, UnknownStrategyError, StrategyFailedError):
-        candles = specifications.window_candles_of(run)
-    size = max(-(-len(candles) // limit), 1)
+    candles = specifications.window_candles_of(run, symbol=shown)
+    size = bars_per_candle(len(candles))
     joined = _joined(candles, size)
     limited = MAXIMUM_MARKED_TRADES + 1
     trades = runs.trades_of(run, symbol=shown if run.universe else "", limit=limited)
     are_few = len(trades) <= MAXIMUM_MARKED_TRADES
+    times = joined.open_time // 1_000
     return {
         "candles": [
             {"time": at // 1_000, "open": first, "high": high, "low": low, "close": last}
             for at, first, high, low, last, _ in joined.rows()
         ],
         "markers": _markers(trades, joined) if are_few else [],
-        "lines": [_line(line, candles, size) for line in lines],
+        "lines": [
+            chart_line(line, times) for line in _lines(run, bars=len(candles), drawn=len(joined))
+        ],
         "bars_per_candle": size,
         "trades_marked": are_few,
     }
@@ -232,21 +223,12 @@ def _points(
     ]
 
 
-def _candles_and_overlays(run: BacktestRun) -> tuple[Candles, Sequence[Overlay]]:
-    """Return the window's bars, and lines computed over its warm-up as well."""
-    specification = specifications.specification_of(run)
-    stretch = stretch_of(
-        specifications.candles_of(specification),
-        specification.window,
-        warm_up_bars=specification.warm_up_bars,
-    )
-    view = MarketView(stretch.candles, specification.timeframe)
-    first = int(np.searchsorted(stretch.candles.open_time, specification.window.from_ms))
-    lines = specification.definition.overlays(view, specification.params)
-    return (
-        stretch.candles.slice(first, len(stretch.candles)),
-        [line._replace(values=line.values[first:]) for line in lines],
-    )
+def _lines(run: BacktestRun, *, bars: int, drawn: int) -> Sequence[Overlay]:
+    """Return the stored lines that are those of so many bars, drawn as so many candles."""
+    stored = None if run.lines is None else ChartLines.from_bytes(bytes(run.lines))
+    if stored is None or stored.bars != bars:
+        return ()
+    return [line for line in stored.lines if len(line.values) == drawn]
 
 
 def _joined(candles: Candles, size: int) -> Candles:
@@ -281,12 +263,6 @@ def _markers(trades: Iterable[BacktestTrade], candles: Candles) -> list[dict[str
         if index >= 0:
             markers.append({"time": int(times[index]) // 1_000, "side": side.value, "text": text})
     return markers
-
-
-def _line(line: Overlay, candles: Candles, size: int) -> dict[str, Any]:
-    starts = np.arange(0, len(candles), size)
-    values = line.values[np.minimum(starts + size, len(candles)) - 1]
-    return chart_line(line._replace(values=values), candles.open_time[starts] // 1_000)
 
 
 def _csv_line(cells: Iterable[object]) -> str:

@@ -37,6 +37,11 @@ class BacktestRun(ClaimedWork):
     equity = models.BinaryField(
         null=True, blank=True, help_text="Compressed columns: close time, equity, buy and hold."
     )
+    lines = models.BinaryField(
+        null=True,
+        blank=True,
+        help_text="Compressed: the strategy's lines, one value for each candle of the chart.",
+    )
     exposure = models.BinaryField(
         null=True,
         blank=True,

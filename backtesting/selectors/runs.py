@@ -47,7 +47,9 @@ class RunFilter:
 
 def runs_for(owner: Owner) -> BacktestRunQuerySet:
     """Return the runs of *owner*, newest first, without their equity curves."""
-    runs = BacktestRun.objects.present().filter(owner_id=owner.pk).defer("equity", "exposure")
+    runs = (
+        BacktestRun.objects.present().filter(owner_id=owner.pk).defer("equity", "exposure", "lines")
+    )
     return runs.select_related("strategy_version__strategy", "instrument__venue").order_by("-pk")
 
 

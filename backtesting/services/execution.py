@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from backtesting.domain.backtest import run_backtest
+from backtesting.domain.backtest import Backtest, run_backtest
+from backtesting.domain.lines import lines_of
 from backtesting.domain.portfolio import AnyBacktest, run_portfolio
 from backtesting.domain.specification import Specification
 from backtesting.engine import TradeRow
@@ -82,6 +83,7 @@ def unsaved_run(
         metrics=backtest.metrics_json(),
         equity=backtest.curve().to_bytes(),
         exposure=_exposure_of(backtest),
+        lines=_lines_of(backtest),
     )
 
 
@@ -125,6 +127,7 @@ def _store(*, run: BacktestRun, claim: Claim, backtest: AnyBacktest) -> None:
         metrics=backtest.metrics_json(),
         equity=backtest.curve().to_bytes(),
         exposure=_exposure_of(backtest),
+        lines=_lines_of(backtest),
     )
     if not is_written:
         return
@@ -137,3 +140,8 @@ def _store(*, run: BacktestRun, claim: Claim, backtest: AnyBacktest) -> None:
 def _exposure_of(backtest: AnyBacktest) -> bytes | None:
     exposure = backtest.exposure()
     return None if exposure is None else exposure.to_bytes()
+
+
+def _lines_of(backtest: AnyBacktest) -> bytes | None:
+    lines = lines_of(backtest) if isinstance(backtest, Backtest) else None
+    return None if lines is None else lines.to_bytes()

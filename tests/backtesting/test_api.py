@@ -1,10 +1,12 @@
 """The JSON API of backtests."""
 
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
 from backtesting import reports
+from backtesting.domain import lines
 from backtesting.models import RunStatus
 from tests.factories.accounts import make_person
 from tests.factories.backtesting import END_AT, FIRST_AT, make_done_run, make_market, make_run
@@ -185,11 +187,16 @@ class TestRead:
         entries = [marker for marker in chart["markers"] if marker["side"] == "BUY"]
         assert len(entries) == run.trades.count()
 
-    def test_many_bars_are_joined_without_losing_highs_and_lows(self, api, person):
-        run = make_done_run(person)
+    def test_many_bars_are_joined_without_losing_highs_and_lows(self, api, person, monkeypatch):
+        full = reports.candle_chart(make_done_run(person))
+        monkeypatch.setattr(lines, "MAXIMUM_CANDLES", 100)
+        joined = reports.candle_chart(make_done_run(person, capital=Decimal(9_000)))
 
-        full, joined = reports.candle_chart(run), reports.candle_chart(run, limit=100)
-
+        assert [line["name"] for line in joined["lines"]] == ["EMA 5", "EMA 20"]
+        ends = {point["time"]: point["value"] for point in joined["lines"][1]["points"]}
+        every = {point["time"]: point["value"] for point in full["lines"][1]["points"]}
+        last = full["candles"][-1]["time"]
+        assert ends[joined["candles"][-1]["time"]] == every[last]
         assert joined["bars_per_candle"] == 6
         assert len(joined["candles"]) == 100
         assert max(each["high"] for each in joined["candles"]) == max(

@@ -67,6 +67,20 @@ class Stack:
         for spec, process in reversed(self.processes.values()):
             stop(process, spec, self.watchdog)
 
+    def libraries_of(self, name: str) -> set[str]:
+        """Return the compiled libraries that a process and its children have in memory, by path."""
+        _, process = self.processes[name]
+        found: set[str] = set()
+        for each in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.getpgid(int(each.name)) == process.pid:
+                    maps = (each / "maps").read_text().splitlines()
+                    found |= {line.split()[-1] for line in maps if ".so" in line}
+            except (ProcessLookupError, FileNotFoundError, PermissionError):
+                # It ended while we looked.
+                continue
+        return found
+
     def manage(self, *arguments: str, **variables: str) -> str:
         """Run a command of ``manage.py`` beside the platform and return what it printed."""
         spec = self.application.command(*arguments)

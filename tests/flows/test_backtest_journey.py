@@ -36,10 +36,29 @@ def test_a_backtest_is_requested_computed_by_a_worker_and_read(visitor):
     trades = visitor.get(f"/backtests/{run_id}/trades")["results"]
     assert run["metrics"]["trades"] == len(trades) > 0
     assert "BTC/USDT" in visitor.page(f"/backtests/{run_id}/")
+    chart = visitor.session.get(f"{visitor.url}/backtests/{run_id}/candles.json", timeout=20).json()
+    assert len(chart["lines"]) == 2
 
     again = visitor.post("/backtests", REQUEST)
     assert again.status_code == 200
     assert again.json()["id"] == run_id
+
+
+def test_the_web_server_draws_what_workers_computed_and_loads_no_compiler(visitor, stack):
+    """An index of relative strength and its swings: TA-Lib and compiled code, in another process."""
+    asked = {**REQUEST, "strategy": "rsi-divergence", "parameters": {}}
+    run_id = visitor.post("/backtests", asked).json()["id"]
+    eventually(lambda: finished(visitor, run_id), what="the backtest is done")
+
+    visitor.page(f"/backtests/{run_id}/")
+    visitor.page(f"/backtests/{run_id}/report.html")
+    chart = visitor.session.get(f"{visitor.url}/backtests/{run_id}/candles.json", timeout=20).json()
+
+    assert [line["pane"] for line in chart["lines"]] == ["", "", "RSI"]
+    assert all(line["points"] for line in chart["lines"])
+    loaded = stack.libraries_of("web")
+    assert any("psycopg" in each for each in loaded), "Nothing was read."
+    assert not [each for each in loaded if "llvmlite" in each or "talib" in each]
 
 
 def test_another_person_cannot_see_it(visitor, stack):
