@@ -4,6 +4,7 @@ What is dear to make (the list of markets, the offset of the clock, the certific
 sending an order costs little more than its one request.
 """
 
+import asyncio
 import inspect
 import logging
 import re
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import ccxt.async_support as ccxt_async
 from ccxt.base.types import Entry
 
+from exchanges.adapters.governor import Gate
 from exchanges.adapters.packs.base import VenuePack
 from exchanges.adapters.reading import UnreadableError
 from exchanges.adapters.wire import ForbiddenCallError, certificates
@@ -42,6 +45,11 @@ class _Memory:
 
 
 _memories: dict[tuple[str, str], _Memory] = {}
+
+#: Who asks a venue for its markets, in each event loop.
+_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], asyncio.Lock]] = (
+    WeakKeyDictionary()
+)
 
 
 def make_exchange(pack: VenuePack, address: str, *, timeout_s: float) -> Any:
@@ -121,17 +129,61 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 async def teach(exchange: Any, pack: VenuePack, address: str) -> None:
     """Give *exchange* the venue's markets and clock offset: from memory if they are fresh, else from the venue."""
-    key = (pack.ccxt_id, address)
-    memory = _memories.get(key)
-    if memory is None or time.monotonic() - memory.learnt_at_s > _MARKETS_TTL_S:
-        memory = _memories[key] = await _learn(exchange, pack, address)
+    memory = _fresh(pack, address)
+    if memory is None:
+        async with _learning(pack, address):
+            # Of many clients that begin together one asks; the others wait for what it learns.
+            memory = _fresh(pack, address)
+            if memory is None:
+                memory = await _learn(exchange, pack, address)
+                _memories[(pack.ccxt_id, address)] = memory
     exchange.set_markets_from_exchange(memory.exchange)
     exchange.options["timeDifference"] = memory.offset_ms
+
+
+def govern(exchange: Any, pack: VenuePack, gate: Gate) -> None:
+    """Let every request of *exchange* pass *gate* instead of the library's own limiter, which knows nobody else's calls.
+
+    It is passed before the request is signed: a signature is good for seconds only.
+    """
+    cost_of = exchange.calculate_rate_limiter_cost
+
+    def describe(
+        api: Any, method: str, path: str, parameters: Any, config: Any = None
+    ) -> tuple[float, int, bool]:
+        cost = float(cost_of(api, method, path, parameters, config or {}))
+        return cost, pack.weight_of(method, _path_of(exchange, api, path)), method == "POST"
+
+    async def wait_for_turn(call: tuple[float, int, bool]) -> None:
+        cost, weight, is_order = call
+        await gate.admit(cost=cost, weight=weight, is_order=is_order)
+
+    exchange.calculate_rate_limiter_cost, exchange.throttle = describe, wait_for_turn
+
+
+def _path_of(exchange: Any, api: Any, path: str) -> str:
+    """Return the path of a request as far as it can be known before it is signed."""
+    below = exchange.urls["api"]
+    for group in (api,) if isinstance(api, str) else api:
+        below = below.get(group, "") if isinstance(below, Mapping) else below
+    return f"{urlsplit(below).path}/{path}" if isinstance(below, str) else ""
 
 
 def forget(pack: VenuePack, address: str) -> None:
     """Forget the markets and the clock of a venue, so that they are asked for again."""
     _memories.pop((pack.ccxt_id, address), None)
+
+
+def _fresh(pack: VenuePack, address: str) -> _Memory | None:
+    memory = _memories.get((pack.ccxt_id, address))
+    if memory is None or time.monotonic() - memory.learnt_at_s > _MARKETS_TTL_S:
+        return None
+    return memory
+
+
+def _learning(pack: VenuePack, address: str) -> asyncio.Lock:
+    locks = _locks.setdefault(asyncio.get_running_loop(), {})
+    return locks.setdefault((pack.ccxt_id, address), asyncio.Lock())
 
 
 async def _learn(exchange: Any, pack: VenuePack, address: str) -> _Memory:

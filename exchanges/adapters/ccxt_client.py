@@ -1,6 +1,5 @@
-"""Real venues over HTTP, by way of ccxt. A client lives for one task and one event loop."""
+"""Real venues over HTTP, by way of ccxt. A client lives in one event loop."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,8 +8,9 @@ from decimal import ROUND_UP, Decimal
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from exchanges.adapters import judging, reading
+from exchanges.adapters import governor, judging, reading
 from exchanges.adapters.ccxt_market import CcxtMarketData, require_success
+from exchanges.adapters.connections import Transport
 from exchanges.adapters.credentials import ApiCredential
 from exchanges.adapters.filters import keeps_steps
 from exchanges.adapters.judging import DUPLICATE, Failure, OrderAbsentError, Verdict
@@ -75,9 +75,14 @@ class CcxtVenueClient(CcxtMarketData):
         credential: ApiCredential | None = None,
         is_sandbox: bool = False,
         timeout_s: float = 8.0,
+        transport: Transport | None = None,
     ) -> None:
         super().__init__(
-            ccxt_id=ccxt_id, api_url=api_url, is_sandbox=is_sandbox, timeout_s=timeout_s
+            ccxt_id=ccxt_id,
+            api_url=api_url,
+            is_sandbox=is_sandbox,
+            timeout_s=timeout_s,
+            transport=transport,
         )
         if credential is not None:
             self._sign_in(credential)
@@ -306,7 +311,7 @@ class CcxtVenueClient(CcxtMarketData):
         deadline = time.monotonic() + timeout_s
         with recording() as record:
             try:
-                async with asyncio.timeout(timeout_s):
+                async with governor.within(timeout_s):
                     await self._get_ready()
                     prepared = await prepare()
             except Exception as error:  # noqa: BLE001  nothing that changes anything has been sent
@@ -315,7 +320,7 @@ class CcxtVenueClient(CcxtMarketData):
                 return self._outcome(Verdict(OutcomeKind.NOT_SENT, code), failure, record)
         with recording() as record:
             try:
-                async with asyncio.timeout(deadline - time.monotonic()):
+                async with governor.within(deadline - time.monotonic()):
                     answer = await operation(prepared)
                 require_success(record)
                 return conclude(answer)

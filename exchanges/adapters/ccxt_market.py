@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from exchanges.adapters import ccxt, judging, reading
+from exchanges.adapters import ccxt, governor, judging, reading
+from exchanges.adapters.connections import Transport
 from exchanges.adapters.guard import TransactionGuard
 from exchanges.adapters.judging import Failure
 from exchanges.adapters.packs import pack_of
@@ -40,9 +41,18 @@ class CcxtMarketData:
     """
 
     def __init__(
-        self, *, ccxt_id: str, api_url: str = "", is_sandbox: bool = False, timeout_s: float = 8.0
+        self,
+        *,
+        ccxt_id: str,
+        api_url: str = "",
+        is_sandbox: bool = False,
+        timeout_s: float = 8.0,
+        transport: Transport | None = None,
     ) -> None:
-        """Speak to the address *api_url*, or to the venue's own: that of its practice market if *is_sandbox*."""
+        """Speak to the address *api_url*, or to the venue's own: that of its practice market if *is_sandbox*.
+
+        Without *transport* it has connections of its own, and is held back by the library's limiter only.
+        """
         self._pack = pack_of(ccxt_id)
         sandbox = self._pack.sandbox if is_sandbox else None
         if is_sandbox and sandbox is None:
@@ -56,7 +66,7 @@ class CcxtMarketData:
         self._exchange = ccxt.make_exchange(self._pack, self._address, timeout_s=timeout_s)
         if sandbox is not None:
             self._exchange.headers = dict(sandbox.headers)
-        self._wire = Wire(pack=self._pack, addresses=ccxt.addresses_of(self._exchange))
+        self._wire = self._connect(transport)
         self._exchange.session, self._exchange.own_session = self._wire, False
         self._secrets: tuple[str, ...] = ()
 
@@ -127,10 +137,27 @@ class CcxtMarketData:
         )
 
     async def close(self) -> None:
-        """End the connections; the client cannot be used afterwards."""
-        self._exchange.session = None
+        """End the connections; the client cannot be used afterwards. What is shared stays as it is."""
         await self._wire.close()
+        if self._is_shared:
+            return
+        self._exchange.session = None
         await self._exchange.close()
+
+    def _connect(self, transport: Transport | None) -> Wire:
+        self._is_shared = transport is not None and transport.connections is not None
+        addresses = ccxt.addresses_of(self._exchange)
+        if transport is None:
+            return Wire(pack=self._pack, addresses=addresses)
+        gate = governor.gate_of(
+            self._pack,
+            address=self._address,
+            call_pause_ms=float(self._exchange.rateLimit),
+            caller=transport.caller,
+        )
+        ccxt.govern(self._exchange, self._pack, gate)
+        sessions = None if transport.connections is None else transport.connections.open
+        return Wire(pack=self._pack, addresses=addresses, gate=gate, sessions=sessions)
 
     def _require_swaps(self) -> None:
         if not self._pack.has_swaps:
@@ -153,7 +180,7 @@ class CcxtMarketData:
         self._guard.refuse("A question to a venue")
         with recording() as record:
             try:
-                async with asyncio.timeout(self._timeout_s):
+                async with governor.within(self._timeout_s):
                     if needs_markets:
                         await self._get_ready()
                     answer = await operation()

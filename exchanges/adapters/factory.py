@@ -1,15 +1,19 @@
 """Which client speaks to a venue; the only place where credentials are opened.
 
-Call it outside an event loop and outside a transaction; the client then belongs to one ``asyncio.run``.
+Call it outside an event loop and outside a transaction; the client then belongs to ``loops.held``, or in a thread that is
+not the main one to one ``asyncio.run``.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 
-from exchanges.adapters import memory
+from exchanges.adapters import loops, memory
 from exchanges.adapters.credentials import ApiCredential
+from exchanges.adapters.governor import Caller
 from exchanges.adapters.paper import PaperVenueClient
+from exchanges.adapters.pool import ClientPool, Holder
 from exchanges.adapters.protocol import InstrumentReport, MarketData, VenueClient
 from exchanges.models import AccountKind, Credential, ExchangeAccount, Instrument, Venue
 from foundation.crypto import open_sealed
@@ -18,9 +22,12 @@ from market.errors import PlatformError, VenueError
 
 if TYPE_CHECKING:
     from exchanges.adapters.ccxt_client import CcxtVenueClient
+    from exchanges.adapters.connections import Transport
 
 #: The ``ccxt_id`` of a venue that lives in this process.
 MEMORY = "memory"
+
+_pool: Final = ClientPool()
 
 
 class AccountClosedError(VenueError):
@@ -48,7 +55,7 @@ def market_data(venue: Venue) -> MarketData:
     refuse_inside_transaction("Speaking to a venue")
     if venue.ccxt_id == MEMORY:
         return memory.get_venue(venue.code).client()
-    return _http_client(venue, None)
+    return _http_client(venue, None, caller=Caller(), is_kept=loops.is_kept_here())
 
 
 def venue_client(account_id: int) -> VenueClient:
@@ -60,13 +67,18 @@ def venue_client(account_id: int) -> VenueClient:
     refuse_inside_transaction("Speaking to a venue")
     account = ExchangeAccount.objects.select_related("venue", "owner").get(pk=account_id)
     if account.closed_at is not None:
+        _pool.forget(account.public_id)
         raise AccountClosedError
     if account.kind == AccountKind.PAPER:
         rules = {row.symbol: row for row in map(_rules_of, account.venue.instruments.all())}
         return PaperVenueClient(rules=rules, market_data=market_data(account.venue))
     if account.venue.ccxt_id == MEMORY:
         return memory.get_venue(account.venue.code).client(str(account.public_id))
-    return _http_client(account.venue, _open_credential(account))
+    credential = _credential_of(account)
+    if not loops.is_kept_here():
+        return _make_client(account, credential, is_kept=False)
+    holder = Holder(account.public_id, credential.version, account.venue.api_url)
+    return _pool.take(holder, lambda: _make_client(account, credential, is_kept=True))
 
 
 def preload() -> None:
@@ -74,31 +86,54 @@ def preload() -> None:
     _import_http_client()
 
 
-def _http_client(venue: Venue, credential: ApiCredential | None) -> VenueClient:
-    return _import_http_client()(
+def forget_expired_keys() -> None:
+    """Drop the clients whose keys have been open for too long; for workers, from time to time."""
+    _pool.forget_expired()
+
+
+def _make_client(
+    account: ExchangeAccount, credential: Credential, *, is_kept: bool
+) -> "CcxtVenueClient":
+    opened = _open_credential(credential)
+    caller = Caller.of(owner_id=account.owner_id, api_key=opened.api_key.reveal())
+    return _http_client(account.venue, opened, caller=caller, is_kept=is_kept)
+
+
+def _http_client(
+    venue: Venue, credential: ApiCredential | None, *, caller: Caller, is_kept: bool
+) -> "CcxtVenueClient":
+    client, transport_for = _import_http_client()
+    return client(
         ccxt_id=venue.ccxt_id,
         api_url=venue.api_url,
         credential=credential,
         timeout_s=settings.HORIZONS.venue_timeout_s,
+        transport=transport_for(caller, is_kept=is_kept),
     )
 
 
-def _import_http_client() -> "type[CcxtVenueClient]":
+def _import_http_client() -> "tuple[type[CcxtVenueClient], Callable[..., Transport]]":
     # ccxt and aiohttp take seconds and a hundred megabytes to import; processes that only name this module, such as the
     # web server, never need them.
     from exchanges.adapters.ccxt_client import CcxtVenueClient  # noqa: PLC0415
+    from exchanges.adapters.connections import transport_for  # noqa: PLC0415
 
-    return CcxtVenueClient
+    return CcxtVenueClient, transport_for
 
 
-def _open_credential(account: ExchangeAccount) -> ApiCredential:
+def _credential_of(account: ExchangeAccount) -> Credential:
     credential = (
         Credential.objects.select_related("account__owner")
         .filter(account=account, replaced_at=None)
         .first()
     )
     if credential is None:
+        _pool.forget(account.public_id)
         raise CredentialUnavailableError("there is none")
+    return credential
+
+
+def _open_credential(credential: Credential) -> ApiCredential:
     try:
         return _open(credential)
     except PlatformError as error:

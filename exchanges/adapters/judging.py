@@ -40,6 +40,9 @@ _CODES: Final[Mapping[str, str]] = {
     "OffStepError": "off_step",
     "UnsupportedOrderError": "unsupported_order_type",
     "UnusableIdError": "unusable_order_id",
+    # Of our own governor, before anything was sent.
+    "BudgetSpentError": "rate_limited",
+    "VenueBrokenError": "venue_unavailable",
 }
 
 #: The code of an order whose client id the venue has already seen.

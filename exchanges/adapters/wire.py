@@ -1,21 +1,26 @@
 """The HTTP that ccxt is given: what it may call, how much may come back, and a record of what happened."""
 
+import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import certifi
 import yarl
 
+from exchanges.adapters import limits
 from exchanges.adapters.packs.base import Call, VenuePack
+
+if TYPE_CHECKING:
+    from exchanges.adapters.governor import Gate
 
 #: Lists of all markets are the largest answers there are.
 _LARGEST_ANSWER_BYTES: Final = 32 * 1_048_576
@@ -74,10 +79,22 @@ class Wire:
 
     headers: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, *, pack: VenuePack, addresses: Collection[str]) -> None:
-        """Let pass what *pack* lists, and only to *addresses*."""
+    def __init__(
+        self,
+        *,
+        pack: VenuePack,
+        addresses: Collection[str],
+        gate: "Gate | None" = None,
+        sessions: Callable[[], aiohttp.ClientSession | None] | None = None,
+    ) -> None:
+        """Let pass what *pack* lists, and only to *addresses*; tell *gate* what comes back.
+
+        Requests go over what *sessions* gives, or else over a session of its own.
+        """
         self._pack = pack
         self._origins = frozenset(yarl.URL(address).origin() for address in addresses)
+        self._gate = gate
+        self._sessions = sessions
         self._session: aiohttp.ClientSession | None = None
 
     def get(self, url: yarl.URL, **options: Any) -> AbstractAsyncContextManager[Any]:
@@ -106,8 +123,7 @@ class Wire:
         record = _current.get() or CallRecord()
         record.status, record.body, record.is_answer = 0, b"", False
         allowed = {name: options[name] for name in ("data", "headers", "timeout")}
-        session = self._open()
-        async with session.request(method, url, allow_redirects=False, **allowed) as response:
+        async with self._request(method, url, allowed) as response:
             limit = (
                 _LARGEST_PRIVATE_ANSWER_BYTES
                 if _is_signed(options["headers"])
@@ -117,6 +133,8 @@ class Wire:
             record.status = response.status
             record.body = await _read(response, limit=limit)
             self._note_answer(record, call)
+            if self._gate is not None and limits.are_published_at(url.path):
+                self._gate.take_limits(record.body)
             text = record.body.decode("utf-8", errors="replace")
 
             async def read_text(**_: Any) -> str:
@@ -145,19 +163,48 @@ class Wire:
         is_no = self._pack.word_of(record.status, document) is not None
         record.has_noise = record.has_noise or not (record.is_answer or is_no)
 
+    @asynccontextmanager
+    async def _request(
+        self, method: str, url: yarl.URL, options: Mapping[str, Any]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and tell the gate what came of it."""
+        try:
+            request = self._open().request(method, url, allow_redirects=False, **options)
+            response = await request.__aenter__()
+        except (aiohttp.ClientError, OSError, asyncio.CancelledError):
+            # A time limit reaches this place as a cancellation.
+            if self._gate is not None:
+                self._gate.take_failure()
+            raise
+        if self._gate is not None:
+            self._gate.take_answer(status=response.status, headers=response.headers)
+        async with response:
+            yield response
+
     def _open(self) -> aiohttp.ClientSession:
+        shared = self._sessions() if self._sessions is not None else None
+        if shared is not None:
+            return shared
         if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_request_headers_sent.append(_note_start)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=certificates(), limit=8),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                trace_configs=[trace],
-            )
-            # It would repeat a cancellation whose answer was lost, and then report the second one's "no such order".
-            self._session._retry_connection = False  # noqa: SLF001  there is no public switch
+            self._session = open_session(at_once=8)
         return self._session
+
+
+def open_session(*, at_once: int, idle_s: float = 15.0) -> aiohttp.ClientSession:
+    """Return a session with at most *at_once* connections to a venue, which are not used after *idle_s* of silence."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(_note_start)
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            ssl=certificates(), limit=0, limit_per_host=at_once, keepalive_timeout=idle_s
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        trace_configs=[trace],
+    )
+    # It would repeat a cancellation whose answer was lost, and then report the second one's "no such order".
+    session._retry_connection = False  # noqa: SLF001  there is no public switch
+    return session
 
 
 @lru_cache(maxsize=1)

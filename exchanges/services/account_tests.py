@@ -1,6 +1,5 @@
 """Testing the key of an account: asked for by a person, done by a worker, recorded for the page."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
 from exchanges.adapters.protocol import BalanceReport, KeyPermissions, VenueClient
 from exchanges.models import AccountStatus, Credential, ExchangeAccount
 from exchanges.selectors import accounts as accounts_read
@@ -183,7 +182,7 @@ def _apply(
 def _ask_venue(*, account_id: int, clock: Callable[[], datetime]) -> ProbeResult:
     try:
         client = factory.venue_client(account_id)
-        offset_s, permissions, held = asyncio.run(_probe(client, clock))
+        offset_s, permissions, held = loops.run(_probe(client, clock))
     except CredentialRejectedError:
         return ProbeResult(
             Finding.NOT_ACCEPTED,

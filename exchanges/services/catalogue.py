@@ -1,6 +1,5 @@
 """Which venues and instruments there are: those that ship, and what a venue publishes."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,7 +9,7 @@ from typing import Final
 
 from django.conf import settings
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
 from exchanges.adapters.protocol import InstrumentReport, MarketData
 from exchanges.domain import naming
 from exchanges.domain.naming import Market
@@ -163,7 +162,7 @@ def sync_instruments(
         finally:
             await market.close()
 
-    return _store_reports(venue=venue, reports=asyncio.run(ask()), now=now)
+    return _store_reports(venue=venue, reports=loops.run(ask()), now=now)
 
 
 def find_at_venue(

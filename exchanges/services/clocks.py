@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
 from exchanges.adapters.protocol import MarketData
 from exchanges.models import FeedHold, Venue
 from foundation.transactions import transactional
@@ -26,7 +26,7 @@ def measure_clocks(
     """Ask every venue whose candles somebody needs for its time; return how many answered usefully."""
     held = FeedHold.objects.values("feed__instrument__venue")
     venues = list(Venue.objects.filter(is_active=True, pk__in=held).exclude(ccxt_id=""))
-    offsets = asyncio.run(_ask_all([(venue, market_of(venue)) for venue in venues], clock))
+    offsets = loops.run(_ask_all([(venue, market_of(venue)) for venue in venues], clock))
     for venue, offset in zip(venues, offsets, strict=True):
         if offset is not None:
             _record_offset(venue_id=venue.pk, offset=offset, now=clock())

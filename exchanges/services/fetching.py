@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from exchanges.adapters.governor import CallPriority, calling_as
 from exchanges.adapters.protocol import MarketData
 from exchanges.domain import checks, feeding, merging
 from exchanges.domain.feeding import FeedState
@@ -169,7 +170,8 @@ class _FeedFetch:
             if window is None:
                 break
             from_ms, to_ms = window
-            first, is_whole = await self._ask(from_ms, self._timeframe.open_of(to_ms - 1))
+            with calling_as(CallPriority.BACKFILL):
+                first, is_whole = await self._ask(from_ms, self._timeframe.open_of(to_ms - 1))
             if not is_whole:
                 break
             # A venue answers with the first bars it has: if those lie later, there is no earlier history.

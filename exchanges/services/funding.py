@@ -11,7 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Min
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
 from exchanges.adapters.protocol import FundingReport, MarketData
 from exchanges.models import CandleFeed, FundingFeed, FundingRate, Instrument, Venue
 from foundation.transactions import transactional
@@ -97,7 +97,7 @@ def fetch_funding(
     """
     added = 0
     for span in _missing(instrument.pk, since=since, now=now):
-        reports = asyncio.run(_ask(market_of(instrument.venue), instrument.symbol, span))
+        reports = loops.run(_ask(market_of(instrument.venue), instrument.symbol, span))
         added += _store(instrument_id=instrument.pk, reports=reports, span=span)
     return added
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
 from exchanges.adapters.protocol import MarketData
 from exchanges.domain import feeding
 from exchanges.domain.feeding import FeedState
@@ -78,7 +78,7 @@ def ingest_due(
         finally:
             await market.close()
 
-    fetched = asyncio.run(fetch())
+    fetched = loops.run(fetch())
     return _store(timeframe=timeframe, fetched=fetched, clock=venue_clock, now=clock())
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
 from exchanges.adapters.protocol import MarketData, MarkReport, TickerReport
 from exchanges.models import ExchangeAccount, FeedHold, Instrument, Venue
 from foundation.transactions import transactional
@@ -80,7 +80,7 @@ def refresh_venue(*, venue: Venue, now: datetime, market_of: MarketOf = factory.
 
     Raises VenueError.
     """
-    answer = asyncio.run(_ask(market_of(venue), has_swaps=_has_swaps(venue)))
+    answer = loops.run(_ask(market_of(venue), has_swaps=_has_swaps(venue)))
     return _store(venue_id=venue.pk, answer=answer, now=now)
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_process_shutdown
 from django.conf import settings
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
 from foundation.crypto.rings import FIELD_RING, PRIVATE_RING, open_rings_at_start
 
 
@@ -18,3 +18,9 @@ def import_venue_clients(**_: Any) -> None:
     if settings.API_ENCRYPTION_KEY:
         factory.preload()
         open_rings_at_start(PRIVATE_RING, FIELD_RING)
+
+
+@worker_process_shutdown.connect
+def close_connections(**_: Any) -> None:
+    """End the connections of a worker process before it goes."""
+    loops.close()

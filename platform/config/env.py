@@ -15,6 +15,7 @@ from typing import Final, Literal, NoReturn, cast
 from config.env_reader import EnvironmentReader
 from config.payment_rules import payment_problems, usual_payment_provider
 from config.vault_rules import VaultAccess, read_vault, vault_problems
+from config.venue_calls import VENUE_NAMES, VenueCalls
 
 EX_CONFIG: Final = 78
 
@@ -50,6 +51,7 @@ class Environment:
     log_level: str
     log_format: Literal["console", "json"]
     horizon_scale: float
+    venue_calls: VenueCalls
     database_replica_url: str
     metrics_token: str
     worker_metrics_port: int
@@ -91,6 +93,7 @@ KNOWN_NAMES: Final = frozenset(
         "TRUSTED_PROXIES",
         "EGRESS_ADDRESSES",
         "SESSION_IDLE_MINUTES",
+        *VENUE_NAMES,
         "SIMULATOR_URL",
         "SIMULATOR_ADMIN_TOKEN",
         "LOG_LEVEL",
@@ -153,6 +156,7 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
             ),
         ),
         horizon_scale=reader.number("APP_HORIZON_SCALE", 1.0, low=0.001, high=10.0),
+        venue_calls=VenueCalls.read(reader),
         database_replica_url=reader.database("DATABASE_REPLICA_URL", ""),
         metrics_token=reader.token("METRICS_TOKEN"),
         worker_metrics_port=int(reader.number("WORKER_METRICS_PORT", 0, low=0, high=65_535)),
@@ -242,7 +246,7 @@ def _misspelt(source: Mapping[str, str]) -> tuple[str, ...]:
     problems = []
     for name in source:
         if not re.match(
-            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|PAYMENT_|STRIPE_|WORKER_|WEB_CONC|SENTRY_DS|EGRESS_|VAULT_TR)",
+            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|PAYMENT_|STRIPE_|WORKER_|VENUE_|WEB_CONC|SENTRY_DS|EGRESS_|VAULT_TR)",
             name,
         ):
             continue

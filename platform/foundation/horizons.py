@@ -36,6 +36,8 @@ class Horizons:
     remind_s: float = 3_600.0
     #: No answer from a venue within this time is no answer.
     venue_timeout_s: float = 8.0
+    #: A venue that fails too often is left alone for this long at first, and at most for twenty times as long.
+    breaker_s: float = 30.0
     #: A notice that has not arrived in whole after this long is not waited for.
     body_s: float = 10.0
     #: An order is asked about at its provider this long after it was opened, then ever more rarely.

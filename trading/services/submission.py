@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from exchanges.adapters.governor import CallPriority
 from exchanges.adapters.protocol import BalanceReport
 from exchanges.services import leases
 from exchanges.services.leases import AccountLease, AccountLeaseLostError
@@ -95,7 +96,8 @@ def _prepare(
     busy = [lease for lease in held if lease.account_id in due]
     if not busy:
         return []
-    balances = session.balances([lease.account_id for lease in busy])
+    account_ids = [lease.account_id for lease in busy]
+    balances = session.balances(account_ids, priorities=_priorities(account_ids, now))
     calls: list[Call] = []
     for lease in busy:
         try:
@@ -107,6 +109,21 @@ def _prepare(
             lost.add(lease.account_id)
     crashpoint("submission.prepared")
     return calls
+
+
+def _priorities(account_ids: Sequence[int], now: datetime) -> Mapping[int, CallPriority]:
+    """Return how urgent it is to serve each account: one that has to get out of something comes first."""
+    exits = OrderIntent.objects.filter(
+        account_id__in=account_ids,
+        status=IntentStatus.NEW,
+        not_before__lte=now,
+        reduce_only=True,
+    )
+    getting_out = set(exits.values_list("account_id", flat=True).distinct())
+    return {
+        each: CallPriority.EXIT if each in getting_out else CallPriority.ENTRY
+        for each in account_ids
+    }
 
 
 def _free(balances: Sequence[BalanceReport] | None) -> Mapping[str, Decimal] | None:

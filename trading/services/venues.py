@@ -14,7 +14,8 @@ from typing import Final, Self, TypeVar
 
 from django.conf import settings
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
+from exchanges.adapters.governor import CallPriority, calling_as
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
@@ -103,7 +104,7 @@ class VenueSession:
 
     def __enter__(self) -> Self:
         refuse_inside_transaction("Opening a venue client")
-        self._runner = self._stack.enter_context(asyncio.Runner())
+        self._run_here = self._stack.enter_context(loops.held())
         for account_id in self._account_ids:
             try:
                 self._clients[account_id] = factory.venue_client(account_id)
@@ -133,9 +134,16 @@ class VenueSession:
         crashpoint("submission.answered")
         return list(zip(calls, outcomes, strict=True))
 
-    def balances(self, account_ids: Sequence[int]) -> dict[int, Sequence[BalanceReport] | None]:
-        """Return what each account holds now; None for one that does not answer."""
-        found = self._run([self._balances(account_id) for account_id in account_ids])
+    def balances(
+        self, account_ids: Sequence[int], *, priorities: Mapping[int, CallPriority]
+    ) -> dict[int, Sequence[BalanceReport] | None]:
+        """Return what each account holds now; None for one that does not answer.
+
+        The question is as urgent as what it is asked for: *priorities*, by account.
+        """
+        found = self._run(
+            [self._balances(account_id, priorities[account_id]) for account_id in account_ids]
+        )
         return dict(zip(account_ids, found, strict=True))
 
     def ask(self, lookups: Sequence[Lookups]) -> Sequence[Answers]:
@@ -148,7 +156,8 @@ class VenueSession:
         async def together() -> list[_T]:
             return list(await asyncio.gather(*coroutines))
 
-        return self._runner.run(together())
+        answers: list[_T] = self._run_here(together())
+        return answers
 
     async def _carry_out(self, call: Call) -> Outcome:
         client = self._clients.get(call.account_id)
@@ -156,19 +165,21 @@ class VenueSession:
             refusal = self._refused[call.account_id]
             return Outcome(OutcomeKind.NOT_SENT, code=refusal.code, message=refusal.message)
         timeout_s = settings.HORIZONS.venue_timeout_s
-        if isinstance(call, Submission):
-            outcome = await client.submit(call.request, timeout_s=timeout_s)
-        else:
-            outcome = await client.cancel(
-                symbol=call.symbol,
-                client_order_id=call.client_order_id,
-                venue_order_id=call.venue_order_id,
-                timeout_s=timeout_s,
-            )
-            if outcome.kind is OutcomeKind.REJECTED:
+        with calling_as(_priority_of(call)):
+            if isinstance(call, Submission):
+                outcome = await client.submit(call.request, timeout_s=timeout_s)
+            else:
+                outcome = await client.cancel(
+                    symbol=call.symbol,
+                    client_order_id=call.client_order_id,
+                    venue_order_id=call.venue_order_id,
+                    timeout_s=timeout_s,
+                )
+        with calling_as(CallPriority.RECONCILE):
+            if isinstance(call, Cancellation) and outcome.kind is OutcomeKind.REJECTED:
                 # It may have filled or ended just before: only the order itself can tell.
                 outcome = await self._look_up(client, call, outcome)
-        return await self._with_fills(client, call, outcome)
+            return await self._with_fills(client, call, outcome)
 
     async def _look_up(self, client: VenueClient, call: Cancellation, refused: Outcome) -> Outcome:
         report = await _quietly(
@@ -190,11 +201,20 @@ class VenueSession:
         ours = [fill for fill in fills or () if fill.venue_order_id == report.venue_order_id]
         return replace(outcome, fills=tuple(ours))
 
-    async def _balances(self, account_id: int) -> Sequence[BalanceReport] | None:
+    async def _balances(
+        self, account_id: int, priority: CallPriority
+    ) -> Sequence[BalanceReport] | None:
         client = self._clients.get(account_id)
-        return None if client is None else await _quietly(client.balances)
+        if client is None:
+            return None
+        with calling_as(priority):
+            return await _quietly(client.balances)
 
     async def _ask(self, lookups: Lookups) -> Answers:
+        with calling_as(CallPriority.RECONCILE):
+            return await self._ask_all(lookups)
+
+    async def _ask_all(self, lookups: Lookups) -> Answers:
         orders: dict[str, OrderReport | None] = {}
         resting: dict[str, Sequence[OrderReport]] = {}
         fills: dict[str, Sequence[FillReport]] = {}
@@ -215,6 +235,12 @@ class VenueSession:
                 # What was answered before counts; what was not is asked for the next time.
                 problem = error
         return Answers(lookups.account_id, orders, resting, fills, balances, problem)
+
+
+def _priority_of(call: Call) -> CallPriority:
+    if isinstance(call, Cancellation):
+        return CallPriority.CANCEL
+    return CallPriority.EXIT if call.request.reduce_only else CallPriority.ENTRY
 
 
 async def _quietly(ask: Callable[[], Awaitable[_T]]) -> _T | None:

@@ -287,6 +287,15 @@ SIMPLE_JWT = {
 # --- trading --------------------------------------------------------------------------------------------------------
 
 HORIZONS = Horizons().scaled(ENVIRONMENT.horizon_scale)
+#: Under which name this machine's address counts at the venues: machines behind one address share its budgets.
+EGRESS_NAME = ENVIRONMENT.venue_calls.egress_name
+#: The part of a venue's limit that we use; the rest is for whoever else calls from there, and for surprises.
+VENUE_BUDGET_SHARE = ENVIRONMENT.venue_calls.budget_share
+#: Processes among which the budgets are divided while Redis is away.
+VENUE_PROCESSES = ENVIRONMENT.venue_calls.processes
+#: Connections of one process to one venue, and clients that it keeps from task to task.
+VENUE_CONNECTIONS = ENVIRONMENT.venue_calls.connections
+VENUE_CLIENTS = ENVIRONMENT.venue_calls.clients
 SIMULATOR_URL = ENVIRONMENT.simulator_url
 SIMULATOR_ADMIN_TOKEN = ENVIRONMENT.simulator_admin_token
 #: From where this platform speaks to venues; people allow these addresses for their keys.
