@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from django.conf import settings
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
+from exchanges.adapters.governor import CallPriority, calling_as
 from exchanges.adapters.protocol import MarketData
 from exchanges.domain import checks, feeding, merging
 from exchanges.domain.gaps import find_gaps
@@ -106,7 +107,8 @@ class _Pages:
 def _ask_pages(
     instrument: Instrument, timeframe: Timeframe, span: tuple[int, int], market_of: MarketOf
 ) -> _Pages:
-    return asyncio.run(_ask(market_of(instrument.venue), instrument.symbol, timeframe, span))
+    with calling_as(CallPriority.BACKFILL):
+        return loops.run(_ask(market_of(instrument.venue), instrument.symbol, timeframe, span))
 
 
 async def _ask(

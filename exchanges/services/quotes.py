@@ -67,7 +67,7 @@ def refresh_quotes(*, now: datetime, market_of: MarketOf = factory.market_data) 
     # Clients are made outside of the loop that uses them.
     asked = [(market_of(venue), _has_swaps(venue)) for venue in venues]
     quoted = 0
-    for venue, answer in zip(venues, asyncio.run(_ask_all(asked)), strict=True):
+    for venue, answer in zip(venues, loops.run(_ask_all(asked)), strict=True):
         if isinstance(answer, VenueError):
             logger.warning("quotes.unknown", extra={"venue": venue.code, "reason": answer.code})
         else:
