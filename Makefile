@@ -5,6 +5,7 @@ PORT     ?= 8000
 WORKERS  ?= 3
 ARGS     ?=
 VENV     := .venv
+PEERS    := .venv-bench
 PY       := $(VENV)/bin/python
 UV       := uv==0.13.9
 INSTALL  := sh requirements/install.sh $(PYTHON) $(VENV) $(UV)
@@ -18,7 +19,7 @@ PRODUCTION := $(OFFLINE) APP_ENV=production DJANGO_SETTINGS_MODULE=config.settin
 	SITE_URL=https://trading.example.com ALLOWED_HOSTS=trading.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check webhook-storm bench format openapi lock clean
+.PHONY: help run test check webhook-storm bench bench-peers references format openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +47,11 @@ webhook-storm: $(VENV)/.installed-test ## Settle payments from 1,000 shuffled, r
 bench: $(VENV)/.installed-test ## Measure what has a budget
 	$(PY) -m pytest tests/benchmarks -n 0 -p no:randomly -s $(ARGS)
 
+bench-peers: $(PEERS)/.installed ## Install the other engines that `make bench` compares with
+
+references: $(PEERS)/.installed ## Ask other engines again for the trades that tests compare ours with
+	$(PEERS)/bin/python -I tests/references/make_engine_references.py
+
 format: $(VENV)/.installed-dev ## Rewrite the code in the house's format
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -59,9 +65,14 @@ lock: $(VENV)/.installed-embedded ## Compile requirements/*.in to files with ver
 clean: ## Remove what tools have left (never the data in .local)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	rm -rf reports staticfiles .kernels
-	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -not -path './$(PEERS)/*' -prune -exec rm -rf {} +
 
 # A stamp per set of requirements: a second run installs nothing.
 $(VENV)/.installed-%: requirements/%.txt requirements/install.sh
 	$(INSTALL) requirements/$*.txt
+	@touch $@
+
+# Another engine has the name of a package of ours, and its own wishes for numpy and pandas.
+$(PEERS)/.installed: requirements/bench.txt requirements/install.sh
+	sh requirements/install.sh $(PYTHON) $(PEERS) $(UV) requirements/bench.txt
 	@touch $@

@@ -18,3 +18,4 @@ compile parquet -c requirements/embedded.txt
 compile test -c requirements/embedded.txt -c requirements/parquet.txt
 compile dev -c requirements/test.txt
 compile production -c requirements/base.txt
+compile bench

@@ -1,0 +1,1 @@
+"""What independent libraries say, stored, and the scripts that asked them."""
