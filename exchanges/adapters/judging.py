@@ -189,6 +189,8 @@ def _is_duplicate(failure: Failure, *, pack: VenuePack) -> bool:
 def _is_refusal(failure: Failure, *, pack: VenuePack) -> bool:
     if not failure.venue_code or failure.venue_code in pack.codes.unknown:
         return False
+    if not pack.may_refuse_with(failure.status):
+        return False
     if failure.venue_code in pack.codes.refused | pack.codes.key | pack.codes.clock:
         return True
     return bool(failure.names & _REFUSALS) and not failure.names & _NO_REFUSALS

@@ -24,6 +24,9 @@ from market.timeframes import from_milliseconds
 _ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
 
+#: How venues name the market in an answer about an order.
+_MARKET_FIELDS: Final = ("symbol", "instId", "pair", "currency_pair", "contract")
+
 _FINAL_STATUSES: Final[Mapping[str, OrderStatus]] = {
     "canceled": OrderStatus.CANCELED,
     "expired": OrderStatus.EXPIRED,
@@ -67,6 +70,16 @@ def read_order(order: Mapping[str, Any], *, size: Decimal = _ONE) -> OrderReport
         average_price=amount_of(average) if average and filled else None,
         venue_at=from_milliseconds(_instant_of(order["lastUpdateTimestamp"], order["timestamp"])),
     )
+
+
+def is_of_market(order: Mapping[str, Any], market: Mapping[str, Any]) -> bool:
+    """Tell whether the venue's own words about an order name this market, or none.
+
+    ccxt takes an id that it does not know for the market that was asked about.
+    """
+    info = order["info"]
+    said = {info[name] for name in _MARKET_FIELDS if info.get(name)} if info else set()
+    return said <= {market["id"]}
 
 
 def read_fill(trade: Mapping[str, Any], *, size: Decimal = _ONE) -> FillReport:

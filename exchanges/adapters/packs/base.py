@@ -148,6 +148,10 @@ class VenuePack:
             return None
         return self.dialect.word_of(document)
 
+    def may_refuse_with(self, status: int) -> bool:
+        """Tell whether the venue says no with this status: with 200 only where every answer comes in an envelope."""
+        return 400 <= status < 500 or bool(self.envelope)
+
     def is_answer(self, call: Call, status: int, document: Any) -> bool:
         """Tell whether an answer is a good one: a success, in the form that was asked for."""
         if not 200 <= status < 300 or self.word_of(status, document) is not None:

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from exchanges.simulator import requests
+from exchanges.simulator.wire_faults import OrderFields, WireFault, send_badly
+
 BOOKS: Final = Path(__file__).resolve().parents[2] / "data" / "venues"
 
 #: The parameters by which venues are told a client order id.
@@ -42,6 +45,13 @@ class Request:
 
 #: Answers a request by itself; what it does not write is not written.
 Hook = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
+#: How venues name what tells one order from another in their answers.
+ORDER_FIELDS: Final = OrderFields(
+    order_id=frozenset({"orderId", "ordId", "order_id", "id", "algoId"}),
+    client_order_id=frozenset({*CLIENT_ID_FIELDS, "clientAlgoId"}),
+    symbol=frozenset({"symbol", "instId", "pair", "currency_pair", "contract"}),
+    side=frozenset({"side"}),
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ class LoopbackVenue:
         self.client_id = ""
         self.url = ""
         self._chosen: dict[str, str] = {}
-        self._next: defaultdict[str, deque[Answer | Hook]] = defaultdict(deque)
+        self._next: defaultdict[str, deque[Answer | WireFault | Hook]] = defaultdict(deque)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -97,8 +107,8 @@ class LoopbackVenue:
         assert name in self.book[call], f"{call} has no answer '{name}'"
         self._chosen[call] = name
 
-    def next(self, call: str, reply: Answer | Hook) -> None:
-        """Give the next request of *call* this answer, or leave its connection to a hook."""
+    def next(self, call: str, reply: Answer | WireFault | Hook) -> None:
+        """Give the next request of *call* this answer, or the usual one gone wrong, or leave it to a hook."""
         assert call in self.book, call
         self._next[call].append(reply)
 
@@ -112,6 +122,12 @@ class LoopbackVenue:
         if call is None:
             return Answer({"unexpected": f"{request.method} {request.path}"}, status=418)
         return self.answer_named(call, self._chosen.get(call) or next(iter(self.book[call])))
+
+    def answer_to_new_order(self) -> Any:
+        """Return the usual answer to a new order, as JSON."""
+        return self.answer_named(
+            self.case["create"], next(iter(self.book[self.case["create"]]))
+        ).body
 
     def answer_named(self, call: str, name: str) -> Answer:
         """Return one answer of the book."""
@@ -130,7 +146,9 @@ class LoopbackVenue:
         self._open.add(writer)
         try:
             while (request := await _read(reader)) is not None:
-                await self._answer(request, writer)
+                await self._answer(request, reader, writer)
+                if writer.is_closing():
+                    break
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -138,7 +156,9 @@ class LoopbackVenue:
             self._open.discard(writer)
             writer.close()
 
-    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def _answer(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.requests.append(request)
         self.client_id = request.client_id or self.client_id
         call = next((each for each in self._next if _fits(each, request)), "")
@@ -147,6 +167,12 @@ class LoopbackVenue:
             writer.write(self.answer_to(request).as_bytes())
         elif isinstance(reply, Answer):
             writer.write(reply.as_bytes())
+        elif isinstance(reply, WireFault):
+            usual = self.answer_to(request)
+            truth = requests.Answer.of(usual.body, status=usual.status)
+            await asyncio.sleep(reply.wait_ms() / 1_000)
+            if not await send_badly(reader, writer, reply, truth, target=request.path):
+                writer.close()
         else:
             await reply(request, writer)
 
