@@ -42,8 +42,8 @@ class Sending:
 class Dialect:
     """What most venues have in common; ``exchange`` is always an instance of ccxt, whose types are Any.
 
-    Orders, trades and balances are returned as ccxt parses them. ``find`` raises whatever ccxt raises for an order that
-    the venue does not know, or LookupError if that was found by listing.
+    Orders, trades and balances are returned as ccxt parses them. Whatever it raises may pass: the answer itself is
+    judged, not the exception.
     """
 
     #: The form of the ids that go to the venue, and the parameter of ccxt that carries them.
@@ -90,8 +90,8 @@ class Dialect:
         answer: Document = await exchange.cancel_order(venue_order_id, symbol, parameters)
         return answer
 
-    async def find(self, exchange: Any, symbol: str, client_id: str) -> Document:
-        """Return the order of our id."""
+    async def find(self, exchange: Any, symbol: str, client_id: str) -> Document | None:
+        """Return the order of our id, or None if the venue has answered that there is none."""
         order: Document = await exchange.fetch_order("", symbol, {self.client_id_field: client_id})
         return order
 

@@ -1,0 +1,124 @@
+"""Bybit spot, unified trading accounts. https://bybit-exchange.github.io/docs/v5/intro
+
+Its switch for dead men needs a connection that is kept open, which the platform has not: it counts as none.
+"""
+
+import re
+from types import MappingProxyType
+from typing import Any, Final
+
+from exchanges.adapters.packs.base import SIMPLE_ORDERS, Call, Codes, Sandbox, VenuePack
+from exchanges.adapters.packs.dialect import Dialect, Document
+from exchanges.adapters.packs.words import Word, word_in
+from exchanges.adapters.protocol import KeyPermissions
+from market.timeframes import DAY_MS
+
+_FINE: Final = frozenset({"0"})
+_OUR_ID: Final = "orderLinkId"
+
+
+class BybitDialect(Dialect):
+    """Orders are found in two lists; the library's single question reaches only some of them."""
+
+    def word_of(self, document: Document) -> Word | None:
+        """Return the no in ``retCode``; it comes with a status of 200."""
+        return word_in(document, code="retCode", message="retMsg", fine=_FINE)
+
+    async def cancel(
+        self, exchange: Any, symbol: str, *, client_id: str, venue_order_id: str
+    ) -> Document:
+        """Cancel by our id under the venue's own name for it."""
+        by_id = {_OUR_ID: client_id} if client_id else {}
+        own = None if client_id else venue_order_id
+        answer: Document = await exchange.cancel_order(own, symbol, by_id)
+        return answer
+
+    async def find(self, exchange: Any, symbol: str, client_id: str) -> Document | None:
+        """Look among the open and the latest orders, then in the history."""
+        by_id = {_OUR_ID: client_id}
+        found = await exchange.fetch_open_orders(symbol, None, None, by_id)
+        if not found:
+            found = await exchange.fetch_canceled_and_closed_orders(symbol, None, None, by_id)
+        return found[0] if found else None
+
+    async def permissions(self, exchange: Any) -> KeyPermissions:
+        """Return what the key's own description says."""
+        key = (await exchange.private_get_v5_user_query_api())["result"]
+        rights = key["permissions"]
+        return KeyPermissions(
+            can_read=True,
+            can_trade=int(key["readOnly"]) == 0 and "SpotTrade" in rights["Spot"],
+            can_withdraw="Withdraw" in rights["Wallet"],
+        )
+
+
+BYBIT: Final = VenuePack(
+    ccxt_id="bybit",
+    name="Bybit",
+    dialect=BybitDialect(),
+    address="https://api.bybit.com",
+    paths=MappingProxyType({"public": "", "private": ""}),
+    calls=(
+        Call("GET", "/v5/market/time"),
+        Call("GET", "/v5/market/instruments-info"),
+        Call("GET", "/v5/market/tickers"),
+        Call("GET", "/v5/market/kline"),
+        Call("GET", "/v5/account/wallet-balance"),
+        Call("GET", "/v5/user/query-api"),
+        Call("POST", "/v5/order/create"),
+        Call("POST", "/v5/order/cancel"),
+        Call("GET", "/v5/order/realtime"),
+        Call("GET", "/v5/order/history"),
+        Call("GET", "/v5/execution/list"),
+    ),
+    envelope="result",
+    # 600 requests in five seconds for an address.
+    weight_per_minute=7_200,
+    sandbox=Sandbox("https://api-testnet.bybit.com"),
+    order_id=re.compile(r"[0-9]{10,25}|[0-9a-f-]{36}"),
+    order_types=SIMPLE_ORDERS,
+    options=MappingProxyType(
+        {
+            "defaultType": "spot",
+            "fetchMarkets": {"types": ["spot"]},
+            # Otherwise the library asks for the kind of account before the first order.
+            "enableUnifiedMargin": False,
+            "enableUnifiedAccount": True,
+            "unifiedMarginStatus": 6,
+            "recvWindow": 5_000,
+            "adjustForTimeDifference": False,
+        }
+    ),
+    echoes=frozenset({"client_order_id"}),
+    cancel_reports=False,
+    codes=Codes(  # https://bybit-exchange.github.io/docs/v5/error
+        refused=frozenset(
+            {
+                *("10001", "10005", "10006", "10018", "10024", "10029"),
+                *("170005", "170115", "170116", "170117", "170121", "170124", "170131"),
+                *("170132", "170133", "170134", "170135", "170136", "170137", "170140"),
+                *("170193", "170194", "170203", "170204", "170206", "170210", "170213"),
+            }
+        ),
+        unknown=frozenset({"10000", "10016", "170001", "170007", "170032", "170146", "170147"}),
+        absent=frozenset({"170213", "110001"}),
+        closed=frozenset({"170139", "170142", "170143", "170213", "110001"}),
+        key=frozenset({"10003", "10004", "10010", "33004"}),
+        clock=frozenset({"10002"}),
+        overload=frozenset({"10006", "10018", "170005"}),
+        duplicate=frozenset({"170141", "110072"}),
+        names=MappingProxyType(
+            {
+                "170131": "insufficient_balance",
+                "170121": "unknown_symbol",
+                "170136": "order_too_small",
+                "170140": "order_too_small",
+                "170134": "off_tick",
+                "170137": "off_lot_step",
+                "10005": "permission_denied",
+            }
+        ),
+    ),
+    trade_window_ms=7 * DAY_MS,
+    trade_page=100,
+)
