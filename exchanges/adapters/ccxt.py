@@ -138,6 +138,7 @@ async def teach(exchange: Any, pack: VenuePack, address: str) -> None:
                 memory = await _learn(exchange, pack, address)
                 _memories[(pack.ccxt_id, address)] = memory
     exchange.set_markets_from_exchange(memory.exchange)
+    pack.dialect.inherit(exchange, memory.exchange)
     exchange.options["timeDifference"] = memory.offset_ms
 
 
@@ -195,4 +196,5 @@ async def _learn(exchange: Any, pack: VenuePack, address: str) -> _Memory:
         raise UnreadableError("no markets")
     keeper = make_exchange(pack, address, timeout_s=exchange.timeout / 1_000)
     keeper.set_markets_from_exchange(exchange)
+    pack.dialect.inherit(keeper, exchange)
     return _Memory(keeper, offset_ms, time.monotonic())

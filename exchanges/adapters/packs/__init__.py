@@ -9,10 +9,11 @@ from exchanges.adapters.packs.binance import BINANCE
 from exchanges.adapters.packs.binance_usdm import BINANCE_USDM
 from exchanges.adapters.packs.bybit import BYBIT
 from exchanges.adapters.packs.okx import OKX
+from exchanges.adapters.packs.kraken import KRAKEN
 from exchanges.adapters.packs.public import public_pack
 
 _PACKS: Final[Mapping[str, VenuePack]] = MappingProxyType(
-    {pack.ccxt_id: pack for pack in (BINANCE, BINANCE_USDM, BYBIT, OKX)}
+    {pack.ccxt_id: pack for pack in (BINANCE, BINANCE_USDM, BYBIT, OKX, KRAKEN)}
 )
 
 

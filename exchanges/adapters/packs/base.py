@@ -105,7 +105,9 @@ class VenuePack:
     calls: tuple[Call, ...]
     #: The field that every good answer has, and that holds what was asked for; empty where there is none.
     envelope: str = ""
+    #: What an address may use up in a minute; and a key, where the venue counts that apart.
     weight_per_minute: int
+    key_weight_per_minute: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     sandbox: Sandbox | None = None
     needs_passphrase: bool = False

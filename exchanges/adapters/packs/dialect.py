@@ -67,6 +67,9 @@ class Dialect:
     def set_up(self, exchange: Any) -> None:
         """Change what ccxt gets wrong about a new instance."""
 
+    def inherit(self, exchange: Any, keeper: Any) -> None:
+        """Take over what *keeper* learnt with the markets beyond them."""
+
     async def get_ready(self, exchange: Any) -> None:
         """Learn what orders of the account need, once for a client."""
 

@@ -75,8 +75,8 @@ class Answer:
 class LoopbackVenue:
     """Serves the book of one venue: for each call several answers by name, the first unless a test chooses.
 
-    In an answer ``$id`` stands for the client order id that came last, ``$now`` for the time in milliseconds; both also
-    as a number if written ``"$now#"``.
+    In an answer ``$id`` stands for the client order id that came last, ``$now`` for the time in milliseconds and
+    ``$seconds`` in seconds; written ``"$now#"`` it is a number.
     """
 
     def __init__(self, venue: str) -> None:
@@ -140,6 +140,7 @@ class LoopbackVenue:
     def _fill(self, text: str) -> str:
         now = str(time.time_ns() // 1_000_000)
         text = text.replace('"$now#"', now).replace("$now", now)
+        text = text.replace('"$seconds#"', now[:-3]).replace("$seconds", now[:-3])
         return text.replace("$id", self.client_id)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
