@@ -188,13 +188,16 @@ def _learning(pack: VenuePack, address: str) -> asyncio.Lock:
 
 
 async def _learn(exchange: Any, pack: VenuePack, address: str) -> _Memory:
-    sent_ms = exchange.milliseconds()
-    server_ms = int(await exchange.fetch_time())
-    offset_ms = (sent_ms + exchange.milliseconds()) // 2 - server_ms
-    await exchange.load_markets(True)
-    if not exchange.markets:
-        raise UnreadableError("no markets")
+    """Ask through the session of *exchange*, but in nobody's name: with a key, ccxt would ask for more."""
     keeper = make_exchange(pack, address, timeout_s=exchange.timeout / 1_000)
-    keeper.set_markets_from_exchange(exchange)
-    pack.dialect.inherit(keeper, exchange)
+    keeper.session, keeper.own_session = exchange.session, False
+    try:
+        sent_ms = keeper.milliseconds()
+        server_ms = int(await keeper.fetch_time())
+        offset_ms = (sent_ms + keeper.milliseconds()) // 2 - server_ms
+        await keeper.load_markets(True)
+    finally:
+        keeper.session = None
+    if not keeper.markets:
+        raise UnreadableError("no markets")
     return _Memory(keeper, offset_ms, time.monotonic())

@@ -119,12 +119,14 @@ def judge_cancel(failure: Failure, *, pack: VenuePack) -> Verdict:
 
 def code_of(failure: Failure, *, pack: VenuePack) -> str:
     """Return our code for a failure, whatever it proves."""
-    if failure.venue_code in pack.codes.key or _has(failure, "AuthenticationError"):
+    if failure.venue_code in pack.codes.key:
         return "credential_rejected"
     if failure.venue_code in pack.codes.clock:
         return "clock_skew"
     if failure.venue_code in pack.codes.overload or _has(failure, "DDoSProtection"):
         return "rate_limited"
+    if _has(failure, "AuthenticationError") and not _has(failure, "PermissionDenied"):
+        return "credential_rejected"
     named = _named_code(failure, pack=pack)
     if named or failure.venue_code:
         return named or "venue_rejected"

@@ -18,7 +18,7 @@ from exchanges.adapters.packs.binance import (
     BINANCE_OPTIONS,
     BinanceDialect,
 )
-from exchanges.adapters.packs.dialect import Document, Sending
+from exchanges.adapters.packs.dialect import Document, Sending, says_absent
 from exchanges.adapters.protocol import PositionReport
 from exchanges.adapters.trade_pages import read_windows
 from market.enums import InstrumentKind, MarginMode
@@ -49,7 +49,7 @@ class UsdmDialect(BinanceDialect):
             try:
                 answer: Document = await exchange.cancel_order(plain_id, symbol, by_id)
             except Exception as error:
-                if venue_order_id or not _is_absent(error):
+                if venue_order_id or not says_absent(error):
                     raise
             else:
                 return answer
@@ -61,7 +61,7 @@ class UsdmDialect(BinanceDialect):
         try:
             order: Document = await exchange.fetch_order("", symbol, by_id)
         except Exception as error:
-            if not _is_absent(error):
+            if not says_absent(error):
                 raise
         else:
             return order
@@ -121,10 +121,6 @@ def _named(order: Document) -> Document:
 
 def _sent_by(stop: Mapping[str, Any]) -> str:
     return str(stop.get("actualOrderId") or "")
-
-
-def _is_absent(error: Exception) -> bool:
-    return any(kind.__name__ == "OrderNotFound" for kind in type(error).__mro__)
 
 
 def _read_position(row: Mapping[str, Any], symbol: str) -> PositionReport:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from exchanges.adapters.packs.words import Word, word_in
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 Document = Mapping[str, Any]
 
 #: The ids that trading makes.
-_OURS: Final = re.compile(r"[0-9a-f]{32}")
+OURS: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class UnusableIdError(ValueError):
@@ -128,6 +127,6 @@ class Dialect:
         raise UnsupportedByVenueError
 
 
-def step_of(market: Document) -> Decimal:
-    """Return the price step of a market as ccxt parses it."""
-    return Decimal(market["precision"]["price"])
+def says_absent(error: Exception) -> bool:
+    """Tell whether ccxt took an answer for the venue's word that there is no such order."""
+    return any(kind.__name__ == "OrderNotFound" for kind in type(error).__mro__)

@@ -25,6 +25,9 @@ CLIENT_ID_FIELDS: Final = (
     *("text", "client-order-id", "clientOrderId", "clientOrderID", "origClientOrderId"),
 )
 
+#: How our ids look where they are a part of the path.
+OUR_ID: Final = re.compile(r"t-[0-9a-z]{25}|[0-9a-f]{32}")
+
 
 @dataclass(frozen=True)
 class Request:
@@ -40,6 +43,7 @@ class Request:
     def client_id(self) -> str:
         """The client order id that the request names, wherever the venue wants it."""
         found = [str(self.parameters[f]) for f in CLIENT_ID_FIELDS if self.parameters.get(f)]
+        found += [part for part in self.path.split("/") if OUR_ID.fullmatch(part)]
         return found[0] if found else ""
 
 
