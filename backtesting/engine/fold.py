@@ -48,7 +48,11 @@ _BARS_AT_ONCE: Final = 32
 _MARKS_AT_ONCE: Final = 32
 
 #: How many signals before its own a bar is asked for.
-_MARKS_AHEAD: Final = 2
+_MARKS_AHEAD: Final = 4
+
+#: How many lines of a cache, and of how many bars, are asked for behind it.
+_LINES_AHEAD: Final = 4
+_BARS_OF_LINE: Final = 8
 
 
 @compiled
@@ -197,19 +201,21 @@ def _hear(signal, says, entries, i):
 @inlined
 def _sleep(s, costs, start, stop, bars, says, equity, reasons):
     """Write down bars ``[start, stop)``, on which nothing happened to *s*."""
-    closes = bars[4]
+    # Parts, because the compiler walks in strides only where it sees that no index is below 0.
+    closes, says = bars[4][start:stop], says[start:stop]
+    equity, reasons = equity[start:stop], reasons[start:stop]
     cash = s.cash
     if s.lots != 0:
         quantity = s.lots * costs.lot_step
         s.bars_held += stop - start
-        for i in range(start, stop):
+        for i in range(len(equity)):
             equity[i] = cash + quantity * closes[i]
-        for i in range(start, stop):
+        for i in range(len(reasons)):
             reasons[i] = R_HOLD
         return
-    for i in range(start, stop):
+    for i in range(len(equity)):
         equity[i] = cash
-    for i in range(start, stop):
+    for i in range(len(reasons)):
         reasons[i] = R_WARMING_UP if says[i] & NOT_READY else R_NO_SIGNAL
 
 
@@ -274,16 +280,20 @@ def _first_from(times, start, stop, instant):
 @inlined
 def _first_touch(highs, lows, low, high, start, stop):
     """Return the first bar of ``[start, stop)`` that reaches *low* or *high*, or *stop*."""
-    while start + _BARS_AT_ONCE <= stop:
+    # Parts, as in ``_sleep``.
+    highs, lows = highs[start:stop], lows[start:stop]
+    begin = 0
+    for block in range(len(lows) // _BARS_AT_ONCE):
         touched = False
-        for i in range(start, start + _BARS_AT_ONCE):
+        for i in range(block * _BARS_AT_ONCE, (block + 1) * _BARS_AT_ONCE):
             touched |= (lows[i] <= low) | (highs[i] >= high)
         if touched:
             break
-        start += _BARS_AT_ONCE
-    while start < stop and not (lows[start] <= low or highs[start] >= high):
-        start += 1
-    return start
+        begin += _BARS_AT_ONCE
+    for i in range(begin, len(lows)):
+        if lows[i] <= low or highs[i] >= high:
+            return start + i
+    return stop
 
 
 @inlined
@@ -292,11 +302,14 @@ def _fetch_ahead(bars, marks, at):
     if at >= len(marks):
         return
     times, opens, highs, lows, closes = bars
-    prefetch(times, marks[at])
-    prefetch(opens, marks[at])
-    prefetch(highs, marks[at])
-    prefetch(lows, marks[at])
-    prefetch(closes, marks[at])
+    bar = marks[at]
+    prefetch(times, bar)
+    prefetch(opens, bar)
+    prefetch(highs, bar)
+    prefetch(lows, bar)
+    # What is held from there on is marked at closes, which lie together.
+    for line in range(_LINES_AHEAD):
+        prefetch(closes, min(bar + line * _BARS_OF_LINE, len(closes) - 1))
 
 
 @compiled

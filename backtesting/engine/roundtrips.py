@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from market.kernel.compiling import compiled, inlined
-from market.kernel.memory import borrowed
+from market.kernel.memory import borrowed, prefetch
 from market.kernel.records import EXIT_END_OF_DATA
 
 # mypy: disable-error-code="no-untyped-def"
@@ -37,6 +37,9 @@ TRADE: Final = np.dtype(
     ]
 )
 
+#: How many fills before its own a bar is asked for.
+_FILLS_AHEAD: Final = 6
+
 
 @compiled
 def gather(fills, bars, funding, tick_size, lot_step):
@@ -44,12 +47,14 @@ def gather(fills, bars, funding, tick_size, lot_step):
 
     *bars* are ``(times, opens, highs, lows, closes)``; *funding* is empty or has the rate of each.
     """
-    fills, funding = borrowed(fills), borrowed(funding)
-    times, opens, highs, lows, closes = borrowed(bars)
+    fills, bars, funding = borrowed(fills), borrowed(bars), borrowed(funding)
+    times, opens, highs, lows, closes = bars
     trades = np.zeros(_count(fills), dtype=TRADE)
     count, held, at = 0, 0, 0
     entry_worth, exit_worth = 0.0, 0.0
     for k in range(len(fills)):
+        if k + _FILLS_AHEAD < len(fills):
+            _fetch_ahead(bars, fills[k + _FILLS_AHEAD].bar)
         fill = fills[k]
         signed = fill.side * fill.lots
         if held == 0:
@@ -87,6 +92,17 @@ def gather(fills, bars, funding, tick_size, lot_step):
             _pay_funding(trade, fills, opens, funding, lot_step)
             _look_back(trade, fills, opens, highs, lows, closes, tick_size)
     return trades
+
+
+@inlined
+def _fetch_ahead(bars, i):
+    """Have bar *i* at hand by the time that it is needed: the bars of fills lie far apart."""
+    times, opens, highs, lows, closes = bars
+    prefetch(times, i)
+    prefetch(opens, i)
+    prefetch(highs, i)
+    prefetch(lows, i)
+    prefetch(closes, i)
 
 
 @inlined
@@ -139,8 +155,11 @@ def _look_back(trade, fills, opens, highs, lows, closes, tick_size):
     if not from_open and start < end:
         lowest, highest = min(lowest, closes[start]), max(highest, closes[start])
         start += 1
-    for i in range(start, end):
-        lowest, highest = min(lowest, lows[i]), max(highest, highs[i])
+    # Parts and two columns side by side: the compiler sees that no index is below 0.
+    lows, highs = lows[start:end], highs[start:end]
+    for i in range(len(lows)):
+        lowest = min(lowest, lows[i])
+        highest = max(highest, highs[i])
     if not is_open and (from_open or trade.exit_bar > trade.entry_bar):
         lowest = min(lowest, opens[trade.exit_bar])
         highest = max(highest, opens[trade.exit_bar])

@@ -52,6 +52,17 @@ def liquidation_ticks(s, costs, outside_equity):
 
 
 @compiled
+def has_level(s, costs):
+    """Tell whether there is any price at which something would happen to the position of *s*."""
+    return (
+        s.stop_ticks != 0
+        or s.target_ticks != 0
+        or s.ladder_ticks != 0
+        or costs.maintenance_rate > 0.0
+    )
+
+
+@compiled
 def entry_reached(s, low, high):
     """Tell whether prices from *low* to *high* (ticks) fill the resting entry of *s*."""
     waits_for_fall = (s.entry_side > 0) == (s.entry_kind == AT_LIMIT)

@@ -21,7 +21,7 @@ What the bar cannot say, although it matters, is marked on the fill as ambiguous
 from market.kernel.arithmetic import taken_ticks
 from market.kernel.booking import book
 from market.kernel.compiling import compiled
-from market.kernel.levels import anchor, entry_reached, reached, reaches_target
+from market.kernel.levels import anchor, entry_reached, has_level, reached, reaches_target
 from market.kernel.records import AT_LIMIT, AT_MARKET, LEG_EXIT
 from market.kernel.walking import enter, go_against, go_for
 
@@ -50,6 +50,8 @@ def match(s, bar, rules, costs, outside_equity, kindly, tray):
         s.cash -= s.lots * costs.lot_step * bar.open * bar.funding_rate
     resting_anchor = anchor(s, rules, costs) if s.lots != 0 else 0.0
     _at_open(s, bar, rules, costs, outside_equity, resting_anchor, tray)
+    if s.lots != 0 and not has_level(s, costs):
+        return
     # What rests for the rest of the bar is what the open has left.
     resting_anchor = anchor(s, rules, costs) if s.lots != 0 else 0.0
     low, high = bar.low / costs.tick_size, bar.high / costs.tick_size
@@ -70,13 +72,21 @@ def _at_open(s, bar, rules, costs, outside_equity, resting_anchor, tray):
         reason = s.exit_reason
         book(s, bar, costs, side, lots, ticks, bar.open, LEG_EXIT, AT_MARKET, 1, reason, tray)
     s.exit_lots = 0
-    first = bar.open / costs.tick_size
-    if s.entry_side != 0 and (s.entry_kind == AT_MARKET or entry_reached(s, first, first)):
+    if s.entry_side != 0 and _enters_at_open(s, bar, costs):
         enter(s, bar, rules, costs, bar.open, 1, tray)
         resting_anchor = 0.0
-    if s.lots != 0:
+    if s.lots != 0 and has_level(s, costs):
+        first = bar.open / costs.tick_size
         go_against(s, bar, rules, costs, first, outside_equity, 1, tray)
         go_for(s, bar, rules, costs, first, resting_anchor, 1, tray)
+
+
+@compiled
+def _enters_at_open(s, bar, costs):
+    if s.entry_kind == AT_MARKET:
+        return True
+    first = bar.open / costs.tick_size
+    return entry_reached(s, first, first)
 
 
 @compiled
