@@ -67,7 +67,7 @@ def make_deployment(
     }
     arguments |= fields
     if is_subscribed:
-        billing.subscribe(arguments["owner"])
+        billing.subscribe(arguments["owner"], arguments["strategy_slug"])
     deployment = deployments.deploy(**arguments)
     if is_started:
         deployment.actual_state = ActualState.RUNNING
