@@ -49,6 +49,11 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "exchanges-sweep-history": {
+        "task": "exchanges.sweep_history",
+        "schedule": 15.0,
+        "options": {"expires": 30},
+    },
     "exchanges-seal-candles": {
         "task": "exchanges.seal_candles",
         "schedule": 60.0,

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from exchanges.models import AccountKind, AccountStatus
 from market.enums import InstrumentKind
+from market.timeframes import Timeframe
 
 
 class BalanceAtVenueSerializer(serializers.Serializer[Any]):
@@ -95,3 +96,23 @@ class MarketSerializer(serializers.Serializer[Any]):
     lot_step = serializers.CharField()
     minimum_quantity = serializers.CharField()
     minimum_notional = serializers.CharField()
+
+
+class CandleSeriesSerializer(serializers.Serializer[Any]):
+    """What is stored of one series; ``missing`` bars lie in ``gaps`` holes between the first and the last."""
+
+    market = serializers.CharField()
+    venue = serializers.CharField()
+    symbol = serializers.CharField()
+    timeframe = serializers.ChoiceField([each.value for each in Timeframe])
+    first_open_at = serializers.DateTimeField()
+    last_open_at = serializers.DateTimeField()
+    bars = serializers.IntegerField()
+    missing = serializers.IntegerField()
+    gaps = serializers.IntegerField()
+    confirmed_gaps = serializers.IntegerField(help_text="Holes that the venue itself has.")
+    revisions = serializers.IntegerField(help_text="Bars that the venue changed after their close.")
+    refused = serializers.IntegerField(help_text="Impossible bars that wait for possible ones.")
+    bytes = serializers.IntegerField()
+    is_followed = serializers.BooleanField(help_text="Whether new bars are fetched.")
+    behind_since_at = serializers.DateTimeField(allow_null=True)

@@ -10,9 +10,11 @@ from rest_framework.views import APIView
 from exchanges.adapters import key_guides
 from exchanges.api import answers
 from exchanges.models import Instrument, Venue
-from exchanges.selectors import connecting, pages
+from exchanges.selectors import connecting, held, pages
+from exchanges.selectors.held import HeldFilter, HeldSeries, Trouble
 from foundation import pagination, schema
 from market.enums import InstrumentKind
+from market.timeframes import Timeframe
 
 
 class Venues(APIView):
@@ -63,6 +65,67 @@ class Markets(APIView):
             present=_present_market,
             filters=("venue", "symbol", "kind"),
         )
+
+
+class CandleSeries(APIView):
+    """What is stored of every series of candles."""
+
+    required_scope = "read:market"
+
+    @extend_schema(
+        parameters=[
+            *schema.PAGE,
+            schema.filter_by("venue", "At this venue only, by its code."),
+            schema.filter_by("symbol", "Symbols with this in them only."),
+            schema.filter_by("timeframe", "Of this length only.", values=list(Timeframe)),
+            schema.filter_by("trouble", "With this trouble only.", values=list(Trouble)),
+        ],
+        responses=schema.page_of(answers.CandleSeriesSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """List the series with their extent, holes, revisions, size and freshness."""
+        trouble = pagination.choice_parameter(request, "trouble", list(Trouble))
+        wanted = HeldFilter(
+            venue=pagination.text_parameter(request, "venue") or "",
+            symbol=pagination.text_parameter(request, "symbol") or "",
+            timeframe=pagination.choice_parameter(request, "timeframe", list(Timeframe)) or "",
+            trouble=Trouble(trouble) if trouble else None,
+        )
+        return pagination.page_response(
+            request,
+            lambda named, limit: held.held_after(key=_key_of(named), limit=limit, wanted=wanted),
+            name_of=lambda row: f"{row.instrument_id}:{row.timeframe}",
+            present=_present_series,
+            filters=("venue", "symbol", "timeframe", "trouble"),
+        )
+
+
+def _key_of(named: str | None) -> tuple[int, str] | None:
+    """Return the series that a cursor names; None at the beginning."""
+    if named is None:
+        return None
+    instrument_id, _, timeframe = named.partition(":")
+    return int(instrument_id), timeframe
+
+
+def _present_series(row: HeldSeries) -> dict[str, Any]:
+    return {
+        "market": row.market,
+        "venue": row.venue_code,
+        "symbol": row.symbol,
+        "timeframe": row.timeframe.value,
+        "first_open_at": row.first_open_at,
+        "last_open_at": row.last_open_at,
+        "bars": row.bars,
+        "missing": row.missing,
+        "gaps": row.gap_count,
+        "confirmed_gaps": row.confirmed_gaps,
+        "revisions": row.revisions,
+        "refused": row.refused,
+        "bytes": row.bytes,
+        "is_followed": row.is_followed,
+        "behind_since_at": row.behind_since_at,
+    }
 
 
 def _present_venue(venue: Venue) -> dict[str, Any]:

@@ -17,5 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="declaration",
     ),
     path("venues", markets.Venues.as_view(), name="venues"),
+    path("candle-series", markets.CandleSeries.as_view(), name="candle-series"),
     path("markets", markets.Markets.as_view(), name="markets"),
 ]

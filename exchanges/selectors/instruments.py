@@ -115,3 +115,8 @@ def active_instruments() -> QuerySet[Instrument]:
 def symbol_of(instrument_id: int) -> str:
     """Return the symbol of an instrument that is known by its key."""
     return Instrument.objects.values_list("symbol", flat=True).get(pk=instrument_id)
+
+
+def can_be_asked(instrument: Instrument) -> bool:
+    """Tell whether the venue of an instrument, which came with it, gives candles now."""
+    return bool(instrument.venue.ccxt_id) and instrument.venue.is_active

@@ -7,6 +7,7 @@ from exchanges.services import (
     clocks,
     feeds,
     funding,
+    history,
     ingest,
     quarantine,
     quotes,
@@ -77,3 +78,15 @@ def refresh_quotes() -> None:
 def refresh_funding() -> None:
     """Read what holding swaps has cost."""
     funding.refresh_funding(now=timezone.now())
+
+
+@queued_task("exchanges.fetch_history", queue="ingest")
+def fetch_history(*, fetch_id: int) -> None:
+    """Go on with a fetch that a person asked for."""
+    history.run_fetch(fetch_id=fetch_id, clock=timezone.now)
+
+
+@queued_task("exchanges.sweep_history", queue="ingest")
+def sweep_history() -> None:
+    """Find fetches whose message was lost."""
+    history.sweep_fetches(now=timezone.now())

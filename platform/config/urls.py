@@ -21,6 +21,7 @@ urlpatterns = [
     path("notifications/", include("accounts.web.notification_urls")),
     path("strategies/", include("strategies.web.urls")),
     path("exchange-accounts/", include("exchanges.web.urls")),
+    path("market-data/", include("exchanges.web.market_urls")),
     path("backtests/sweeps/", include("backtesting.web.sweep_urls")),
     path("backtests/", include("backtesting.web.urls")),
     path("checks/", include("backtesting.web.check_urls")),

@@ -19,6 +19,7 @@ QUEUES = {
     "exchanges.repair_gaps": "ingest",
     "exchanges.refresh_quotes": "ingest",
     "exchanges.refresh_funding": "ingest",
+    "exchanges.sweep_history": "ingest",
     "exchanges.seal_candles": "default",
     "exchanges.prune_candles": "default",
 }
