@@ -10,12 +10,15 @@ import litecharts
 from csp.constants import NONE, SELF
 
 from config.settings import environment, operators
-from config.settings.environment import BASE_DIR, ENVIRONMENT
 from config.settings.payments import *  # noqa: F403  a part of the base
 from config.settings.people import *  # noqa: F403  a part of the base
 from config.settings.queue import *  # noqa: F403  a part of the base
 from foundation.horizons import Horizons
 from foundation.rates import Rate
+
+ENVIRONMENT = environment.ENVIRONMENT
+VARIABLES = environment.VARIABLES
+BASE_DIR = environment.BASE_DIR
 
 SECRET_KEY = ENVIRONMENT.secret_key
 DEBUG = ENVIRONMENT.debug
@@ -23,7 +26,6 @@ ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
 SITE_URL = ENVIRONMENT.site_url
 SITE_NAME = environment.SITE_NAME
-VARIABLES = environment.VARIABLES
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
