@@ -15,11 +15,14 @@ from exchanges.simulator import accounts, recordings
 from exchanges.simulator.account_api import AccountApi
 from exchanges.simulator.accounts import AccountSpecification, SpecificationError
 from exchanges.simulator.admin_api import AdminApi
+from exchanges.simulator.database import StateError
 from exchanges.simulator.faults import Faults
+from exchanges.simulator.futures.account_api import FuturesAccountApi
+from exchanges.simulator.futures.public_api import FuturesPublicApi
 from exchanges.simulator.public_api import PublicApi
 from exchanges.simulator.recordings import RecordingError, Script
 from exchanges.simulator.server import Server
-from exchanges.simulator.store import StateError, Store
+from exchanges.simulator.store import Store
 from exchanges.simulator.world import Settings, World
 from market import matching
 from market.timeframes import SECOND_MS, Timeframe
@@ -70,12 +73,19 @@ def _parser() -> argparse.ArgumentParser:
         "--account",
         action="append",
         default=[],
-        metavar="KEY:SECRET:USDT=100000,BTC=1",
-        help="account to create unless it exists; also SIMULATOR_ACCOUNTS",
+        metavar="KEY:SECRET:USDT=100000,BTC=1:USDT=5000",
+        help="account to create unless it exists, with its balances on the spot and the futures"
+        " side; also SIMULATOR_ACCOUNTS",
     )
     parser.add_argument("--accounts-file", type=Path, help="file of accounts, text or JSON")
     parser.add_argument(
         "--slippage-bps", type=float, default=0.0, help="of market orders and stops (%(default)s)"
+    )
+    parser.add_argument(
+        "--funding-seconds",
+        type=_bar_seconds,
+        default=28_800,
+        help="time between two fundings of the swaps (%(default)s)",
     )
     parser.add_argument(
         "--weight-limit", type=int, default=600_000, help="requests a minute (%(default)s)"
@@ -92,7 +102,11 @@ def _bar_seconds(text: str) -> int:
 
 def _open_world(store: Store, options: argparse.Namespace) -> World:
     sources = recordings.load_recordings(options.candles, timeframe=options.timeframe)
-    settings = Settings(bar_seconds=options.bar_seconds, slippage_bps=options.slippage_bps)
+    settings = Settings(
+        bar_seconds=options.bar_seconds,
+        slippage_bps=options.slippage_bps,
+        funding_seconds=options.funding_seconds,
+    )
     script = None if options.script is None else _read_script(options.script)
     world = World(store, sources, settings, script=script, now_ms=_now_ms())
     if world.started_anew:
@@ -114,12 +128,7 @@ def _open_accounts(world: World, options: argparse.Namespace) -> None:
     if options.accounts_file is not None:
         wanted += accounts.read_file(options.accounts_file)
     for account in wanted:
-        world.exchange.open_account(
-            api_key=account.api_key,
-            secret=account.secret,
-            balances=account.balances,
-            permissions=account.permissions,
-        )
+        world.open_account(account, now_ms=_now_ms())
 
 
 async def _serve(world: World, options: argparse.Namespace) -> None:
@@ -128,6 +137,8 @@ async def _serve(world: World, options: argparse.Namespace) -> None:
     routes = {
         **PublicApi(world.exchange, weight_limit=options.weight_limit).routes(),
         **AccountApi(world.exchange).routes(),
+        **FuturesPublicApi(world.futures, weight_limit=options.weight_limit).routes(),
+        **FuturesAccountApi(world.futures).routes(),
         **AdminApi(world, faults, token=token).routes(),
     }
     server = Server(world, routes, faults, clock=_now_ms, weight_limit=options.weight_limit)

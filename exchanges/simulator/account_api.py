@@ -1,10 +1,10 @@
 """Trading and accounts: the endpoints that need a signed request."""
 
 import secrets
-from collections.abc import Callable
 from typing import Final
 
-from exchanges.simulator import errors, signatures
+from exchanges.simulator import errors
+from exchanges.simulator.authentication import Door
 from exchanges.simulator.exchange import Exchange
 from exchanges.simulator.instruments import present_number
 from exchanges.simulator.orders import (
@@ -19,11 +19,9 @@ from exchanges.simulator.orders import (
     Trade,
 )
 from exchanges.simulator.parameters import Parameters
-from exchanges.simulator.requests import Answer, Handler, Request, Routes
+from exchanges.simulator.requests import Answer, Request, Routes
 from market.enums import Side
 from market.timeframes import DAY_MS
-
-SignedHandler = Callable[[Request, Account], Answer]
 
 _MOST_ROWS: Final = 1_000
 
@@ -33,23 +31,26 @@ class AccountApi:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._door = Door(exchange.store, lambda now_ms: exchange.settle(now_ms=now_ms))
 
     def routes(self) -> Routes:
         """Return the handlers by method and path."""
         read, trade = Permission.READ, Permission.TRADE
         return {
-            ("GET", "/api/v3/account"): self._signed(self.account, read),
-            ("POST", "/api/v3/order"): self._signed(self.place_order, trade),
-            ("POST", "/api/v3/order/test"): self._signed(self.check_order, trade),
-            ("GET", "/api/v3/order"): self._signed(self.order, read),
-            ("DELETE", "/api/v3/order"): self._signed(self.cancel_order, trade),
-            ("GET", "/api/v3/openOrders"): self._signed(self.open_orders, read),
-            ("DELETE", "/api/v3/openOrders"): self._signed(self.cancel_open_orders, trade),
-            ("GET", "/api/v3/allOrders"): self._signed(self.all_orders, read),
-            ("GET", "/api/v3/myTrades"): self._signed(self.my_trades, read),
-            ("GET", "/sapi/v1/account/apiRestrictions"): self._signed(self.restrictions, read),
-            ("GET", "/sapi/v1/margin/allPairs"): self._signed(self.margin_pairs, read),
-            ("GET", "/sapi/v1/margin/isolated/allPairs"): self._signed(self.margin_pairs, read),
+            ("GET", "/api/v3/account"): self._door.signed(self.account, read),
+            ("POST", "/api/v3/order"): self._door.signed(self.place_order, trade),
+            ("POST", "/api/v3/order/test"): self._door.signed(self.check_order, trade),
+            ("GET", "/api/v3/order"): self._door.signed(self.order, read),
+            ("DELETE", "/api/v3/order"): self._door.signed(self.cancel_order, trade),
+            ("GET", "/api/v3/openOrders"): self._door.signed(self.open_orders, read),
+            ("DELETE", "/api/v3/openOrders"): self._door.signed(self.cancel_open_orders, trade),
+            ("GET", "/api/v3/allOrders"): self._door.signed(self.all_orders, read),
+            ("GET", "/api/v3/myTrades"): self._door.signed(self.my_trades, read),
+            ("GET", "/sapi/v1/account/apiRestrictions"): self._door.signed(self.restrictions, read),
+            ("GET", "/sapi/v1/margin/allPairs"): self._door.signed(self.margin_pairs, read),
+            ("GET", "/sapi/v1/margin/isolated/allPairs"): self._door.signed(
+                self.margin_pairs, read
+            ),
         }
 
     def account(self, request: Request, account: Account) -> Answer:
@@ -96,7 +97,7 @@ class AccountApi:
                 "enableInternalTransfer": False,
                 "permitsUniversalTransfer": False,
                 "enableMargin": False,
-                "enableFutures": False,
+                "enableFutures": Permission.TRADE in account.permissions,
                 "enableVanillaOptions": False,
             }
         )
@@ -178,32 +179,6 @@ class AccountApi:
             limit=parameters.limit(default=500, largest=_MOST_ROWS),
         )
         return Answer.of([_present_trade(trade) for trade in found])
-
-    def _signed(self, handler: SignedHandler, permission: Permission) -> Handler:
-        def checked(request: Request) -> Answer:
-            account = self._authenticate(request, permission)
-            self._exchange.settle(now_ms=request.now_ms)
-            return handler(request, account)
-
-        return checked
-
-    def _authenticate(self, request: Request, permission: Permission) -> Account:
-        api_key = request.headers.get("x-mbx-apikey", "")
-        if not signatures.is_well_formed_key(api_key):
-            raise errors.bad_key_format()
-        account = self._exchange.store.find_account(api_key)
-        if account is None:
-            raise errors.rejected_key()
-        signatures.verify_timestamp(request.parameters, now_ms=request.now_ms)
-        signatures.verify_signature(
-            query=request.query,
-            body=request.body,
-            secret=account.secret,
-            parameters=request.parameters,
-        )
-        if permission not in account.permissions:
-            raise errors.rejected_key()
-        return account
 
     def _symbol(self, request: Request) -> str:
         symbol = request.parameters.get_symbol()

@@ -5,6 +5,7 @@ Everything but the status needs the administrator's token, and a client on the s
 
 import hmac
 import json
+from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from typing import Any
 
@@ -31,6 +32,7 @@ class AdminApi:
             ("GET", "/simulator/status"): self.status,
             ("POST", "/simulator/accounts"): self._guarded(self.create_account),
             ("POST", "/simulator/script"): self._guarded(self.script_prices),
+            ("POST", "/simulator/funding"): self._guarded(self.fix_funding),
             ("POST", "/simulator/faults"): self._guarded(self.program_fault),
             ("DELETE", "/simulator/faults"): self._guarded(self.clear_faults),
         }
@@ -60,12 +62,7 @@ class AdminApi:
             specification = AccountSpecification.parse(document)
         except SpecificationError as error:
             return _refused(str(error))
-        is_new = self._world.exchange.open_account(
-            api_key=specification.api_key,
-            secret=specification.secret,
-            balances=specification.balances,
-            permissions=specification.permissions,
-        )
+        is_new = self._world.open_account(specification, now_ms=request.now_ms)
         return Answer.of({"created": is_new}, status=201 if is_new else 200)
 
     def script_prices(self, request: Request) -> Answer:
@@ -76,6 +73,19 @@ class AdminApi:
         except RecordingError as error:
             return _refused(str(error))
         return Answer.of({"start_ms": start_ms})
+
+    def fix_funding(self, request: Request) -> Answer:
+        """Pay a given rate at each funding of a swap from now on: ``{"symbol", "rate"}``."""
+        document = _read_json(request)
+        try:
+            rate = Decimal(str(document["rate"]))
+            if abs(rate) > 1:
+                return _refused("A funding rate lies between -1 and 1.")
+            self._world.settle(now_ms=request.now_ms)
+            self._world.futures.fix_funding_rate(str(document["symbol"]), rate)
+        except (KeyError, TypeError, InvalidOperation) as error:
+            return _refused(f"A funding rate is set with symbol and rate: {error!r}.")
+        return Answer.of({"symbol": document["symbol"], "rate": str(rate)})
 
     def program_fault(self, request: Request) -> Answer:
         """Let the next requests of one kind go wrong."""

@@ -54,13 +54,14 @@ def costs_of(instrument: Instrument, *, slippage_bps: float) -> Costs:
 
 def kernel_order(order: Order, instrument: Instrument) -> KernelOrder:
     """Return *order* in whole lots and ticks."""
-    limit = instrument.ticks_of(order.price) if order.kind.has_limit else 0
-    stop = instrument.ticks_of(order.stop_price) if order.kind.is_stop else 0
+    # Not by the rules for new orders, which may have become stricter since this one was taken.
+    limit = int(order.price / instrument.tick) if order.kind.has_limit else 0
+    stop = int(order.stop_price / instrument.tick) if order.kind.is_stop else 0
     return KernelOrder(
         leg=Leg.ENTRY,
         side=order.side,
         kind=_KINDS[order.kind],
-        lots=instrument.lots_of(order.quantity),
+        lots=int((order.quantity - order.executed) / instrument.lot),
         price_ticks=stop or limit,
         limit_ticks=limit if order.kind is Kind.STOP_LOSS_LIMIT else 0,
     )

@@ -123,6 +123,16 @@ def filter_failure(name: str) -> ApiError:
     return ApiError(-1013, f"Filter failure: {name}")
 
 
+def market_closed() -> ApiError:
+    """Return the refusal of an order in a market that takes none."""
+    return ApiError(-1013, "Market is closed.")
+
+
+def under_maintenance() -> ApiError:
+    """Return the refusal of everything while the exchange is being repaired."""
+    return ApiError(-1016, "This service is no longer available.", status=503)
+
+
 def order_rejected(reason: str) -> ApiError:
     """Return the refusal of a well-formed new order."""
     return ApiError(-2010, reason)

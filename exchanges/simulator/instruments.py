@@ -22,13 +22,36 @@ _LARGEST_NOTIONAL: Final = Decimal("9000000.00000000")
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One spot market: ``tick`` in quote, ``lot`` in base, ``min_notional`` in quote currency."""
+    """One market: ``tick`` in quote, ``lot`` in base, ``min_notional`` in quote currency.
+
+    Prices are made in ticks and quantities in lots. The factors make the rules for orders stricter
+    than that; a market that is not listed takes no orders.
+    """
 
     base: str
     quote: str
     tick: Decimal
     lot: Decimal
     min_notional: Decimal
+    tick_factor: int = 1
+    lot_factor: int = 1
+    notional_factor: int = 1
+    is_listed: bool = True
+
+    @property
+    def price_step(self) -> Decimal:
+        """The grid on which the prices of orders must lie."""
+        return self.tick * self.tick_factor
+
+    @property
+    def quantity_step(self) -> Decimal:
+        """The grid on which the quantities of orders must lie."""
+        return self.lot * self.lot_factor
+
+    @property
+    def smallest_notional(self) -> Decimal:
+        """What an order must be worth at least."""
+        return self.min_notional * self.notional_factor
 
     @property
     def symbol(self) -> str:
@@ -50,21 +73,20 @@ class Instrument:
 
     def ticks_of(self, price: Decimal) -> int:
         """Return the ticks of a price that lies on the grid; refuse any other."""
-        ticks, remainder = divmod(price, self.tick)
-        if remainder or not self.tick <= price <= _LARGEST_PRICE:
+        if price % self.price_step or not self.price_step <= price <= _LARGEST_PRICE:
             raise errors.filter_failure("PRICE_FILTER")
-        return int(ticks)
+        return int(price / self.tick)
 
     def lots_of(self, quantity: Decimal) -> int:
         """Return the lots of a quantity that lies on the grid; refuse any other."""
-        lots, remainder = divmod(quantity, self.lot)
-        if remainder or not self.lot <= quantity <= _LARGEST_QUANTITY:
+        step = self.quantity_step
+        if quantity % step or not step <= quantity <= _LARGEST_QUANTITY:
             raise errors.filter_failure("LOT_SIZE")
-        return int(lots)
+        return int(quantity / self.lot)
 
     def check_notional(self, *, price: Decimal, quantity: Decimal) -> None:
         """Refuse an order that is worth too little or too much."""
-        if not self.min_notional <= price * quantity <= _LARGEST_NOTIONAL:
+        if not self.smallest_notional <= price * quantity <= _LARGEST_NOTIONAL:
             raise errors.filter_failure("NOTIONAL")
 
     def check_price_band(self, *, price: Decimal, market_price: Decimal) -> None:
@@ -77,7 +99,7 @@ class Instrument:
         """Return the entry of this market in the answer to ``exchangeInfo``."""
         return {
             "symbol": self.symbol,
-            "status": "TRADING",
+            "status": "TRADING" if self.is_listed else "BREAK",
             "baseAsset": self.base,
             "baseAssetPrecision": 8,
             "quoteAsset": self.quote,
@@ -103,16 +125,16 @@ class Instrument:
 
     def _present_filters(self) -> list[dict[str, object]]:
         lot_size = {
-            "minQty": present_number(self.lot),
+            "minQty": present_number(self.quantity_step),
             "maxQty": present_number(_LARGEST_QUANTITY),
-            "stepSize": present_number(self.lot),
+            "stepSize": present_number(self.quantity_step),
         }
         return [
             {
                 "filterType": "PRICE_FILTER",
-                "minPrice": present_number(self.tick),
+                "minPrice": present_number(self.price_step),
                 "maxPrice": present_number(_LARGEST_PRICE),
-                "tickSize": present_number(self.tick),
+                "tickSize": present_number(self.price_step),
             },
             {"filterType": "LOT_SIZE", **lot_size},
             {"filterType": "MARKET_LOT_SIZE", **lot_size},
@@ -126,7 +148,7 @@ class Instrument:
             },
             {
                 "filterType": "NOTIONAL",
-                "minNotional": present_number(self.min_notional),
+                "minNotional": present_number(self.smallest_notional),
                 "applyMinToMarket": True,
                 "maxNotional": present_number(_LARGEST_NOTIONAL),
                 "applyMaxToMarket": True,

@@ -37,7 +37,7 @@ class PublicApi:
 
     def time(self, request: Request) -> Answer:
         """Say what time it is."""
-        return Answer.of({"serverTime": request.now_ms})
+        return Answer.of({"serverTime": request.venue_ms})
 
     def exchange_info(self, request: Request) -> Answer:
         """List the markets with their filters."""
@@ -53,7 +53,7 @@ class PublicApi:
         return Answer.of(
             {
                 "timezone": "UTC",
-                "serverTime": request.now_ms,
+                "serverTime": request.venue_ms,
                 "rateLimits": limits,
                 "exchangeFilters": [],
                 "symbols": [market.instrument.present() for market in markets],

@@ -5,12 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from exchanges.simulator.mishaps import NO_MISHAPS, Mishaps
 from exchanges.simulator.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked: ``query`` and ``body`` as sent, ``peer`` the address of the client."""
+    """What was asked: ``query`` and ``body`` as sent, ``peer`` the address of the client.
+
+    ``mishaps`` is what the exchange itself is to do wrong.
+    """
 
     method: str
     path: str
@@ -20,6 +24,12 @@ class Request:
     peer: str
     now_ms: int
     parameters: Parameters
+    mishaps: Mishaps = NO_MISHAPS
+
+    @property
+    def venue_ms(self) -> int:
+        """What the clock of the exchange shows, right or wrong."""
+        return self.now_ms + self.mishaps.clock_offset_ms
 
 
 @dataclass(frozen=True, slots=True)

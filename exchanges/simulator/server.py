@@ -73,9 +73,9 @@ class Server:
         """Let the market meet resting orders at each new price."""
         while True:
             now_ms = self._clock()
-            if self._world.exchange.has_open_orders:
+            if self._world.has_work:
                 try:
-                    self._world.exchange.settle(now_ms=now_ms)
+                    self._world.settle(now_ms=now_ms)
                 except Exception:
                     # The next tick, or the next request, tries again; a bug must be seen.
                     logger.exception("simulator.settle-failed")
@@ -149,7 +149,7 @@ class Server:
 
     def _count_weight(self, request: Request) -> int:
         """Count one unit of weight for the client's address; refuse more than the limit."""
-        if not request.path.startswith("/api/"):
+        if not request.path.startswith(("/api/", "/fapi/")):
             return 0
         minute = request.now_ms // _MINUTE_MS
         if minute != self._minute:

@@ -1,18 +1,13 @@
-"""What must survive a crash: accounts, balances, orders, trades and what the prices depend on.
+"""What must survive a crash: accounts, and the balances, orders and trades of the spot markets."""
 
-SQLite with a write-ahead log that is synced at each commit: what was committed before an answer
-was sent is there after SIGKILL or a power cut, and nothing is there by half.
-"""
-
-import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import astuple, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from exchanges.simulator.database import Database
 from exchanges.simulator.orders import (
     Account,
     Balance,
@@ -26,7 +21,6 @@ from exchanges.simulator.orders import (
 from market.enums import Side
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS account (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     api_key TEXT NOT NULL UNIQUE,
@@ -90,62 +84,37 @@ _NEW_TRADE_COLUMNS: Final = _TRADE_COLUMNS.removeprefix("id, ")
 _ZERO: Final = Decimal(0)
 
 
-class StateError(RuntimeError):
-    """The state file cannot be used; the message says why."""
-
-
 class Store:
     """The rows of one simulator; used from one thread."""
 
     def __init__(self, path: Path | None) -> None:
         """Open or create the file at *path*; None keeps everything in memory."""
-        try:
-            self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1)
-        except sqlite3.Error as error:
-            raise StateError(f"{path}: {error}.") from error
-        try:
-            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            self._connection.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            self._connection.close()
-            in_use = "locked" in str(error)
-            reason = "it is used by another simulator" if in_use else str(error)
-            raise StateError(f"{path}: {reason}.") from error
+        self.database = Database(path)
+        self.database.prepare(_SCHEMA)
 
     def close(self) -> None:
         """Close the file; further calls fail."""
-        self._connection.close()
+        self.database.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Commit everything written inside, or nothing of it."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+        return self.database.transaction()
 
     # Facts
 
     def find_fact(self, name: str) -> Any:
         """Return a remembered JSON value (hence Any), or None."""
-        row = self._one("SELECT value FROM fact WHERE name = ?", name)
-        return None if row is None else json.loads(row[0])
+        return self.database.find_fact(name)
 
     def remember(self, name: str, value: object) -> None:
         """Keep a JSON value under *name*."""
-        self._run("INSERT OR REPLACE INTO fact VALUES (?, ?)", name, json.dumps(value))
+        self.database.remember(name, value)
 
     # Accounts and balances
 
     def find_account(self, api_key: str) -> Account | None:
         """Return the account of *api_key*, or None."""
-        row = self._one(
+        row = self.database.one(
             "SELECT id, api_key, secret, permissions FROM account WHERE api_key = ?", api_key
         )
         if row is None:
@@ -155,7 +124,7 @@ class Store:
 
     def save_account(self, *, api_key: str, secret: str, permissions: Iterable[Permission]) -> int:
         """Create the account of *api_key*, or give it these; return its id."""
-        row = self._one(
+        row = self.database.one(
             "INSERT INTO account (api_key, secret, permissions) VALUES (?, ?, ?)"
             " ON CONFLICT (api_key) DO UPDATE"
             " SET secret = excluded.secret, permissions = excluded.permissions RETURNING id",
@@ -168,11 +137,11 @@ class Store:
 
     def count_accounts(self) -> int:
         """Return how many accounts there are."""
-        return self._count("SELECT count(*) FROM account")
+        return self.database.count("SELECT count(*) FROM account")
 
     def balances(self, account_id: int) -> list[Balance]:
         """Return all balances of an account, by asset."""
-        rows = self._all(
+        rows = self.database.all(
             "SELECT asset, free, locked FROM balance WHERE account_id = ? ORDER BY asset",
             account_id,
         )
@@ -180,7 +149,7 @@ class Store:
 
     def balance(self, account_id: int, asset: str) -> Balance:
         """Return one balance of an account; zero if it never had any."""
-        row = self._one(
+        row = self.database.one(
             "SELECT free, locked FROM balance WHERE account_id = ? AND asset = ?", account_id, asset
         )
         if row is None:
@@ -195,7 +164,7 @@ class Store:
         after = Balance(asset, before.free + free, before.locked + locked)
         if after.free < 0 or after.locked < 0:
             raise ValueError(f"{asset} of account {account_id} would become {after}.")
-        self._run(
+        self.database.run(
             "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?)",
             account_id,
             asset,
@@ -209,14 +178,14 @@ class Store:
         """Write a new order, whatever its ``id`` says, and return the id that it got."""
         values = [_plain(value) for value in astuple(order)[1:]]
         marks = ", ".join("?" * len(values))
-        return self._insert(
+        return self.database.insert(
             f"INSERT INTO venue_order ({_NEW_ORDER_COLUMNS}) VALUES ({marks})",  # noqa: S608 - ours
             *values,
         )
 
     def update_order(self, order: Order) -> None:
         """Write what may change about an order: its status, fills, lock and instants."""
-        self._run(
+        self.database.run(
             "UPDATE venue_order SET status = ?, is_working = ?, locked = ?, executed = ?,"
             " quote_executed = ?, updated_ms = ?, working_ms = ? WHERE id = ?",
             order.status,
@@ -280,7 +249,7 @@ class Store:
         """Write a new trade, whatever its ``id`` says, and return the id that it got."""
         values = [_plain(value) for value in astuple(trade)[1:]]
         marks = ", ".join("?" * len(values))
-        return self._insert(
+        return self.database.insert(
             f"INSERT INTO trade ({_NEW_TRADE_COLUMNS}) VALUES ({marks})",  # noqa: S608 - ours
             *values,
         )
@@ -301,7 +270,7 @@ class Store:
         if order_id is not None:
             where, values = f"{where} AND order_id = ?", [*values, order_id]
         newest = from_id is None and from_ms is None
-        rows = self._all(
+        rows = self.database.all(
             f"SELECT {_TRADE_COLUMNS} FROM trade"  # noqa: S608 - names of ours
             f" WHERE account_id = ? AND symbol = ?{where} ORDER BY id {_direction(newest)} LIMIT ?",
             account_id,
@@ -315,34 +284,19 @@ class Store:
     def totals(self) -> Mapping[str, int]:
         """Return how many orders, open orders and trades there are."""
         return {
-            "orders": self._count("SELECT count(*) FROM venue_order"),
-            "open_orders": self._count("SELECT count(*) FROM venue_order WHERE status = 'NEW'"),
-            "trades": self._count("SELECT count(*) FROM trade"),
+            "orders": self.database.count("SELECT count(*) FROM venue_order"),
+            "open_orders": self.database.count(
+                "SELECT count(*) FROM venue_order WHERE status = 'NEW'"
+            ),
+            "trades": self.database.count("SELECT count(*) FROM trade"),
         }
 
     def _orders(self, where: str, *values: object) -> list[Order]:
-        rows = self._all(
+        rows = self.database.all(
             f"SELECT {_ORDER_COLUMNS} FROM venue_order WHERE {where}",  # noqa: S608 - names of ours
             *values,
         )
         return [_read_order(row) for row in rows]
-
-    def _run(self, statement: str, *values: Any) -> None:
-        self._connection.execute(statement, values)
-
-    def _insert(self, statement: str, *values: Any) -> int:
-        return int(self._connection.execute(statement, values).lastrowid or 0)
-
-    def _one(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
-        rows = self._connection.execute(statement, values).fetchall()
-        return rows[0] if rows else None
-
-    def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self._connection.execute(statement, values).fetchall()
-
-    def _count(self, statement: str) -> int:
-        row = self._one(statement)
-        return 0 if row is None else int(row[0])
 
 
 def _window(

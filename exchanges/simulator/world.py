@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from exchanges.simulator import book, recordings
+from exchanges.simulator.accounts import AccountSpecification
 from exchanges.simulator.exchange import Exchange, Market
+from exchanges.simulator.futures.desk import FuturesExchange
 from exchanges.simulator.prices import SAMPLE_MS, Segment, Timeline
 from exchanges.simulator.recordings import Recording, RecordingError, Script
 from exchanges.simulator.store import Store
@@ -23,10 +25,14 @@ _PATH_VERSION: Final = 1
 
 
 class Settings(NamedTuple):
-    """How prices are made: seconds that a recorded bar takes, and slippage of market orders."""
+    """How prices are made: seconds that a recorded bar takes, and slippage of market orders.
+
+    ``funding_seconds`` lie between two fundings of the swaps.
+    """
 
     bar_seconds: int
     slippage_bps: float
+    funding_seconds: int = 8 * 3_600
 
 
 class World:
@@ -67,6 +73,36 @@ class World:
         # Orders older than the anchor rested on prices that are gone; they meet the new ones only.
         since_ms = self.anchor_ms if anchor["is_second"] else 0
         self.exchange.watch_open_orders(since_ms=since_ms)
+        #: The swaps: the same prices and accounts behind another protocol.
+        self.futures = FuturesExchange(
+            self.exchange, funding_ms=settings.funding_seconds * SECOND_MS
+        )
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the passing of time can do anything."""
+        return self.exchange.has_open_orders or self.futures.has_work
+
+    def settle(self, *, now_ms: int) -> None:
+        """Let everything happen that happens up to now."""
+        self.exchange.settle(now_ms=now_ms)
+        self.futures.settle(now_ms=now_ms)
+
+    def open_account(self, account: AccountSpecification, *, now_ms: int) -> bool:
+        """Create an account with its wallets; return False if its key was known.
+
+        A known key keeps its balances and gets the secret and permissions given now.
+        """
+        is_new = self.exchange.open_account(
+            api_key=account.api_key,
+            secret=account.secret,
+            balances=account.balances,
+            permissions=account.permissions,
+        )
+        kept = self._store.find_account(account.api_key)
+        if is_new and kept is not None:
+            self.futures.fund(kept.id, account.futures_balances, now_ms=now_ms)
+        return is_new
 
     def follow_script(self, script: Script, *, now_ms: int) -> int:
         """Let prices follow *script* from its start, now or later; return that start.
@@ -77,7 +113,7 @@ class World:
         start_ms = next_sample_ms if script.start_ms is None else script.start_ms
         if start_ms < next_sample_ms:
             raise RecordingError("The script begins in the past, and bars once served must stay.")
-        self.exchange.settle(now_ms=now_ms)
+        self.settle(now_ms=now_ms)
         start_ms -= start_ms % SAMPLE_MS
         self._keep_script(script, start_ms, valid_from_ms=start_ms)
         return start_ms
