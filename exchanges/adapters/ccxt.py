@@ -35,6 +35,10 @@ _MONEY: Final = re.compile(r"withdraw|transfer|depositaddress|borrow|repay|redee
 _MONEY_VERBS: Final = ("withdraw", "transfer", "createdepositaddress", "borrow", "repay")
 
 
+#: What decides when a request may go, see ``govern``.
+_LIMITER: Final = ("calculate_rate_limiter_cost", "throttle")
+
+
 @dataclass(frozen=True, slots=True)
 class _Memory:
     """What a process knows of a venue: an instance without keys that holds its markets, and the clock's offset."""
@@ -191,13 +195,19 @@ async def _learn(exchange: Any, pack: VenuePack, address: str) -> _Memory:
     """Ask through the session of *exchange*, but in nobody's name: with a key, ccxt would ask for more."""
     keeper = make_exchange(pack, address, timeout_s=exchange.timeout / 1_000)
     keeper.session, keeper.own_session = exchange.session, False
+    keeper.enableRateLimit = exchange.enableRateLimit
+    for name in _LIMITER:
+        setattr(keeper, name, getattr(exchange, name))
     try:
         sent_ms = keeper.milliseconds()
         server_ms = int(await keeper.fetch_time())
         offset_ms = (sent_ms + keeper.milliseconds()) // 2 - server_ms
         await keeper.load_markets(True)
     finally:
+        # It lives as long as the process, and must not hold on to what belongs to a key.
         keeper.session = None
+        for name in _LIMITER:
+            delattr(keeper, name)
     if not keeper.markets:
         raise UnreadableError("no markets")
     return _Memory(keeper, offset_ms, time.monotonic())

@@ -135,7 +135,7 @@ def read_acknowledgement(
         is_missing = value is None and name in echoes
         if is_missing or (value is not None and value != getattr(request, name)):
             raise UnreadableError("the answer is about another order")
-    if order["symbol"] != request.symbol:
+    if order["symbol"] not in (None, request.symbol):
         raise UnreadableError("the answer is about another order")
     if order["status"] is not None and quantity is not None:
         return read_order(order, size=size)

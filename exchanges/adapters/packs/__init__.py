@@ -7,9 +7,11 @@ from typing import Final
 from exchanges.adapters.packs.base import VenuePack
 from exchanges.adapters.packs.binance import BINANCE
 from exchanges.adapters.packs.binance_usdm import BINANCE_USDM
+from exchanges.adapters.packs.bingx import BINGX
 from exchanges.adapters.packs.bitget import BITGET
 from exchanges.adapters.packs.bybit import BYBIT
 from exchanges.adapters.packs.gate import GATE
+from exchanges.adapters.packs.htx import HTX
 from exchanges.adapters.packs.kraken import KRAKEN
 from exchanges.adapters.packs.kucoin import KUCOIN
 from exchanges.adapters.packs.mexc import MEXC
@@ -19,7 +21,19 @@ from exchanges.adapters.packs.public import public_pack
 _PACKS: Final[Mapping[str, VenuePack]] = MappingProxyType(
     {
         pack.ccxt_id: pack
-        for pack in (BINANCE, BINANCE_USDM, BYBIT, OKX, KRAKEN, KUCOIN, GATE, BITGET, MEXC)
+        for pack in (
+            BINANCE,
+            BINANCE_USDM,
+            BYBIT,
+            OKX,
+            KRAKEN,
+            KUCOIN,
+            GATE,
+            BITGET,
+            MEXC,
+            HTX,
+            BINGX,
+        )
     }
 )
 

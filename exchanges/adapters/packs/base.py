@@ -36,6 +36,8 @@ class Call:
     path: str
     weight: int = 1
     shape: Shape = Shape.OBJECT
+    #: The field of a good answer, where it is another than the pack's.
+    envelope: str | None = None
 
     def fits(self, method: str, path: str) -> bool:
         """Tell whether a request is of this kind."""
@@ -158,6 +160,7 @@ class VenuePack:
         """Tell whether an answer is a good one: a success, in the form that was asked for."""
         if not 200 <= status < 300 or self.word_of(status, document) is not None:
             return False
-        if self.envelope:
-            return isinstance(document, Mapping) and document.get(self.envelope) is not None
+        envelope = self.envelope if call.envelope is None else call.envelope
+        if envelope:
+            return isinstance(document, Mapping) and document.get(envelope) is not None
         return isinstance(document, call.shape.value)

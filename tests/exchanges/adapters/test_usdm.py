@@ -17,8 +17,10 @@ STOP_ID = "stop-2146760"
 
 
 @pytest.fixture
-def told():
-    return Told("binanceusdm")
+def told(request):
+    venue = Told(getattr(request, "param", "binanceusdm"))
+    yield venue
+    venue.close()
 
 
 def make_stop(told):
@@ -70,9 +72,8 @@ def test_marks_and_fundings(told):
     assert [each.rate for each in fundings] == [Decimal("-0.0375"), Decimal("0.0001")]
 
 
-def test_a_spot_market_has_none_of_this():
-    told = Told("binance")
-
+@pytest.mark.parametrize("told", ["binance"], indirect=True)
+def test_a_spot_market_has_none_of_this(told):
     assert list(told.ask(lambda c: c.positions())) == []
     for question in (
         lambda c: c.set_leverage("BTC/USDT", 2),
