@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 PAGES_AT_ONCE: Final = 5
 #: A question that fails is put again so often, after growing pauses.
 _MOST_TRIES: Final = 5
+#: How often a question waits in vain for its turn, and the code of that.
+_MOST_WAITS: Final = 100
+_NO_TURN: Final = "rate_limited"
 #: What the first pass leaves open is asked for once more: two denials confirm a hole.
 _PASSES: Final = 2
 
@@ -143,18 +146,22 @@ async def _ask(
 async def _ask_patiently(
     market: MarketData, symbol: str, timeframe: Timeframe, since_ms: int, *, limit: int
 ) -> Sequence[CandleRow]:
-    for failures in range(1, _MOST_TRIES + 1):
+    failures = waits = 0
+    while True:
         try:
             async with asyncio.timeout(settings.HORIZONS.venue_timeout_s):
                 return await market.candles(symbol, timeframe, since_ms=since_ms, limit=limit)
         except (VenueError, TimeoutError) as error:
+            # Everything that trades goes first, so waiting for a turn is no failure.
+            is_waiting = getattr(error, "code", "") == _NO_TURN
+            waits, failures = waits + is_waiting, failures + (not is_waiting)
             # A question that the venue refuses is refused again.
-            if failures == _MOST_TRIES or isinstance(error, VenueRejectedError):
+            is_final = isinstance(error, VenueRejectedError)
+            if is_final or failures >= _MOST_TRIES or waits >= _MOST_WAITS:
                 raise _as_venue_error(error) from None
-            pause_s = feeding.retry_delay_s(failures, jitter=random.random())  # noqa: S311  spreads calls
+            pause_s = feeding.retry_delay_s(failures or 1, jitter=random.random())  # noqa: S311  spreads calls
             logger.info("history.tried_again", extra={"symbol": symbol, "pause_s": pause_s})
-            await asyncio.sleep(pause_s)
-    raise AssertionError("unreachable")
+        await asyncio.sleep(pause_s)
 
 
 def _as_venue_error(error: Exception) -> VenueError:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Min
 
 from exchanges.adapters import factory, loops
+from exchanges.adapters.governor import CallPriority, calling_as
 from exchanges.adapters.protocol import FundingReport, MarketData
 from exchanges.models import CandleFeed, FundingFeed, FundingRate, Instrument, Venue
 from foundation.transactions import transactional
@@ -97,7 +98,8 @@ def fetch_funding(
     """
     added = 0
     for span in _missing(instrument.pk, since=since, now=now):
-        reports = loops.run(_ask(market_of(instrument.venue), instrument.symbol, span))
+        with calling_as(CallPriority.BACKFILL):
+            reports = loops.run(_ask(market_of(instrument.venue), instrument.symbol, span))
         added += _store(instrument_id=instrument.pk, reports=reports, span=span)
     return added
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q
 
 from exchanges.adapters import factory, loops
+from exchanges.adapters.governor import CallPriority, calling_as
 from exchanges.adapters.protocol import MarketData
 from exchanges.domain import checks, feeding, merging
 from exchanges.models import CandleGap, FeedHold, Venue
@@ -60,7 +61,9 @@ def repair_gaps(*, clock: Clock, market_of: MarketOf = factory.market_data) -> R
     by_venue = groupby(gaps, key=lambda gap: gap.instrument.venue)
     # Clients are made outside of the loop that uses them.
     asked = [(market_of(venue), list(of_venue)) for venue, of_venue in by_venue]
-    done = [_conclude(answer, now=clock()) for answer in loops.run(_ask_all(asked))]
+    with calling_as(CallPriority.BACKFILL):
+        answers = loops.run(_ask_all(asked))
+    done = [_conclude(answer, now=clock()) for answer in answers]
     return Repaired(
         bars=sum(each.bars for each in done),
         confirmed=sum(each.confirmed for each in done),
