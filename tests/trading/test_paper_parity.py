@@ -239,7 +239,8 @@ def market_of(case: Case, warm_up: int) -> Candles:
     )
     first_fed = market_factory.NEW_YEAR_MS + 10 * DAY_MS
     shift = first_fed - int(candles.open_time[warm_up])
-    return Candles(candles.open_time + shift, *candles.columns()[1:])
+    times, *prices = candles.columns()
+    return Candles(times + shift, *prices)
 
 
 def feed(instrument: Instrument, candles: Candles, timeframe: Timeframe, *, first: int) -> None:
