@@ -130,7 +130,7 @@ class CcxtVenueClient(CcxtMarketData):
         def read(order: Mapping[str, Any] | None) -> OrderReport | None:
             if order is None:
                 return None
-            self._require_market(order, symbol)
+            self._require_agreement(order, symbol)
             report = self._read_order(order)
             if (report.client_order_id, report.symbol) != (client_order_id, symbol):
                 raise UnreadableError("another order")
@@ -242,15 +242,17 @@ class CcxtVenueClient(CcxtMarketData):
         ours = self._pack.dialect.id_from_venue(report.client_order_id)
         return replace(report, client_order_id=ours)
 
-    def _require_market(self, order: Mapping[str, Any], symbol: str) -> None:
-        if not reading.is_of_market(order, self._exchange.market(symbol)):
-            raise UnreadableError("the answer is about another market")
+    def _require_agreement(
+        self, order: Mapping[str, Any], symbol: str, *, side: Side | None = None
+    ) -> None:
+        if reading.contradicts(order, market=self._exchange.market(symbol), side=side):
+            raise UnreadableError("the answer is about another order")
 
     def _size_of(self, symbol: str) -> Decimal:
         return reading.contract_size_of(self._exchange.market(symbol))
 
     def _conclude_order(self, order: Mapping[str, Any], request: OrderRequest) -> Outcome:
-        self._require_market(order, request.symbol)
+        self._require_agreement(order, request.symbol, side=request.side)
         size, told = self._size_of(request.symbol), order["clientOrderId"]
         ours = None if told is None else self._pack.dialect.id_from_venue(str(told))
         read = {**order, "clientOrderId": ours}
@@ -265,7 +267,7 @@ class CcxtVenueClient(CcxtMarketData):
     ) -> Outcome:
         if not self._pack.cancel_reports:
             return Outcome(OutcomeKind.DONE)
-        self._require_market(order, symbol)
+        self._require_agreement(order, symbol)
         report = self._read_order(order)
         if client_order_id:
             is_ours = report.client_order_id == client_order_id

@@ -72,14 +72,17 @@ def read_order(order: Mapping[str, Any], *, size: Decimal = _ONE) -> OrderReport
     )
 
 
-def is_of_market(order: Mapping[str, Any], market: Mapping[str, Any]) -> bool:
-    """Tell whether the venue's own words about an order name this market, or none.
+def contradicts(
+    order: Mapping[str, Any], *, market: Mapping[str, Any], side: Side | None = None
+) -> bool:
+    """Tell whether the venue's own words about an order name another market, or the other side.
 
-    ccxt takes an id that it does not know for the market that was asked about.
+    ccxt takes an id that it does not know for the market that was asked about, and the side for the one that was sent.
     """
-    info = order["info"]
-    said = {info[name] for name in _MARKET_FIELDS if info.get(name)} if info else set()
-    return said <= {market["id"]}
+    info = order["info"] or {}
+    markets = {info[name] for name in _MARKET_FIELDS if info.get(name)}
+    sides = {str(info.get("side", "")).upper()} & set(Side)
+    return bool(markets - {market["id"]}) or bool(side and sides - {side})
 
 
 def read_fill(trade: Mapping[str, Any], *, size: Decimal = _ONE) -> FillReport:

@@ -166,13 +166,14 @@ def _changed(truth: Answer, names: frozenset[str], change: Callable[[Any], Any])
 def _changes(
     fields: OrderFields,
 ) -> Iterator[tuple[FaultKind, tuple[frozenset[str], Callable[[Any], Any]]]]:
-    yield FaultKind.ACCEPTED_WRONG_ID, (fields.order_id, _other_id)
+    yield FaultKind.ACCEPTED_WRONG_ID, (fields.order_id, other_id)
     yield FaultKind.ACCEPTED_WRONG_CLIENT_ID, (fields.client_order_id, _other_client_id)
     yield FaultKind.ACCEPTED_WRONG_SYMBOL, (fields.symbol, _other_symbol)
     yield FaultKind.ACCEPTED_WRONG_SIDE, (fields.side, _other_side)
 
 
-def _other_id(value: Any) -> Any:
+def other_id(value: Any) -> Any:
+    """Return an id of the same kind that is another one."""
     if isinstance(value, int):
         return value + 1_000_003
     text = str(value)
