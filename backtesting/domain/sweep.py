@@ -236,10 +236,11 @@ class _Permitted:
 
     def rules(self, params: StrategyParams) -> Rules:
         wanted = self.specification.definition.rules(params)
-        if wanted not in self.found:
+        permitted = self.found.get(wanted)
+        if permitted is None:
             kind, timeframe = self.specification.terms.kind, self.specification.timeframe
-            self.found[wanted] = wanted.for_market(kind, timeframe)
-        return self.found[wanted]
+            permitted = self.found[wanted] = wanted.for_market(kind, timeframe)
+        return permitted
 
 
 def _parts(members: Sequence[_Member], ground: _Ground) -> Iterator[Sequence[_Member]]:

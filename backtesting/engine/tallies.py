@@ -70,7 +70,7 @@ def tally(
         rates,
         _says(said, rates),
         entry_columns(said if isinstance(said, Signals) else None),
-        np.concatenate([rules_record(each) for each in rules]),
+        _records(rules),
         costs_record(costs),
         starts,
         number_of(ReasonCode.WARMING_UP),
@@ -81,6 +81,13 @@ def tally(
         found.levels,
     )
     return found
+
+
+def _records(rules: Sequence[Rules]) -> NDArray[np.void]:
+    """Return *rules* as records; many are the very same one, which is then looked up once."""
+    known = {id(each): each for each in rules}
+    records = {key: rules_record(each) for key, each in known.items()}
+    return np.concatenate([records[id(each)] for each in rules])
 
 
 def _says(said: Signals | NDArray[np.uint8], rates: NDArray[np.float64]) -> NDArray[np.uint8]:

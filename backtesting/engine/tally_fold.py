@@ -34,6 +34,8 @@ TALLY: Final = np.dtype(
 
 #: Falls are compared with a margin before they are divided: a division too many costs a moment.
 _MARGIN: Final = 1e-12
+#: How many bars are looked at together for one that is a new peak or a deeper fall.
+_BARS_AT_ONCE: Final = 32
 #: Up to how many numbers are added without halves, as numpy does it.
 _BLOCK: Final = 128
 #: More halvings than any number of trades has.
@@ -92,11 +94,17 @@ def tally_all(
 @compiled
 def _course(tally, levels, equity, start, ends, first_end, capital):
     """Follow *equity* from bar *start* on: its end, its deepest fall, its *levels* at *ends*."""
-    peak, deepest, worst, level = capital, 0.0, 0.0, capital
+    count = len(equity)
+    peak, deepest, worst = capital, 0.0, 0.0
     i = start
-    levels[: first_end + 1] = capital
-    for at in range(first_end, len(ends) + 1):
-        stop = ends[at] + 1 if at < len(ends) else len(equity)
+    while i < count:
+        stop = min(i + _BARS_AT_ONCE, count)
+        stirs = False
+        for k in range(i, stop):
+            stirs |= (equity[k] > peak) | (peak - equity[k] > worst)
+        if not stirs:
+            i = stop
+            continue
         while i < stop:
             level = equity[i]
             if peak - level > worst:
@@ -106,9 +114,10 @@ def _course(tally, levels, equity, start, ends, first_end, capital):
                 peak = level
                 worst = deepest * peak * (1 - _MARGIN)
             i += 1
-        if at < len(ends):
-            levels[at + 1] = level
-    tally.final_equity = level
+    levels[: first_end + 1] = capital
+    for at in range(first_end, len(ends)):
+        levels[at + 1] = equity[ends[at]]
+    tally.final_equity = equity[count - 1] if start < count else capital
     tally.deepest = deepest
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,50 +82,6 @@ def best_of(times: int, work: Callable[[], object]) -> float:
         work()
         spent.append(time.perf_counter() - start)
     return min(spent)
-
-
-def test_a_million_bars():
-    candles = minutes(1_000_000)
-
-    def work():
-        signals = EMA.signals(MarketView(candles, Timeframe.M1), PARAMS)
-        return simulate(candles, signals, RULES, COSTS, capital=1e6, trade_from_ms=0)
-
-    trades = len(work().trade_columns)
-    spent = best_of(7, work)
-
-    print(f"\n1,000,000 bars, indicators and simulation: {spent * 1e3:.1f} ms", end="")
-    print(f" ({1 / spent:.1f} M bars/s, {trades:,} trades)")
-    assert trades > 10_000
-
-
-def test_a_year_of_hours_with_all_metrics():
-    candles = minutes(8_760)
-    one_run(candles)
-
-    spent = best_of(30, lambda: one_run(candles))
-
-    print(f"\n8,760 bars with all metrics, warm: {spent * 1e3:.2f} ms")
-
-
-def test_a_thousand_combinations():
-    candles = minutes(10_000)
-    pairs = [(fast, slow) for fast in range(5, 45) for slow in range(50, 75)]
-    view = MarketView(candles, Timeframe.H1)
-
-    def trial(pair):
-        params = ema_crossover.Params(short_ema_period=pair[0], long_ema_period=pair[1])
-        signals = EMA.signals(view, params)
-        return simulate(candles, signals, RULES, COSTS, capital=1e6, trade_from_ms=0).final_equity
-
-    def work():
-        with ThreadPoolExecutor(2) as threads:
-            return list(threads.map(trial, pairs, chunksize=50))
-
-    work()
-    spent = best_of(3, work)
-
-    print(f"\n1,000 pairs x 10,000 bars on two threads: {len(pairs) / spent:,.0f} combinations/s")
 
 
 def test_fifty_symbols_in_one_wallet():
