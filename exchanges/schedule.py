@@ -19,6 +19,21 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 30.0,
         "options": {"expires": 60},
     },
+    "exchanges-claim-balances": {
+        "task": "exchanges.claim_balances",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "exchanges-record-equity": {
+        "task": "exchanges.record_equity",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "exchanges-prune-equity": {
+        "task": "exchanges.prune_equity",
+        "schedule": 3_600.0,
+        "options": {"expires": 3_600},
+    },
     "exchanges-measure-clocks": {
         "task": "exchanges.measure_clocks",
         "schedule": 60.0,

@@ -5,8 +5,58 @@ from typing import Any
 from rest_framework import serializers
 
 from exchanges.models import AccountKind, AccountStatus
+from exchanges.selectors.equity import Money
 from market.enums import InstrumentKind
 from market.timeframes import Timeframe
+
+
+class TotalEquitySerializer(serializers.Serializer[Any]):
+    """What all accounts of one kind of money are worth together; the two kinds are never added."""
+
+    money = serializers.ChoiceField(list(Money))
+    amount = serializers.CharField(help_text="A decimal as text.")
+    currency = serializers.CharField()
+    accounts = serializers.IntegerField()
+    unvalued = serializers.ListField(
+        child=serializers.CharField(), help_text="Currencies without a known rate; not counted."
+    )
+    rates_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the oldest rate was told; null if none was needed."
+    )
+
+
+class EquitySerializer(serializers.Serializer[Any]):
+    """What a person's accounts are worth by the last rates; for showing, never for trading."""
+
+    currency = serializers.CharField(help_text="In which the amounts are.")
+    wanted_currency = serializers.CharField(
+        help_text="The one that was asked for; it differs where no rate to it is known."
+    )
+    totals = TotalEquitySerializer(many=True)
+
+
+class EquityPointSerializer(serializers.Serializer[Any]):
+    """What accounts were worth in an hour."""
+
+    at = serializers.DateTimeField(help_text="The beginning of the hour.")
+    money = serializers.ChoiceField(list(Money))
+    amount = serializers.CharField(help_text="A decimal as text.")
+
+
+class EquityHistorySerializer(serializers.Serializer[Any]):
+    """What accounts were worth, oldest first: each hour of up to seven days, else the last hour of each day."""
+
+    currency = serializers.CharField()
+    points = EquityPointSerializer(many=True)
+
+
+class AccountEquitySerializer(serializers.Serializer[Any]):
+    """What one account is worth; amounts are null where that is not known."""
+
+    amount = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    unvalued = serializers.ListField(child=serializers.CharField())
+    rates_at = serializers.DateTimeField(allow_null=True)
 
 
 class BalanceAtVenueSerializer(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from exchanges.api import markets, views
+from exchanges.api import equity, markets, views
 
 app_name = "exchanges-api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -16,6 +16,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
         views.Declaration.as_view(),
         name="declaration",
     ),
+    path(
+        "exchange-accounts/<uuid:public_id>/equity",
+        equity.AccountEquity.as_view(),
+        name="account-equity",
+    ),
+    path(
+        "exchange-accounts/<uuid:public_id>/equity/history",
+        equity.AccountEquityHistory.as_view(),
+        name="account-equity-history",
+    ),
+    path("equity", equity.Equity.as_view(), name="equity"),
+    path("equity/history", equity.EquityHistory.as_view(), name="equity-history"),
     path("venues", markets.Venues.as_view(), name="venues"),
     path("candle-series", markets.CandleSeries.as_view(), name="candle-series"),
     path("markets", markets.Markets.as_view(), name="markets"),

@@ -18,6 +18,7 @@ from exchanges.models.candles import (
     FeedHold,
     QuarantinedBar,
 )
+from exchanges.models.equity import ConversionRate, EquitySnapshot
 from exchanges.models.history import UNFINISHED, FetchStatus, HistoryFetch
 from exchanges.models.quotes import FundingFeed, FundingRate, Quote
 from exchanges.models.venues import Instrument, InstrumentRules, Venue
@@ -34,7 +35,9 @@ __all__ = (
     "CandleImport",
     "CandleRevision",
     "CandleTail",
+    "ConversionRate",
     "Credential",
+    "EquitySnapshot",
     "ExchangeAccount",
     "FeedHold",
     "FetchStatus",

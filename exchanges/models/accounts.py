@@ -69,6 +69,9 @@ class ExchangeAccount(models.Model):
     disabled_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when an operator lets nothing trade here."
     )
+    next_balances_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the venue is asked again what the account holds."
+    )
     next_reconcile_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     epoch = models.BigIntegerField(default=0)
@@ -109,6 +112,11 @@ class ExchangeAccount(models.Model):
                 fields=["next_test_at"],
                 condition=models.Q(closed_at__isnull=True, next_test_at__isnull=False),
                 name="account_tests_due",
+            ),
+            models.Index(
+                fields=["next_balances_at"],
+                condition=models.Q(closed_at__isnull=True, next_balances_at__isnull=False),
+                name="account_balances_due",
             ),
         ]
 

@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Prefetch, QuerySet
 
-from exchanges.models import Balance, Credential, ExchangeAccount
+from exchanges.models import USABLE_STATUSES, AccountKind, Balance, Credential, ExchangeAccount
 from market.errors import NotFoundError
 
 #: The signed-in person as a request knows them; pages behind the login never meet the anonymous one.
@@ -69,6 +69,33 @@ def accounts_waiting_since(*, before: datetime) -> list[int]:
     """Return the ids of accounts whose test was asked for before an instant and has no result; for workers."""
     waiting = ExchangeAccount.objects.filter(test_requested_at__lt=before, closed_at=None)
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:_MOST_SWEPT])
+
+
+def is_usable(*, account_id: int) -> bool:
+    """Tell whether orders may be sent in the name of an account; for workers."""
+    return ExchangeAccount.objects.filter(
+        pk=account_id, status__in=USABLE_STATUSES, closed_at=None
+    ).exists()
+
+
+def usable_accounts_after(*, key: int, limit: int) -> Sequence[ExchangeAccount]:
+    """Return at most *limit* live accounts in whose name orders may be sent, by key, after one; for workers."""
+    usable = ExchangeAccount.objects.filter(
+        pk__gt=key, kind=AccountKind.LIVE, status__in=USABLE_STATUSES, closed_at=None
+    )
+    return list(_complete(usable).order_by("pk")[:limit])
+
+
+def lock_due_for_balances(*, now: datetime) -> list[ExchangeAccount]:
+    """Return the accounts whose venue is to be asked by now what they hold, locked; for workers."""
+    due = ExchangeAccount.objects.filter(
+        next_balances_at__lte=now,
+        kind=AccountKind.LIVE,
+        status__in=USABLE_STATUSES,
+        closed_at=None,
+    )
+    locked = due.select_for_update(of=("self",), skip_locked=True)
+    return list(locked.order_by("next_balances_at", "pk")[:_MOST_SWEPT])
 
 
 def lock_due_for_test(*, now: datetime) -> list[ExchangeAccount]:

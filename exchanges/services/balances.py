@@ -1,11 +1,74 @@
-"""What the venues say that accounts hold."""
+"""What the venues say that accounts hold: told by tests and reconciliations, and asked for once an hour."""
 
-from collections.abc import Sequence
-from datetime import datetime
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
-from exchanges.adapters.protocol import BalanceReport
+from django.db.models import Q
+
+from exchanges.adapters import factory
+from exchanges.adapters.protocol import BalanceReport, VenueClient
 from exchanges.models import Balance, ExchangeAccount
-from foundation.transactions import part_of_transaction
+from exchanges.selectors import accounts as accounts_read
+from exchanges.services import account_states
+from foundation.queue import enqueue_on_commit
+from foundation.transactions import part_of_transaction, transactional
+from market.errors import CredentialRejectedError, VenueError
+
+logger = logging.getLogger(__name__)
+
+#: How old a balance may become that nobody else has asked for.
+_OLDEST: Final = timedelta(hours=1)
+
+
+@transactional
+def claim_due_refreshes(*, now: datetime) -> int:
+    """Send for the balances of the accounts whose turn it is; return how many those are.
+
+    The next turn is set with the claim: a message that is lost costs one turn.
+    """
+    due = accounts_read.lock_due_for_balances(now=now)
+    for account in due:
+        enqueue_on_commit("exchanges.refresh_balances", account_id=account.pk)
+    ExchangeAccount.objects.filter(pk__in=[account.pk for account in due]).update(
+        next_balances_at=now + _OLDEST
+    )
+    return len(due)
+
+
+def refresh_balances(*, account_id: int, clock: Callable[[], datetime]) -> None:
+    """Ask the venue what an account holds, and store it; a venue that does not answer is asked the next time."""
+    if not accounts_read.is_usable(account_id=account_id):
+        return
+    try:
+        reports = asyncio.run(_ask(factory.venue_client(account_id)))
+    except CredentialRejectedError as error:
+        account_states.note_refusal(
+            account_id=account_id, code=error.code, message=error.message, now=clock()
+        )
+        return
+    except VenueError as error:
+        logger.info("balances.unknown", extra={"account_id": account_id, "code": error.code})
+        return
+    account_states.note_acceptance(account_id=account_id)
+    _store(account_id=account_id, reports=reports, now=clock())
+
+
+async def _ask(client: VenueClient) -> Sequence[BalanceReport]:
+    try:
+        return await client.balances()
+    finally:
+        await client.close()
+
+
+@transactional
+def _store(*, account_id: int, reports: Sequence[BalanceReport], now: datetime) -> None:
+    # It may have been closed meanwhile, and then holds nothing that is ours to know.
+    account = ExchangeAccount.objects.select_for_update(of=("self",)).get(pk=account_id)
+    if account.is_usable:
+        record_balances(account_id=account_id, reports=reports, now=now)
 
 
 @part_of_transaction
@@ -29,6 +92,8 @@ def record_balances(*, account_id: int, reports: Sequence[BalanceReport], now: d
         unique_fields=["account", "currency"],
         update_fields=["free", "used", "venue_at"],
     )
+    due = Q(next_balances_at=None) | Q(next_balances_at__lt=now + _OLDEST / 2)
+    ExchangeAccount.objects.filter(due, pk=account_id).update(next_balances_at=now + _OLDEST)
     held = [report.currency for report in reports]
     Balance.objects.filter(account=account).exclude(currency__in=held).delete()
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from exchanges.models import Balance, Credential, ExchangeAccount
+from exchanges.models import Balance, Credential, EquitySnapshot, ExchangeAccount
 from foundation import audit
 from foundation.transactions import transactional
 
@@ -11,7 +11,7 @@ _ACTOR = audit.Actor.system("erasure")
 
 @transactional
 def forget_owner(*, owner_id: int, now: datetime) -> int:
-    """Delete a person's keys and balances and close their accounts; return how many accounts there are.
+    """Delete a person's keys, balances and what they were worth, and close their accounts; return how many accounts there are.
 
     The accounts themselves stay, under the name of their venue: orders point to them. A repeat changes nothing.
     """
@@ -23,6 +23,7 @@ def forget_owner(*, owner_id: int, now: datetime) -> int:
     )
     Credential.objects.filter(owner_id=owner_id).delete()
     Balance.objects.filter(owner_id=owner_id).delete()
+    EquitySnapshot.objects.filter(owner_id=owner_id).delete()
     for account in accounts:
         was_open = account.closed_at is None
         account.closed_at = account.closed_at or now

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from exchanges.adapters import key_guides
@@ -11,6 +10,8 @@ from exchanges.domain.guides import ConnectGuide
 from exchanges.domain.testing import DECLARATION_NEEDED
 from exchanges.models import AccountKind, AccountStatus, ExchangeAccount, Venue
 from exchanges.selectors import accounts, connecting
+from exchanges.selectors.equity import AccountEquity
+from exchanges.web.equity import AccountEquityPage, present_equity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,6 @@ class GuidePage:
     never: Sequence[str]
     hints: Sequence[str]
     addresses: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class BalanceRow:
-    """What an account holds of one currency."""
-
-    currency: str
-    free: Decimal
-    used: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +62,7 @@ class AccountPage:
     tested_at: datetime | None
     connected_at: datetime | None
     closed_at: datetime | None
-    balances: Sequence[BalanceRow]
+    equity: AccountEquityPage | None
     balances_at: datetime | None
 
 
@@ -98,8 +90,8 @@ def present_guide(venue: Venue, guide: ConnectGuide) -> GuidePage:
     )
 
 
-def present_account(account: ExchangeAccount) -> AccountPage:
-    """Return the page of an account that came from the selectors."""
+def present_account(account: ExchangeAccount, value: AccountEquity | None = None) -> AccountPage:
+    """Return the page of an account that came from the selectors; *value* is what it is worth, if it holds anything."""
     credential = accounts.credential_in_use(account)
     balances = list(account.balances.all())
     is_closed = account.closed_at is not None
@@ -126,6 +118,6 @@ def present_account(account: ExchangeAccount) -> AccountPage:
         tested_at=account.tested_at,
         connected_at=account.connected_at,
         closed_at=account.closed_at,
-        balances=[BalanceRow(b.currency, b.free, b.used) for b in balances],
+        equity=present_equity(value) if value and not is_closed else None,
         balances_at=max((b.venue_at for b in balances), default=None),
     )

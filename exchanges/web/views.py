@@ -1,9 +1,11 @@
 """The pages of exchange accounts."""
 
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -13,21 +15,48 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from exchanges.adapters import key_guides
 from exchanges.models import AccountKind, ExchangeAccount, Venue
 from exchanges.selectors import accounts as selectors
-from exchanges.selectors import connecting, instruments
+from exchanges.selectors import connecting, equity, instruments
+from exchanges.selectors.equity import EquityHistory
 from exchanges.services import account_tests, accounts
+from exchanges.web.equity import chart_of, present_totals, remark_on
 from exchanges.web.forms import KEY_FIELDS, ConnectForm, KeyForm, PaperForm
 from exchanges.web.presenters import present_account, present_choice, present_guide
 from foundation.http import actor_of, is_fragment
 from market.errors import ConflictError, EntitlementError, InvalidInputError
 
 _HEADERS = {"Vary": "HX-Request"}
+#: How far back charts of equity go.
+_CHARTED: Final = timedelta(days=90)
 
 
 @require_safe
 def account_list(request: HttpRequest) -> HttpResponse:
     """List a person's open accounts."""
-    rows = [present_account(account) for account in selectors.accounts_for(request.user)]
-    return TemplateResponse(request, "exchanges/list.html", {"rows": rows})
+    mine = list(selectors.accounts_for(request.user))
+    valuation = equity.value_for(request.user, accounts=mine, now=timezone.now())
+    context = {
+        "rows": [present_account(each, valuation.by_account.get(each.pk)) for each in mine],
+        "equity": present_totals(valuation),
+    }
+    return TemplateResponse(request, "exchanges/list.html", context)
+
+
+@require_safe
+def equity_chart(request: HttpRequest) -> JsonResponse:
+    """Return what a person's accounts were worth, for a chart."""
+    return JsonResponse(chart_of(_history(request)))
+
+
+@require_safe
+def account_equity_chart(request: HttpRequest, public_id: UUID) -> JsonResponse:
+    """Return what one account was worth, for a chart."""
+    account = _account_or_404(request, public_id)
+    return JsonResponse(chart_of(_history(request, account)))
+
+
+def _history(request: HttpRequest, account: ExchangeAccount | None = None) -> EquityHistory:
+    now = timezone.now()
+    return equity.history_for(request.user, since=now - _CHARTED, now=now, account=account)
 
 
 @require_safe
@@ -72,9 +101,15 @@ def connect(request: HttpRequest, venue_code: str) -> HttpResponse:
 @require_safe
 def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show an account; answer only where it stands to htmx, and 204 if that is known there."""
-    page = present_account(_account_or_404(request, public_id))
+    account = _account_or_404(request, public_id)
     if not is_fragment(request):
-        return TemplateResponse(request, "exchanges/detail.html", {"page": page}, headers=_HEADERS)
+        valuation = equity.value_for(request.user, accounts=[account], now=timezone.now())
+        context = {
+            "page": present_account(account, valuation.by_account.get(account.pk)),
+            "remark": remark_on(valuation),
+        }
+        return TemplateResponse(request, "exchanges/detail.html", context, headers=_HEADERS)
+    page = present_account(account)
     if request.GET.get("version") == str(page.version):
         return HttpResponse(status=204, headers=_HEADERS)
     if not page.is_being_tested:

@@ -9,6 +9,7 @@ from typing import Final
 from django.urls import reverse
 
 from backtesting.web.presenters import RunRow
+from exchanges.web.equity import EquityPage
 from trading.web.overview import Overview
 from trading.web.presenters import State
 
@@ -43,6 +44,7 @@ class Dashboard:
     """Everything on the dashboard; ``steps`` is empty for a person who has deployed before."""
 
     trading: Overview
+    equity: EquityPage
     backtests: Sequence[RecentBacktest]
     steps: Sequence[Step]
 
@@ -53,11 +55,11 @@ class Dashboard:
 
 
 def present_dashboard(
-    overview: Overview, *, runs: Sequence[RunRow], has_account: bool
+    overview: Overview, *, runs: Sequence[RunRow], equity: EquityPage, has_account: bool
 ) -> Dashboard:
     """Return the dashboard."""
     steps = [] if overview.total else _steps(has_run=bool(runs), has_account=has_account)
-    return Dashboard(overview, [_backtest(row) for row in runs], steps)
+    return Dashboard(overview, equity, [_backtest(row) for row in runs], steps)
 
 
 def _backtest(row: RunRow) -> RecentBacktest:

@@ -1,11 +1,20 @@
 """The pages of exchange accounts that are looked at in a browser."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
-from exchanges.models import FetchStatus, HistoryFetch
+from exchanges.models import (
+    AccountStatus,
+    Balance,
+    ConversionRate,
+    EquitySnapshot,
+    ExchangeAccount,
+    FetchStatus,
+    HistoryFetch,
+)
 from market.timeframes import Timeframe
 from tests.exchanges.owned_objects import make_connected_account
 from tests.factories.exchanges import (
@@ -35,6 +44,62 @@ def _choose(person: User) -> str:
 def _connect(person: User) -> str:
     venue = make_venue("binance", takes_live_accounts=True, real_money=True)
     return reverse("exchanges:connect", args=[venue.code])
+
+
+def _rich_account(person: User) -> ExchangeAccount:
+    """Return an account with balances, one of them without a price, and ten days behind it."""
+    account = make_connected_account(person)
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for currency, free in (("USDT", "8231.55"), ("BTC", "0.31"), ("RARECOIN", "120000")):
+        Balance.objects.create(
+            owner=person, account=account, currency=currency, free=free, used=0, venue_at=now
+        )
+    ConversionRate.objects.create(
+        venue=account.venue, base="BTC", quote="USDT", hour_at=now, rate=61_250, venue_at=now
+    )
+    EquitySnapshot.objects.bulk_create(
+        EquitySnapshot(
+            owner=person,
+            account=account,
+            hour_at=(now - timedelta(days=days)).replace(hour=23) if days else now,
+            equity=27_000 - 150 * days + 400 * (days % 3),
+            is_complete=False,
+        )
+        for days in range(10)
+    )
+    return account
+
+
+def _list_with_equity(person: User) -> str:
+    _rich_account(person)
+    return reverse("exchanges:list")
+
+
+def _detail_with_equity(person: User) -> str:
+    return reverse("exchanges:detail", args=[_rich_account(person).public_id])
+
+
+def _dashboard(person: User) -> str:
+    _rich_account(person)
+    return reverse("web:dashboard")
+
+
+def _unverified(person: User) -> str:
+    account = make_connected_account(person)
+    account.status = AccountStatus.UNVERIFIED_PERMISSIONS
+    account.save()
+    return reverse("exchanges:detail", args=[account.public_id])
+
+
+def _undeclared(person: User) -> str:
+    account = make_connected_account(person)
+    account.status, account.connected_at = AccountStatus.PENDING, None
+    account.status_code = "declaration_needed"
+    account.status_message = (
+        "The exchange does not tell what this key may do; make sure it cannot withdraw."
+    )
+    account.save()
+    return reverse("exchanges:detail", args=[account.public_id])
 
 
 def _detail(person: User) -> str:
@@ -75,5 +140,10 @@ PAGES = [
     PageCase("account-choose", _choose),
     PageCase("account-connect", _connect),
     PageCase("account", _detail),
+    PageCase("accounts-equity", _list_with_equity),
+    PageCase("account-equity", _detail_with_equity),
+    PageCase("account-undeclared", _undeclared),
+    PageCase("account-unverified", _unverified),
+    PageCase("dashboard-equity", _dashboard),
     PageCase("account-key", _key),
 ]

@@ -6,11 +6,14 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from backtesting.selectors.runs import runs_for
 from backtesting.web.presenters import present_row
+from exchanges.selectors import equity
 from exchanges.selectors.accounts import accounts_for
+from exchanges.web.equity import present_totals
 from foundation.http import is_fragment
 from trading.selectors.deployments import deployments_for
 from trading.selectors.orders import fills_for
@@ -47,10 +50,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 def _dashboard(request: HttpRequest) -> Dashboard:
     owner = request.user
+    mine = list(accounts_for(owner))
+    valuation = equity.value_for(owner, accounts=mine, now=timezone.now())
     return present_dashboard(
         _overview(request),
         runs=[present_row(run) for run in runs_for(owner)[:_BACKTESTS]],
-        has_account=accounts_for(owner).exists(),
+        equity=present_totals(valuation),
+        has_account=bool(mine),
     )
 
 

@@ -65,8 +65,8 @@ class TestTheList:
         for number in range(10):
             connect(ada, label=f"Account {number}")
 
-        # Besides the accounts: the session, the person, the settings of the site, what is unread.
-        with django_assert_max_num_queries(7):
+        # Besides the accounts: the session, the person, the settings of the site, what is unread, the rates.
+        with django_assert_max_num_queries(8):
             browser.get(LIST)
 
     def test_a_stranger_is_sent_to_sign_in(self, client, db):
