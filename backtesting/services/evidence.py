@@ -1,6 +1,7 @@
 """The backtests that the catalogue shows: default parameters on recorded candles of a real market."""
 
 import logging
+from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -12,6 +13,7 @@ from backtesting.domain.curves import thinned_indices
 from backtesting.domain.portfolio import AnyBacktest
 from backtesting.domain.specification import Specification
 from backtesting.engine import ENGINE_VERSION
+from backtesting.selectors.universes import universe_around
 from backtesting.services import specifications, trials
 from exchanges.selectors import candles
 from exchanges.selectors.candles import Series
@@ -34,6 +36,8 @@ _BARS_AT_LEAST: Final = 100
 _BARS_AT_MOST: Final = 20_000
 #: A strategy that trades the sessions of days shows nothing in less than a few of them.
 _SESSIONS_AT_LEAST: Final = 3
+#: Fewer markets are nothing to choose from.
+_MARKETS_AT_LEAST: Final = 3
 _CURVE_POINTS: Final = 100
 
 
@@ -46,15 +50,6 @@ class NothingToShowError(ConflictError):
         super().__init__(
             f"No recorded series of a real market is long enough for “{name}”. Import candles first."
         )
-
-
-class NeedsUniverseError(ConflictError):
-    """The strategy looks at many markets, and the catalogue shows backtests of one."""
-
-    code = "evidence_needs_universe"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"“{name}” looks at many markets; the catalogue shows backtests of one.")
 
 
 def answer_wish(*, strategy_id: int, now: datetime) -> None:
@@ -88,20 +83,22 @@ def record_evidence(
     """Backtest the present version with its default parameters, and write it down for the catalogue.
 
     Without a *market* and a *timeframe* the series is chosen: of a real market, long enough, of the
-    suggested timeframe, the newest. The costs are those of the venue. Raises NothingToShowError,
-    NeedsUniverseError, or what ``specify`` raises.
+    suggested timeframe, the newest. A strategy that looks at many markets is shown all that are
+    like the chosen one, the more the better. The costs are those of the venue. Raises
+    NothingToShowError, or what ``specify`` raises.
     """
     definition = registry.get_definition(strategy_slug)
-    if definition.requirements(definition.default_params()).needs_universe:
-        raise NeedsUniverseError(definition.name)
     version = catalogue.version_of_code(definition)
     series = _choose(version.strategy, market=market, timeframe=timeframe)
+    looks_at_many = definition.requirements(definition.default_params()).needs_universe
+    name = _market_of(series)
     close_ms = series.timeframe.close_of(to_milliseconds(series.last_open_at))
     longest_ms = _BARS_AT_MOST * series.timeframe.milliseconds
     from_ms = max(to_milliseconds(series.first_open_at), close_ms - longest_ms)
     specification = specifications.specify(
         strategy_slug=strategy_slug,
-        market=f"{series.instrument.venue.code}:{series.instrument.symbol}",
+        market="" if looks_at_many else name,
+        universe=universe_around(name, series.timeframe.value) if looks_at_many else "",
         timeframe=series.timeframe.value,
         from_at=from_milliseconds(from_ms),
         to_at=from_milliseconds(close_ms),
@@ -117,7 +114,7 @@ def _choose(strategy: Strategy, *, market: str | None, timeframe: str | None) ->
     requirements = definition.requirements(definition.default_params())
 
     def suits(series: Series) -> bool:
-        name = f"{series.instrument.venue.code}:{series.instrument.symbol}"
+        name = _market_of(series)
         if market is None and not series.instrument.venue.real_money:
             return False
         return (market in (None, name)) and timeframe in (None, series.timeframe.value)
@@ -126,10 +123,14 @@ def _choose(strategy: Strategy, *, market: str | None, timeframe: str | None) ->
         days = _SESSIONS_AT_LEAST if requirements.day_marks_ms else 0
         return max(_BARS_AT_LEAST, days * DAY_MS // timeframe.milliseconds)
 
+    every = candles.series()
+    alike = Counter(map(_kind_of, every))
+    least_markets = _MARKETS_AT_LEAST if requirements.needs_universe else 1
     found = [
         series
-        for series in candles.series()
+        for series in every
         if suits(series)
+        and alike[_kind_of(series)] >= least_markets
         and not requirements.objection(series.timeframe)
         and series.row_count >= requirements.bars(series.timeframe) + least(series.timeframe)
     ]
@@ -139,11 +140,22 @@ def _choose(strategy: Strategy, *, market: str | None, timeframe: str | None) ->
         found,
         key=lambda series: (
             series.timeframe.value == strategy.suggested_timeframe,
+            alike[_kind_of(series)] if requirements.needs_universe else 0,
             series.instrument.symbol == _PREFERRED_SYMBOL,
             series.last_open_at,
             series.row_count,
         ),
     )
+
+
+def _market_of(series: Series) -> str:
+    return f"{series.instrument.venue.code}:{series.instrument.symbol}"
+
+
+def _kind_of(series: Series) -> tuple[object, ...]:
+    """Return what the series of one universe have in common."""
+    own = series.instrument
+    return own.venue_id, own.kind, own.settle, series.timeframe
 
 
 def _computed(specification: Specification, backtest: AnyBacktest) -> Computed:

@@ -114,9 +114,9 @@ def record_evidence(*, now: datetime) -> None:
     for strategy in offered:
         if known[strategy.pk]:
             continue
-        # The catalogue shows those without a backtest that look at many markets, or need a longer
-        # history than the shipped candles have.
-        with suppress(evidence.NeedsUniverseError, evidence.NothingToShowError):
+        # The catalogue shows those without a backtest that need a longer history than the shipped
+        # candles have.
+        with suppress(evidence.NothingToShowError):
             evidence.record_evidence(strategy_slug=strategy.slug, by=_ACTOR, now=now)
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from billing.web.presenters import Offer
-from market.timeframes import Timeframe
+from market.timeframes import DAY_MS, Timeframe
 from strategies import parameters, registry
 from strategies.models import Evidence, Strategy, StrategyVersion
 from strategies.selectors.entries import Entry, Market
@@ -90,6 +90,7 @@ class StrategyPage:
     released_at: datetime
     code_fingerprint: str
     warm_up_bars: int
+    warm_up_days: int
     evidence: Sequence[EvidenceCard]
     parameters: Sequence[ParameterRow]
 
@@ -111,6 +112,7 @@ def present_strategy(entry: Entry, version: StrategyVersion, offer: Offer | None
         released_at=version.created_at,
         code_fingerprint=version.code_fingerprint,
         warm_up_bars=requirements.bars(suggested),
+        warm_up_days=-(-requirements.bars(suggested) * suggested.milliseconds // DAY_MS),
         evidence=[_evidence(row) for row in entry.evidence],
         parameters=[
             ParameterRow(
@@ -152,8 +154,9 @@ def _paragraphs(strategy: Strategy) -> list[str]:
 
 def _evidence(row: Evidence) -> EvidenceCard:
     instrument = row.instrument
+    many = row.metrics.get("universe", {}).get("markets", ())
     return EvidenceCard(
-        market=f"{instrument.symbol} at {instrument.venue.name}",
+        market=f"{f'{len(many)} markets' if many else instrument.symbol} at {instrument.venue.name}",
         currency=instrument.settle or instrument.quote,
         timeframe=row.timeframe,
         from_at=row.effective_from_at,

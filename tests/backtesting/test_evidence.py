@@ -10,7 +10,7 @@ from django.db import ProgrammingError, transaction
 from backtesting.services import evidence
 from backtesting.services.evidence import NothingToShowError
 from backtesting.tasks import record_evidence, sweep_evidence
-from exchanges.models import Venue
+from exchanges.models import Instrument, Venue
 from foundation.audit import Actor
 from foundation.models import AuditEntry
 from market.timeframes import Timeframe
@@ -19,6 +19,7 @@ from strategies.models import Evidence, Strategy
 from strategies.selectors import catalogue as selectors
 from strategies.services import catalogue
 from strategies.services import evidence as wishes
+from tests.backtesting.universes import SYMBOLS, make_universe
 from tests.factories import exchanges
 from tests.factories.accounts import make_person
 from tests.factories.backtesting import NOW, make_done_run, make_market
@@ -123,6 +124,40 @@ class TestRecord:
         assert selectors.evidence_of([row.version.strategy]) == {row.version.strategy_id: []}
 
 
+class TestUniverse:
+    def test_all_markets_that_are_alike_are_shown_late_listings_and_delistings_included(
+        self, client
+    ):
+        make_universe()
+        Venue.objects.update(real_money=True)
+
+        row = evidence.record_evidence(strategy_slug="top-movers-macd", by=BY, now=NOW)
+
+        assert [each["symbol"] for each in row.metrics["universe"]["markets"]] == list(SYMBOLS)
+        assert row.metrics["values"]["trades"] > 0
+        client.force_login(make_person())
+        page = client.get("/strategies/top-movers-macd/").content.decode()
+        assert "Backtest on 4 markets at" in page
+
+    def test_two_markets_are_no_universe_to_choose_from(self):
+        make_universe()
+        Venue.objects.update(real_money=True)
+        for symbol in SYMBOLS[:2]:
+            Instrument.objects.filter(symbol=symbol).update(settle="EUR")
+
+        with pytest.raises(NothingToShowError):
+            evidence.record_evidence(strategy_slug="top-movers-macd", by=BY, now=NOW)
+
+    def test_a_page_without_one_says_that_its_history_is_long(self, client):
+        make_market()
+        client.force_login(make_person())
+
+        page = client.get("/strategies/cpr-daily/").content.decode()
+
+        assert "It needs a longer history before its first decision" in page
+        assert "14,400" in page
+
+
 class TestWish:
     def test_a_worker_answers_it(self):
         make_market()
@@ -185,14 +220,14 @@ class TestCommand:
             "ema-crossover: BTC/USDT 1h, 2024-01-05 to 2024-01-26, 500 bars, +" in said.getvalue()
         )
 
-    def test_what_looks_at_many_markets_is_named_and_left_out(self):
+    def test_what_looks_at_many_markets_is_left_out_where_there_is_one(self):
         make_market()
         Venue.objects.update(real_money=True)
         said = io.StringIO()
 
         call_command("record_evidence", stdout=said)
 
-        assert "top-movers-macd: “Top movers MACD” looks at many markets" in said.getvalue()
+        assert "top-movers-macd: No recorded series" in said.getvalue()
         assert not Evidence.objects.filter(version__strategy__slug="top-movers-macd").exists()
 
     def test_an_unknown_one_is_refused(self):

@@ -42,7 +42,7 @@ class Command(PlatformCommand):
                     by=Actor.system("record_evidence"),
                     now=timezone.now(),
                 )
-            except (evidence.NeedsUniverseError, evidence.NothingToShowError) as error:
+            except evidence.NothingToShowError as error:
                 if slugs:
                     raise
                 self.stdout.write(f"{slug}: {error.message}")
