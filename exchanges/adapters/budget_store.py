@@ -68,10 +68,10 @@ def keys_of(lane: str) -> list[str]:
 class SharedBudget:
     """One budget in Redis, as one process sees it."""
 
-    def __init__(self, lane: str, *, redis: Redis | None = None) -> None:
+    def __init__(self, lane: str) -> None:
         self._lane = lane
         self._keys = keys_of(lane)
-        self._redis = redis or connection()
+        self._redis = connection(settings.REDIS_URL)
         self._poll = self._redis.register_script(_script("governor.lua"))
         self._report = self._redis.register_script(_script("governor_report.lua"))
         self._process = secrets.token_hex(6)
@@ -151,13 +151,13 @@ class SharedBudget:
         return json.loads(answer) if answer != b"OK" else None
 
 
-@lru_cache(maxsize=1)
-def connection() -> Redis:
-    """Return this process's connections to Redis, made for short questions."""
+@lru_cache(maxsize=4)
+def connection(url: str) -> Redis:
+    """Return this process's connections to the Redis at *url*, made for short questions."""
     # Synchronous on purpose: a round trip takes a tenth of a millisecond, less than an event loop needs to arrange it,
     # and no connection belongs to a loop or survives a fork.
     return Redis.from_url(
-        settings.REDIS_URL,
+        url,
         socket_timeout=_TIMEOUT_S,
         socket_connect_timeout=_TIMEOUT_S,
         retry=Retry(NoBackoff(), 1),

@@ -93,8 +93,20 @@ local function forget(member)
   redis.call('SREM', held, member)
 end
 
+-- The venue counts in other spans than was known: what was spent in the old ones counts as spent just now.
+local span = tonumber(redis.call('HGET', lane, 'span') or ask.span)
+local before = 0
+if span ~= ask.span then
+  before = window(lane, span).total
+  local epoch = redis.call('HGET', lane, 'epoch')
+  redis.call('DEL', lane)
+  redis.call('HSET', lane, 'epoch', epoch)
+  windows[lane] = nil
+end
+
 -- What others spend at this venue, and what a process has spent while this store was away.
 local budget = window(lane, ask.span)
+if before > 0 then spend(budget, before, FOREIGN) end
 redis.call('HSETNX', lane, 'epoch', ask.nonce)
 redis.call('HSET', lane, 'limit', ask.limit, 'span', ask.span)
 if ask.carried > 0 then spend(budget, ask.carried, FOREIGN) end

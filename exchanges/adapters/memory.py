@@ -100,7 +100,7 @@ class InMemoryVenue:
         """Program the next submit that has no program yet.
 
         ``times_out``: no answer; the order is lost on the way unless it ``but_is_accepted``. ``is_not_sent``: the
-        connection is refused. ``rejects_with``: the venue's no, with this code. ``hidden_for``: so many look-ups do not
+        connection is refused, or ``rejects_with`` says why not. ``rejects_with``: the venue's no, with this code. ``hidden_for``: so many look-ups do not
         find the order. ``fills_late``: it fills at ``settle`` only. ``parts``: in so many executions.
         """
         self._submit_faults.append(
@@ -334,7 +334,8 @@ class InMemoryVenueClient:
     def _refusal(self, request: OrderRequest, fault: SubmitFault) -> Outcome | None:
         book = self._venue.book
         if fault.is_not_sent:
-            return Outcome(OutcomeKind.NOT_SENT, code="venue_unavailable")
+            code = fault.rejects_with or "venue_unavailable"
+            return Outcome(OutcomeKind.NOT_SENT, code=code)
         price = book.prices.get(request.symbol, Decimal(0))
         objection = find_objection(request, book.instruments.get(request.symbol), price=price)
         if objection is not None:

@@ -82,6 +82,30 @@ class TestEntry:
         assert desk.venue.orders == []
 
 
+    def test_an_entry_for_which_the_venue_has_no_room_now_is_tried_again(self, desk):
+        desk.venue.next_submit(is_not_sent=True, rejects_with="rate_limited")
+
+        first = desk.enter()
+        at_once = desk.submit()
+        desk.later(2)
+        desk.submit()
+
+        entries = Order.objects.filter(intent=first.intent).order_by("attempt")
+        assert [order.status for order in entries] == ["DENIED", "FILLED"]
+        assert (at_once, first.reason_code) == (0, "rate_limited")
+
+    def test_it_is_given_up_when_its_bar_is_too_old(self, desk):
+        desk.venue.next_submit(is_not_sent=True, rejects_with="rate_limited")
+        first = desk.enter()
+
+        desk.later(3_600)
+        desk.submit()
+
+        first.intent.refresh_from_db()
+        assert first.intent.status == IntentStatus.DENIED
+        assert desk.venue.orders == []
+
+
 class TestDenial:
     def _denial(self, desk, **fields):
         intent = desk.decide(**fields)

@@ -11,12 +11,16 @@ from foundation.transactions import transactional
 from market.enums import OrderStatus
 from market.orders import TRANSITIONS
 from trading.models import Order
-from trading.services import fills, orders, protection
+from trading.services import fills, intents, orders, protection
 from trading.services.venues import Call, Cancellation
 
 logger = logging.getLogger(__name__)
 
 _ACTOR: Final = "submission"
+
+#: The code of a call that waited for its turn in vain, and after how long it tries again.
+_NO_ROOM: Final = "rate_limited"
+_AGAIN_S: Final = 1.0
 
 #: Of an order whose fate is unknown the venue is asked this soon for the first time.
 _FIRST_LOOKUP_S: Final = 1.0
@@ -43,10 +47,20 @@ def _settle_submission(order: Order, symbol: str, outcome: Outcome, now: datetim
             _move(order, OrderStatus.REJECTED, outcome, evidence, now)
         case OutcomeKind.NOT_SENT:
             _move(order, OrderStatus.DENIED, outcome, evidence, now)
+            _queue_again(order, outcome, now)
         case _:
             _move(order, OrderStatus.UNKNOWN, outcome, evidence, now)
             orders.check_again(order, at=now + timedelta(seconds=_FIRST_LOOKUP_S))
             enqueue_on_commit("trading.reconcile_account", account_id=order.account_id)
+
+
+def _queue_again(order: Order, outcome: Outcome, now: datetime) -> None:
+    """Let an entry for which there was no room at the venue try again, as long as its bar is not too old.
+
+    What gets out of a position, or protects it, is tried again by its own rules.
+    """
+    if outcome.code == _NO_ROOM and not order.reduce_only and order.status == OrderStatus.DENIED:
+        intents.postpone(order.intent, until=now + timedelta(seconds=_AGAIN_S))
 
 
 def _settle_cancellation(order: Order, outcome: Outcome, now: datetime) -> None:

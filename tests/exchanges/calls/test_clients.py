@@ -1,0 +1,153 @@
+"""Clients that a worker process keeps: each for one account and one key, and not for long."""
+
+import threading
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from exchanges.adapters import factory, loops
+from exchanges.adapters.pool import LONGEST_S, ClientPool, Holder
+from exchanges.services import accounts
+from foundation.audit import Actor
+from tests.exchanges.accounts.connecting import connect
+from tests.factories import accounts as people
+from tests.factories import exchanges as markets
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class TestThePool:
+    def holder(self, version=1):
+        return Holder(uuid4(), version, "https://venue.example")
+
+    def test_it_makes_a_client_once(self):
+        pool, holder, made = ClientPool(), self.holder(), []
+
+        first = pool.take(holder, lambda: made.append(1) or object())
+
+        assert pool.take(holder, lambda: made.append(1) or object()) is first
+        assert made == [1]
+
+    @pytest.mark.parametrize("change", ["version", "address"])
+    def test_another_key_or_address_is_another_client_and_the_old_one_is_dropped(self, change):
+        pool, holder = ClientPool(), self.holder()
+        other = Holder(
+            holder.account,
+            2 if change == "version" else 1,
+            "https://elsewhere.example" if change == "address" else holder.address,
+        )
+        first = pool.take(holder, object)
+
+        assert pool.take(other, object) is not first
+        assert len(pool) == 1
+
+    def test_the_longest_unused_goes_first(self, settings):
+        settings.VENUE_CLIENTS = 2
+        pool, old, used, new = ClientPool(), self.holder(), self.holder(), self.holder()
+        kept = [pool.take(each, object) for each in (used, old)]
+        pool.take(used, object)
+        pool.take(new, object)
+
+        assert pool.take(used, object) is kept[0]
+        assert len(pool) == 2
+        assert pool.take(old, object) is not kept[1]
+
+    def test_an_open_key_is_kept_for_five_minutes_however_much_it_is_used(self):
+        now_s = [0.0]
+        pool, holder = ClientPool(clock=lambda: now_s[0]), self.holder()
+        first = pool.take(holder, object)
+        now_s[0] = LONGEST_S - 1
+        assert pool.take(holder, object) is first
+
+        now_s[0] = LONGEST_S
+        pool.forget_expired()
+
+        assert len(pool) == 0
+
+    def test_a_client_of_a_loop_that_has_ended_is_not_used_again(self):
+        pool, holder = ClientPool(), self.holder()
+        first = pool.take(holder, object)
+
+        loops.close()
+
+        assert pool.take(holder, object) is not first
+
+
+@pytest.mark.django_db
+class TestTheFactory:
+    @pytest.fixture
+    def owner(self):
+        markets.make_venue("simulator", api_url="http://127.0.0.1:9", takes_live_accounts=True)
+        return people.make_person()
+
+    def connect(self, owner, key):
+        return connect(owner, venue_code="simulator", label=key, api_key=key, secret=f"of-{key}")
+
+    def test_each_account_has_its_own_client_and_keeps_it(self, owner):
+        mine = self.connect(owner, "key-of-mine-0123456789")
+        other = self.connect(owner, "key-of-other-0123456789")
+
+        clients = [factory.venue_client(each.pk) for each in (mine, other, mine)]
+
+        assert clients[0] is clients[2]
+        assert clients[0] is not clients[1]
+        keys = [each._exchange.apiKey for each in clients[:2]]
+        assert keys == ["key-of-mine-0123456789", "key-of-other-0123456789"]
+
+    def test_a_replaced_key_is_used_from_the_next_call_on(self, owner):
+        account = self.connect(owner, "key-before-0123456789")
+        before = factory.venue_client(account.pk)
+        accounts.replace_credential(
+            owner=owner,
+            account_public_id=account.public_id,
+            api_key="key-after-0123456789",
+            secret="of-key-after-0123456789",
+            by=Actor.person(owner.pk),
+            now=NOW,
+        )
+
+        after = factory.venue_client(account.pk)
+
+        assert after is not before
+        assert after._exchange.apiKey == "key-after-0123456789"
+
+    def test_a_closed_account_is_forgotten(self, owner):
+        account = self.connect(owner, "key-of-mine-0123456789")
+        factory.venue_client(account.pk)
+        kept = len(factory._pool)
+        accounts.close_account(
+            owner=owner, account_public_id=account.public_id, by=Actor.person(owner.pk), now=NOW
+        )
+
+        with pytest.raises(factory.AccountClosedError):
+            factory.venue_client(account.pk)
+        assert len(factory._pool) == kept - 1
+
+    def test_a_client_that_is_closed_after_a_task_serves_the_next_one(self, owner):
+        account = self.connect(owner, "key-of-mine-0123456789")
+        client = factory.venue_client(account.pk)
+
+        loops.run(client.close())
+
+        assert factory.venue_client(account.pk) is client
+        assert client._exchange.session is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_thread_gets_a_client_of_its_own():
+    markets.make_venue("simulator", api_url="http://127.0.0.1:9", takes_live_accounts=True)
+    account = connect(people.make_person(), venue_code="simulator")
+    kept, others = factory.venue_client(account.pk), []
+
+    def work():
+
+        others.append(factory.venue_client(account.pk))
+        connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert others[0] is not kept
