@@ -81,7 +81,6 @@ class TestEntry:
         assert order.status == OrderStatus.DENIED
         assert desk.venue.orders == []
 
-
     def test_an_entry_for_which_the_venue_has_no_room_now_is_tried_again(self, desk):
         desk.venue.next_submit(is_not_sent=True, rejects_with="rate_limited")
 

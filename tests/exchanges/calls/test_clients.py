@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection
 
 from exchanges.adapters import factory, loops
 from exchanges.adapters.pool import LONGEST_S, ClientPool, Holder
+from exchanges.models import ExchangeAccount
 from exchanges.services import accounts
 from foundation.audit import Actor
 from tests.exchanges.accounts.connecting import connect
@@ -18,17 +20,24 @@ from tests.factories import exchanges as markets
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+def make() -> Any:
+    """Stand in for a client, which the pool only keeps."""
+    return object()
+
+
+def client_of(account: ExchangeAccount) -> Any:
+    """Return the client of an account, with all that is inside it."""
+    return factory.venue_client(account.pk)
+
+
 class TestThePool:
     def holder(self, version=1):
         return Holder(uuid4(), version, "https://venue.example")
 
     def test_it_makes_a_client_once(self):
-        pool, holder, made = ClientPool(), self.holder(), []
+        pool, holder = ClientPool(), self.holder()
 
-        first = pool.take(holder, lambda: made.append(1) or object())
-
-        assert pool.take(holder, lambda: made.append(1) or object()) is first
-        assert made == [1]
+        assert pool.take(holder, make) is pool.take(holder, make)
 
     @pytest.mark.parametrize("change", ["version", "address"])
     def test_another_key_or_address_is_another_client_and_the_old_one_is_dropped(self, change):
@@ -38,28 +47,28 @@ class TestThePool:
             2 if change == "version" else 1,
             "https://elsewhere.example" if change == "address" else holder.address,
         )
-        first = pool.take(holder, object)
+        first = pool.take(holder, make)
 
-        assert pool.take(other, object) is not first
+        assert pool.take(other, make) is not first
         assert len(pool) == 1
 
     def test_the_longest_unused_goes_first(self, settings):
         settings.VENUE_CLIENTS = 2
         pool, old, used, new = ClientPool(), self.holder(), self.holder(), self.holder()
-        kept = [pool.take(each, object) for each in (used, old)]
-        pool.take(used, object)
-        pool.take(new, object)
+        kept = [pool.take(each, make) for each in (used, old)]
+        pool.take(used, make)
+        pool.take(new, make)
 
-        assert pool.take(used, object) is kept[0]
+        assert pool.take(used, make) is kept[0]
         assert len(pool) == 2
-        assert pool.take(old, object) is not kept[1]
+        assert pool.take(old, make) is not kept[1]
 
     def test_an_open_key_is_kept_for_five_minutes_however_much_it_is_used(self):
         now_s = [0.0]
         pool, holder = ClientPool(clock=lambda: now_s[0]), self.holder()
-        first = pool.take(holder, object)
+        first = pool.take(holder, make)
         now_s[0] = LONGEST_S - 1
-        assert pool.take(holder, object) is first
+        assert pool.take(holder, make) is first
 
         now_s[0] = LONGEST_S
         pool.forget_expired()
@@ -68,11 +77,11 @@ class TestThePool:
 
     def test_a_client_of_a_loop_that_has_ended_is_not_used_again(self):
         pool, holder = ClientPool(), self.holder()
-        first = pool.take(holder, object)
+        first = pool.take(holder, make)
 
         loops.close()
 
-        assert pool.take(holder, object) is not first
+        assert pool.take(holder, make) is not first
 
 
 @pytest.mark.django_db
@@ -89,7 +98,7 @@ class TestTheFactory:
         mine = self.connect(owner, "key-of-mine-0123456789")
         other = self.connect(owner, "key-of-other-0123456789")
 
-        clients = [factory.venue_client(each.pk) for each in (mine, other, mine)]
+        clients = [client_of(each) for each in (mine, other, mine)]
 
         assert clients[0] is clients[2]
         assert clients[0] is not clients[1]
@@ -98,7 +107,7 @@ class TestTheFactory:
 
     def test_a_replaced_key_is_used_from_the_next_call_on(self, owner):
         account = self.connect(owner, "key-before-0123456789")
-        before = factory.venue_client(account.pk)
+        before = client_of(account)
         accounts.replace_credential(
             owner=owner,
             account_public_id=account.public_id,
@@ -108,30 +117,30 @@ class TestTheFactory:
             now=NOW,
         )
 
-        after = factory.venue_client(account.pk)
+        after = client_of(account)
 
         assert after is not before
         assert after._exchange.apiKey == "key-after-0123456789"
 
     def test_a_closed_account_is_forgotten(self, owner):
         account = self.connect(owner, "key-of-mine-0123456789")
-        factory.venue_client(account.pk)
+        client_of(account)
         kept = len(factory._pool)
         accounts.close_account(
             owner=owner, account_public_id=account.public_id, by=Actor.person(owner.pk), now=NOW
         )
 
         with pytest.raises(factory.AccountClosedError):
-            factory.venue_client(account.pk)
+            client_of(account)
         assert len(factory._pool) == kept - 1
 
     def test_a_client_that_is_closed_after_a_task_serves_the_next_one(self, owner):
         account = self.connect(owner, "key-of-mine-0123456789")
-        client = factory.venue_client(account.pk)
+        client = client_of(account)
 
         loops.run(client.close())
 
-        assert factory.venue_client(account.pk) is client
+        assert client_of(account) is client
         assert client._exchange.session is not None
 
 
@@ -139,11 +148,11 @@ class TestTheFactory:
 def test_another_thread_gets_a_client_of_its_own():
     markets.make_venue("simulator", api_url="http://127.0.0.1:9", takes_live_accounts=True)
     account = connect(people.make_person(), venue_code="simulator")
-    kept, others = factory.venue_client(account.pk), []
+    kept, others = client_of(account), []
 
     def work():
 
-        others.append(factory.venue_client(account.pk))
+        others.append(client_of(account))
         connection.close()
 
     thread = threading.Thread(target=work)
