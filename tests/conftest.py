@@ -15,6 +15,15 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the acceptance cards for the practice market of a real venue."""
+    parser.addoption(
+        "--live-sandbox",
+        metavar="VENUE",
+        help="run the acceptance cards with keys on the practice market of this venue, such as binance",
+    )
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
     """Copy a migrated database, and let the threads of the live server give their connection back.
