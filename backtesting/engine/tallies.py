@@ -84,10 +84,13 @@ def tally(
 
 
 def _records(rules: Sequence[Rules]) -> NDArray[np.void]:
-    """Return *rules* as records; many are the very same one, which is then looked up once."""
-    known = {id(each): each for each in rules}
-    records = {key: rules_record(each) for key, each in known.items()}
-    return np.concatenate([records[id(each)] for each in rules])
+    """Return *rules* as records; many are the very same one, and to join records takes long."""
+    place: dict[int, int] = {}
+    for each in rules:
+        place.setdefault(id(each), len(place))
+    distinct = {id(each): each for each in rules}
+    records = np.concatenate([rules_record(distinct[key]) for key in place])
+    return records[[place[id(each)] for each in rules]]
 
 
 def _says(said: Signals | NDArray[np.uint8], rates: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import numpy as np
 from backtesting.engine.fold import marks_of, run
 from backtesting.engine.roundtrips import gather
 from market.kernel.compiling import compiled
+from market.kernel.memory import borrowed
 from market.kernel.records import FILL, STATE
 from strategies.kernel import DESK
 
@@ -68,6 +69,9 @@ def tally_all(
         Outputs of shape ``(runs,)``, TALLY, and ``(runs, len(ends) + 1)``; before the place of its
         first end each row has the capital.
     """
+    # Threads that count references to the same bars would wait for one another.
+    bars, entries, detail = borrowed(bars), borrowed(entries), borrowed(detail)
+    says, funding, rules = borrowed(says), borrowed(funding), borrowed(rules)
     times, lot_step = bars[0], costs[0].lot_step
     count = len(times)
     equity = np.empty(count, dtype=np.float64)
