@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -21,8 +22,10 @@ from exchanges.simulator.futures.account_api import FuturesAccountApi
 from exchanges.simulator.futures.public_api import FuturesPublicApi
 from exchanges.simulator.public_api import PublicApi
 from exchanges.simulator.recordings import RecordingError, Script
+from exchanges.simulator.rules import FaultError
 from exchanges.simulator.server import Server
 from exchanges.simulator.store import Store
+from exchanges.simulator.truth import Journal
 from exchanges.simulator.world import Settings, World
 from market import matching
 from market.timeframes import SECOND_MS, Timeframe
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         world = _open_world(store, options)
         _open_accounts(world, options)
         asyncio.run(_serve(world, options))
-    except (RecordingError, SpecificationError, OSError) as error:
+    except (RecordingError, SpecificationError, FaultError, OSError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return 0
@@ -69,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds in which a recorded bar is played (%(default)s)",
     )
     parser.add_argument("--script", type=Path, help="JSON file with a scripted price path")
+    parser.add_argument("--faults", type=Path, help="JSON or TOML file with a fault program")
     parser.add_argument(
         "--account",
         action="append",
@@ -121,6 +125,14 @@ def _read_script(path: Path) -> Script:
         raise RecordingError(f"{path}: {error}") from error
 
 
+def _read_program(path: Path) -> object:
+    text = path.read_text(encoding="utf-8")
+    try:
+        return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except ValueError as error:
+        raise FaultError(f"{path}: {error}") from error
+
+
 def _open_accounts(world: World, options: argparse.Namespace) -> None:
     wanted: list[AccountSpecification] = []
     wanted += accounts.read_specifications(os.environ.get("SIMULATOR_ACCOUNTS", ""))
@@ -132,7 +144,10 @@ def _open_accounts(world: World, options: argparse.Namespace) -> None:
 
 
 async def _serve(world: World, options: argparse.Namespace) -> None:
-    faults = Faults()
+    faults = Faults(world.exchange.store.database)
+    if options.faults is not None:
+        faults.clear()
+        faults.program(_read_program(options.faults))
     token = os.environ.get("SIMULATOR_ADMIN_TOKEN", "")
     routes = {
         **PublicApi(world.exchange, weight_limit=options.weight_limit).routes(),
@@ -141,7 +156,14 @@ async def _serve(world: World, options: argparse.Namespace) -> None:
         **FuturesAccountApi(world.futures).routes(),
         **AdminApi(world, faults, token=token).routes(),
     }
-    server = Server(world, routes, faults, clock=_now_ms, weight_limit=options.weight_limit)
+    server = Server(
+        world,
+        routes,
+        faults,
+        Journal(world.exchange.store.database),
+        clock=_now_ms,
+        weight_limit=options.weight_limit,
+    )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,7 +14,6 @@ from exchanges.simulator.orders import (
     NewOrder,
     Order,
     Permission,
-    Status,
     TimeInForce,
     Trade,
 )
@@ -110,7 +109,9 @@ class AccountApi:
         """Accept a new order, or refuse it with a reason."""
         new = read_new_order(request.parameters)
         style = _response_style(request.parameters, new.kind)
-        order, trades = self._exchange.place(account, new, now_ms=request.now_ms)
+        order, trades = self._exchange.place(
+            account, new, now_ms=request.now_ms, mishaps=request.mishaps
+        )
         return Answer.of(_present_new(order, trades, style=style))
 
     def check_order(self, request: Request, account: Account) -> Answer:
@@ -122,7 +123,7 @@ class AccountApi:
     def order(self, request: Request, account: Account) -> Answer:
         """Show one order, whatever became of it."""
         order = self._find(request.parameters, account)
-        if order is None:
+        if order is None or self._exchange.pending.look_up({order.id}):
             raise errors.order_does_not_exist()
         return Answer.of(_present_order(order))
 
@@ -130,7 +131,7 @@ class AccountApi:
         """Cancel one open order."""
         order = self._find(request.parameters, account)
         new_id = request.parameters.find_client_order_id("newClientOrderId")
-        if order is None or order.status is not Status.NEW:
+        if order is None or not order.status.is_open:
             raise errors.unknown_order()
         return Answer.of(self._cancel(order, request, new_id))
 
@@ -145,8 +146,9 @@ class AccountApi:
     def open_orders(self, request: Request, account: Account) -> Answer:
         """List what still works, of one market or of all."""
         symbol = self._symbol(request) if "symbol" in request.parameters else None
-        mine = self._exchange.store.open_orders(account.id)
-        return Answer.of([_present_order(o) for o in mine if symbol in {None, o.symbol}])
+        open_orders = self._exchange.store.open_orders(account.id)
+        mine = [order for order in open_orders if symbol in {None, order.symbol}]
+        return Answer.of([_present_order(order) for order in self._shown(mine)])
 
     def all_orders(self, request: Request, account: Account) -> Answer:
         """List orders of one market, whatever became of them."""
@@ -160,7 +162,7 @@ class AccountApi:
             to_ms=to_ms,
             limit=parameters.limit(default=500, largest=_MOST_ROWS),
         )
-        return Answer.of([_present_order(order) for order in found])
+        return Answer.of([_present_order(order) for order in self._shown(found)])
 
     def my_trades(self, request: Request, account: Account) -> Answer:
         """List executions of one market."""
@@ -178,7 +180,13 @@ class AccountApi:
             to_ms=to_ms,
             limit=parameters.limit(default=500, largest=_MOST_ROWS),
         )
-        return Answer.of([_present_trade(trade) for trade in found])
+        hidden = self._exchange.pending.hidden()
+        return Answer.of([_present_trade(t) for t in found if t.order_id not in hidden])
+
+    def _shown(self, orders: list[Order]) -> list[Order]:
+        """Return the orders that a look-up finds."""
+        hidden = self._exchange.pending.look_up({order.id for order in orders})
+        return [order for order in orders if order.id not in hidden]
 
     def _symbol(self, request: Request) -> str:
         symbol = request.parameters.get_symbol()
@@ -197,7 +205,7 @@ class AccountApi:
         )
 
     def _cancel(self, order: Order, request: Request, new_id: str | None) -> dict[str, object]:
-        canceled = self._exchange.cancel(order, now_ms=request.now_ms)
+        canceled = self._exchange.cancel(order, now_ms=request.now_ms, mishaps=request.mishaps)
         return {
             **_present_common(canceled),
             "origClientOrderId": canceled.client_order_id,

@@ -10,10 +10,12 @@ from ipaddress import ip_address
 from typing import Any
 
 from exchanges.simulator.accounts import AccountSpecification, SpecificationError
-from exchanges.simulator.faults import Fault, FaultError, Faults
+from exchanges.simulator.faults import Faults
 from exchanges.simulator.instruments import present_number
 from exchanges.simulator.recordings import RecordingError, Script
 from exchanges.simulator.requests import Answer, Handler, Request, Routes
+from exchanges.simulator.rules import FaultError
+from exchanges.simulator.truth import read_truth
 from exchanges.simulator.world import World
 
 
@@ -35,6 +37,7 @@ class AdminApi:
             ("POST", "/simulator/funding"): self._guarded(self.fix_funding),
             ("POST", "/simulator/faults"): self._guarded(self.program_fault),
             ("DELETE", "/simulator/faults"): self._guarded(self.clear_faults),
+            ("GET", "/simulator/truth"): self._guarded(self.tell_truth),
         }
 
     def status(self, request: Request) -> Answer:
@@ -88,17 +91,24 @@ class AdminApi:
         return Answer.of({"symbol": document["symbol"], "rate": str(rate)})
 
     def program_fault(self, request: Request) -> Answer:
-        """Let the next requests of one kind go wrong."""
+        """Add a rule to the fault program, or all the rules of a program."""
         try:
-            self._faults.program(Fault.parse(_read_json(request)))
+            self._faults.program(_read_json(request))
         except FaultError as error:
             return _refused(str(error))
         return Answer.of({"faults": len(self._faults)})
 
     def clear_faults(self, request: Request) -> Answer:
-        """Forget all programmed faults."""
+        """Forget the fault program, list what was delisted and restore the rules for orders."""
         self._faults.clear()
+        self._world.restore_rules()
         return Answer.of({"faults": 0})
+
+    def tell_truth(self, request: Request) -> Answer:
+        """Tell everything that happened, to one ``account`` (an API key) or to all."""
+        self._world.settle(now_ms=request.now_ms)
+        database = self._world.exchange.store.database
+        return Answer.of(read_truth(database, account=request.parameters.peek("account")))
 
     def _guarded(self, handler: Handler) -> Handler:
         def checked(request: Request) -> Answer:

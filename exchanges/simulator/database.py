@@ -6,7 +6,7 @@ there by half. While a simulator runs, anybody may open the file read-only and l
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +46,17 @@ class Database:
         """Create the tables of *schema* that are not there."""
         self._connection.executescript(schema)
 
+    def migrate(self, steps: Sequence[str], *, known_by: str) -> None:
+        """Take the steps that this file has not taken; they are only ever added to.
+
+        A file without the table *known_by* is new, and needs none of them.
+        """
+        there = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+        taken = self.count("PRAGMA user_version") if self.count(there, known_by) else len(steps)
+        for step in steps[taken:]:
+            self._connection.executescript(f"BEGIN IMMEDIATE; {step}; COMMIT;")
+        self._connection.execute(f"PRAGMA user_version = {len(steps)}")
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit everything written inside, or nothing of it."""
@@ -80,8 +91,9 @@ class Database:
         return rows[0] if rows else None
 
     def all(self, statement: str, *values: Any) -> list[Row]:
-        """Return all rows."""
-        return self._connection.execute(statement, values).fetchall()
+        """Return all rows; a single mapping gives the values by name."""
+        named = values[0] if len(values) == 1 and isinstance(values[0], dict) else values
+        return self._connection.execute(statement, named).fetchall()
 
     def count(self, statement: str, *values: Any) -> int:
         """Return the number that the statement selects."""

@@ -4,9 +4,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
+from typing import Final
 
 from exchanges.simulator import book, errors
+from exchanges.simulator.drafts import draft_order, locked_asset
 from exchanges.simulator.instruments import MAX_OPEN_ORDERS, MAX_STOP_ORDERS, Instrument
+from exchanges.simulator.mishaps import NO_MISHAPS, Mishaps, Pending, ScheduledFill
 from exchanges.simulator.orders import (
     FEE_RATE,
     Account,
@@ -24,6 +27,8 @@ from exchanges.simulator.store import Store
 from market.costs import Costs
 from market.enums import Liquidity, Side
 from market.orders import KernelFill, KernelOrder
+
+SPOT_PROTOCOL: Final = "spot"
 
 _ZERO = Decimal(0)
 _QUANTUM = Decimal("0.00000001")
@@ -60,15 +65,20 @@ class Exchange:
         """Open the exchange; kept orders rest until ``watch_open_orders``."""
         self.store = store
         self.markets = {market.instrument.symbol: market for market in markets}
+        self.pending = Pending(store.database, SPOT_PROTOCOL)
         self._open: dict[int, _Watched] = {}
+        #: Orders of which something fills at an instant that a mishap has set.
+        self._scheduled: dict[int, tuple[Order, ScheduledFill]] = {}
 
     def watch_open_orders(self, *, since_ms: int) -> None:
         """Follow the orders kept in the store, from their creation, but not before *since_ms*.
 
         What a stopped exchange missed is made up for: prices went on while it was away.
         """
+        for fill in self.pending.scheduled().values():
+            self._scheduled[fill.order_id] = self.store.order(fill.order_id), fill
         for order in self.store.open_orders():
-            if order.symbol in self.markets:
+            if order.symbol in self.markets and order.id not in self._scheduled:
                 self._watch(order, seen=sample_of(max(order.created_ms, since_ms)))
 
     def market(self, symbol: str) -> Market:
@@ -86,7 +96,7 @@ class Exchange:
     @property
     def has_open_orders(self) -> bool:
         """Whether the passing of time can do anything."""
-        return bool(self._open)
+        return bool(self._open or self._scheduled)
 
     def open_account(
         self,
@@ -111,42 +121,87 @@ class Exchange:
         return is_new
 
     def place(
-        self, account: Account, new: NewOrder, *, now_ms: int
+        self, account: Account, new: NewOrder, *, now_ms: int, mishaps: Mishaps = NO_MISHAPS
     ) -> tuple[Order, tuple[Trade, ...]]:
         """Accept an order: fill it if it meets the price now, else lock its worth and rest."""
         self.settle(now_ms=now_ms)
         market = self.market(new.symbol)
         sample = sample_of(now_ms)
         ticks = market.timeline.ticks_at(sample)
-        order = _draft(account, new, market.instrument, market_ticks=ticks, now_ms=now_ms)
+        order = draft_order(account, new, market.instrument, market_ticks=ticks, now_ms=now_ms)
         kernel = book.kernel_order(order, market.instrument)
         fill = book.meet_price(kernel, sample=sample, ticks=ticks, costs=market.costs)
         self._check_acceptable(order, fill)
+        if mishaps.funds_gone:
+            raise errors.insufficient_balance()
+        trades: tuple[Trade, ...] = ()
+        later: ScheduledFill | None = None
         with self.store.transaction():
             if fill is not None:
-                return self._accept_filled(order, fill, market)
-            if order.time_in_force is not TimeInForce.GTC:
-                return self._keep(dataclasses.replace(order, status=Status.EXPIRED)), ()
-            order = self._accept_resting(order, kernel, market)
-        self._watch(order, seen=sample)
-        return order, ()
+                order, trades, later = self._accept_filled(order, fill, market, mishaps)
+            elif order.time_in_force is not TimeInForce.GTC:
+                order = self._keep(dataclasses.replace(order, status=Status.EXPIRED))
+            else:
+                order = self._accept_resting(order, kernel, market)
+            self.pending.hide(order.id, lookups=mishaps.hidden_lookups)
+        if later is not None:
+            self._scheduled[order.id] = order, later
+        elif order.status.is_open:
+            self._watch(order, seen=sample)
+        return order, trades
 
-    def cancel(self, order: Order, *, now_ms: int) -> Order:
+    def cancel(
+        self,
+        order: Order,
+        *,
+        now_ms: int,
+        mishaps: Mishaps = NO_MISHAPS,
+        status: Status = Status.CANCELED,
+    ) -> Order:
         """Cancel an open order and release its lock; refuse one that is not open."""
-        if order.id not in self._open:
+        if order.id not in self._open and not (
+            order.id in self._scheduled and order.status.is_open
+        ):
             raise errors.unknown_order()
+        late_ms = mishaps.fills_after_cancel_ms
+        self._scheduled.pop(order.id, None)
         with self.store.transaction():
-            canceled = dataclasses.replace(
-                order, status=Status.CANCELED, locked=_ZERO, updated_ms=now_ms
-            )
-            self.store.update_order(canceled)
-            asset = _locked_asset(order, self.market(order.symbol).instrument)
-            self.store.move(order.account_id, asset, free=order.locked, locked=-order.locked)
-        del self._open[order.id]
+            self.pending.unschedule(order.id)
+            if late_ms is None:
+                canceled = self._end(order, status, at_ms=now_ms)
+            else:
+                # What is about to fill after all stays locked until then.
+                canceled = dataclasses.replace(order, status=status, updated_ms=now_ms)
+                self.store.update_order(canceled)
+                price = order.price or self.price(order.symbol, now_ms=now_ms)
+                remaining = order.quantity - order.executed
+                fill = ScheduledFill(order.id, now_ms + late_ms, remaining, price)
+                self.pending.schedule(fill)
+                self._scheduled[order.id] = canceled, fill
+        self._open.pop(order.id, None)
         return canceled
+
+    def expire_orders(self, symbol: str, *, now_ms: int) -> None:
+        """End every open order of a market that takes none any more."""
+        for order in self.store.open_orders():
+            if order.symbol == symbol:
+                self.cancel(order, now_ms=now_ms, status=Status.EXPIRED)
+
+    def _end(self, order: Order, status: Status, *, at_ms: int) -> Order:
+        asset = locked_asset(order, self.market(order.symbol).instrument)
+        ended = dataclasses.replace(order, status=status, locked=_ZERO, updated_ms=at_ms)
+        self.store.update_order(ended)
+        self.store.move(order.account_id, asset, free=order.locked, locked=-order.locked)
+        return ended
 
     def settle(self, *, now_ms: int) -> None:
         """Fill every open order that the price has met up to now."""
+        due = [pair for pair in self._scheduled.values() if pair[1].at_ms <= now_ms]
+        for order, fill in due:
+            with self.store.transaction():
+                self.pending.unschedule(order.id)
+                self._execute(order, fill.price, fill.quantity, at_ms=fill.at_ms, is_maker=False)
+            del self._scheduled[order.id]
         now = sample_of(now_ms)
         while any(watched.seen < now for watched in self._open.values()):
             behind = min(watched.seen for watched in self._open.values())
@@ -182,8 +237,16 @@ class Exchange:
             order = dataclasses.replace(order, is_working=True, working_ms=at_ms, updated_ms=at_ms)
         if outcome.fill is not None and outcome.fill_sample is not None:
             at_ms = max(outcome.fill_sample * SAMPLE_MS, order.created_ms)
-            order, _ = self._execute(order, outcome.fill, at_ms=at_ms)
-        self.store.update_order(order)
+            instrument, fill = self.market(order.symbol).instrument, outcome.fill
+            order, _ = self._execute(
+                order,
+                instrument.price_of(fill.price_ticks),
+                instrument.quantity_of(fill.lots),
+                at_ms=at_ms,
+                is_maker=fill.liquidity is Liquidity.MAKER,
+            )
+        else:
+            self.store.update_order(order)
         return order
 
     def _check_acceptable(self, order: Order, fill: KernelFill | None) -> None:
@@ -205,17 +268,31 @@ class Exchange:
             raise errors.filter_failure("MAX_NUM_ALGO_ORDERS")
 
     def _accept_filled(
-        self, order: Order, fill: KernelFill, market: Market
-    ) -> tuple[Order, tuple[Trade, ...]]:
+        self, order: Order, fill: KernelFill, market: Market, mishaps: Mishaps
+    ) -> tuple[Order, tuple[Trade, ...], ScheduledFill | None]:
         instrument = market.instrument
-        if order.side is Side.BUY:
-            needed = instrument.price_of(fill.price_ticks) * instrument.quantity_of(fill.lots)
-        else:
-            needed = instrument.quantity_of(fill.lots)
+        price, quantity = instrument.price_of(fill.price_ticks), instrument.quantity_of(fill.lots)
+        needed = price * quantity if order.side is Side.BUY else quantity
         order = self._keep(self._lock(order, needed, instrument))
-        order, trade = self._execute(order, fill, at_ms=order.created_ms, at_once=True)
-        self.store.update_order(order)
-        return order, (trade,)
+        at_ms, lot = order.created_ms, instrument.lot
+        now = quantity
+        if mishaps.first_share is not None:
+            now = quantity * mishaps.first_share // lot * lot
+        elif mishaps.leaves_dust:
+            now = quantity - lot
+        trades: list[Trade] = []
+        if now:
+            order, trade = self._execute(
+                order, price, now, at_ms=at_ms, is_maker=False, mishaps=mishaps
+            )
+            trades.append(trade)
+        if now == quantity:
+            return order, tuple(trades), None
+        if mishaps.leaves_dust:
+            return self._end(order, Status.EXPIRED, at_ms=at_ms), tuple(trades), None
+        later = ScheduledFill(order.id, mishaps.later_at(at_ms), quantity - now, price)
+        self.pending.schedule(later)
+        return order, tuple(trades), later
 
     def _accept_resting(self, order: Order, kernel: KernelOrder, market: Market) -> Order:
         instrument = market.instrument
@@ -225,7 +302,7 @@ class Exchange:
         return self._keep(self._lock(order, needed, instrument))
 
     def _lock(self, order: Order, needed: Decimal, instrument: Instrument) -> Order:
-        asset = _locked_asset(order, instrument)
+        asset = locked_asset(order, instrument)
         if self.store.balance(order.account_id, asset).free < needed:
             raise errors.insufficient_balance()
         self.store.move(order.account_id, asset, free=-needed, locked=needed)
@@ -235,22 +312,29 @@ class Exchange:
         return dataclasses.replace(order, id=self.store.add_order(order))
 
     def _execute(
-        self, order: Order, fill: KernelFill, *, at_ms: int, at_once: bool = False
+        self,
+        order: Order,
+        price: Decimal,
+        quantity: Decimal,
+        *,
+        at_ms: int,
+        is_maker: bool,
+        mishaps: Mishaps = NO_MISHAPS,
     ) -> tuple[Order, Trade]:
-        """Turn the lock of *order* into what it bought or sold, less the fee."""
+        """Turn what *order* has locked into what it bought or sold, less the fee."""
         instrument = self.market(order.symbol).instrument
-        price, quantity = instrument.price_of(fill.price_ticks), instrument.quantity_of(fill.lots)
         worth = price * quantity
         is_buy = order.side is Side.BUY
-        paid = worth if is_buy else quantity
-        received = quantity if is_buy else worth
-        paid_asset = _locked_asset(order, instrument)
+        paid, received = (worth, quantity) if is_buy else (quantity, worth)
         received_asset = instrument.base if is_buy else instrument.quote
-        fee = (received * FEE_RATE).quantize(_QUANTUM, rounding=ROUND_DOWN)
-        self.store.move(
-            order.account_id, paid_asset, free=order.locked - paid, locked=-order.locked
-        )
-        self.store.move(order.account_id, received_asset, free=received - fee)
+        executed = order.executed + quantity
+        is_done = executed == order.quantity
+        released = order.locked - paid if is_done else _ZERO
+        asset = locked_asset(order, instrument)
+        self.store.move(order.account_id, asset, free=released, locked=-paid - released)
+        fee_asset, fee = self._fee(order, received_asset, received, worth, mishaps, at_ms)
+        self.store.move(order.account_id, received_asset, free=received)
+        self.store.move(order.account_id, fee_asset, free=-fee)
         trade = Trade(
             id=0,
             order_id=order.id,
@@ -261,65 +345,41 @@ class Exchange:
             quantity=quantity,
             quote_quantity=worth,
             fee=fee,
-            fee_asset=received_asset,
-            is_maker=fill.liquidity is Liquidity.MAKER and not at_once,
+            fee_asset=fee_asset,
+            is_maker=is_maker,
             at_ms=at_ms,
         )
         trade = dataclasses.replace(trade, id=self.store.add_trade(trade))
         filled = dataclasses.replace(
             order,
-            status=Status.FILLED,
-            locked=_ZERO,
-            executed=quantity,
-            quote_executed=worth,
+            status=Status.FILLED if is_done else Status.PARTIALLY_FILLED,
+            locked=order.locked - paid - released,
+            executed=executed,
+            quote_executed=order.quote_executed + worth,
             updated_ms=at_ms,
         )
+        self.store.update_order(filled)
         return filled, trade
+
+    def _fee(
+        self,
+        order: Order,
+        received_asset: str,
+        received: Decimal,
+        worth: Decimal,
+        mishaps: Mishaps,
+        now_ms: int,
+    ) -> tuple[str, Decimal]:
+        """Return the asset and the amount of a fee: a third asset's if a mishap wants it so."""
+        if mishaps.fee_asset:
+            quote = self.market(order.symbol).instrument.quote
+            symbol = mishaps.fee_asset + quote
+            price = self.price(symbol, now_ms=now_ms) if symbol in self.markets else Decimal(1)
+            fee = (worth * mishaps.fee_rate / price).quantize(_QUANTUM, rounding=ROUND_DOWN)
+            if self.store.balance(order.account_id, mishaps.fee_asset).free >= fee:
+                return mishaps.fee_asset, fee
+        return received_asset, (received * FEE_RATE).quantize(_QUANTUM, rounding=ROUND_DOWN)
 
     def _watch(self, order: Order, *, seen: int) -> None:
         kernel = book.kernel_order(order, self.market(order.symbol).instrument)
         self._open[order.id] = _Watched(order, kernel, seen)
-
-
-def _draft(
-    account: Account, new: NewOrder, instrument: Instrument, *, market_ticks: int, now_ms: int
-) -> Order:
-    """Check *new* against the filters of its market and return the order that it would become."""
-    market_price = instrument.price_of(market_ticks)
-    quantity = new.quantity
-    if quantity is None:
-        budget = new.quote_quantity or _ZERO
-        quantity = budget / market_price // instrument.lot * instrument.lot
-    instrument.lots_of(quantity)
-    for price in (new.price, new.stop_price):
-        if price is not None:
-            instrument.ticks_of(price)
-    if new.price is not None:
-        instrument.check_price_band(price=new.price, market_price=market_price)
-    worth_at = new.price or new.stop_price or market_price
-    instrument.check_notional(price=worth_at, quantity=quantity)
-    return Order(
-        id=0,
-        account_id=account.id,
-        symbol=new.symbol,
-        client_order_id=new.client_order_id,
-        side=new.side,
-        kind=new.kind,
-        time_in_force=new.time_in_force,
-        quantity=quantity,
-        quote_quantity=new.quote_quantity or _ZERO,
-        price=new.price or _ZERO,
-        stop_price=new.stop_price or _ZERO,
-        status=Status.NEW,
-        is_working=not new.kind.is_stop,
-        locked=_ZERO,
-        executed=_ZERO,
-        quote_executed=_ZERO,
-        created_ms=now_ms,
-        updated_ms=now_ms,
-        working_ms=-1 if new.kind.is_stop else now_ms,
-    )
-
-
-def _locked_asset(order: Order, instrument: Instrument) -> str:
-    return instrument.quote if order.side is Side.BUY else instrument.base

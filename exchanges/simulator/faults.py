@@ -1,112 +1,185 @@
-"""Programmed misbehavior: what a real exchange and the network in between do on bad days."""
+"""The fault program: rules that say what goes wrong, when and how often, seeded and repeatable.
 
-from collections import deque
-from dataclasses import dataclass, replace
-from enum import StrEnum
+A rule strikes the requests that match it. Whether it does is drawn from the seed, the place of the
+rule and the number of requests that it has matched, so that the same program and the same requests
+give the same faults, also after a restart. Every rule that strikes a request has its effect; of the
+faults of the wire, the first one counts.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
-from exchanges.simulator.requests import Answer, Request
+from exchanges.simulator.database import Database
+from exchanges.simulator.fault_kinds import Carrier, FaultKind, Phase
+from exchanges.simulator.fault_table import describe
+from exchanges.simulator.mishaps import NO_MISHAPS, Mishaps
+from exchanges.simulator.requests import Request
+from exchanges.simulator.rules import LASTING, FaultError, Rule
+from exchanges.simulator.wire_faults import WireFault
 
-_LONGEST_DELAY_MS: Final = 600_000
-_MOST_REQUESTS: Final = 1_000_000
-
-
-class FaultKind(StrEnum):
-    """What goes wrong: nothing but time, the connection closes, or something else is answered."""
-
-    DELAY = "DELAY"
-    CLOSE = "CLOSE"
-    ANSWER = "ANSWER"
-
-
-class FaultError(ValueError):
-    """A description of a fault that cannot be used; the message says why."""
+_MOST_RULES: Final = 1_000
+_FACT: Final = "fault_program"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What happens to the next ``count`` requests of ``method`` (``*`` for any) to ``path``.
+class Strike:
+    """What goes wrong with one request: ``rules`` in their order."""
 
-    After ``delay_ms``, the request is carried out first if ``executes``; only then it goes wrong:
-    CLOSE ends the connection without an answer, ANSWER sends ``status`` and ``body`` instead.
-    """
+    rules: Sequence[Rule] = ()
 
-    method: str
-    path: str
-    kind: FaultKind
-    count: int
-    executes: bool
-    delay_ms: int
-    status: int
-    body: str
-    content_type: str
-    retry_after_s: int | None
+    @property
+    def kinds(self) -> list[str]:
+        """The names of the faults."""
+        return [rule.kind.value for rule in self.rules]
 
-    @classmethod
-    def parse(cls, document: Any) -> "Fault":
-        """Read a JSON object (hence Any); raise FaultError if it is not a fault."""
-        try:
-            fault = cls(
-                method=str(document.get("method", "*")).upper(),
-                path=str(document["path"]),
-                kind=FaultKind(document["kind"]),
-                count=int(document.get("count", 1)),
-                executes=bool(document.get("executes", document["kind"] == FaultKind.DELAY)),
-                delay_ms=int(document.get("delay_ms", 0)),
-                status=int(document.get("status", 200)),
-                body=str(document.get("body", "")),
-                content_type=str(document.get("content_type", "text/html")),
-                retry_after_s=document.get("retry_after_s"),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FaultError(f"The fault cannot be read: {error!r}.") from error
-        fault.check()
-        return fault
+    @property
+    def wire(self) -> WireFault | None:
+        """What happens on the wire: the first such fault."""
+        carried = (r for r in self.rules if describe(r.kind).carrier is Carrier.WIRE)
+        return next((rule.wire() for rule in carried), None)
 
-    def check(self) -> None:
-        """Raise FaultError unless every number is within its bounds."""
-        if not 1 <= self.count <= _MOST_REQUESTS:
-            raise FaultError(f"count must lie within 1 and {_MOST_REQUESTS}.")
-        if not 0 <= self.delay_ms <= _LONGEST_DELAY_MS:
-            raise FaultError(f"delay_ms must lie within 0 and {_LONGEST_DELAY_MS}.")
-        if not 200 <= self.status <= 599:
-            raise FaultError("status must lie within 200 and 599.")
-        if self.kind is FaultKind.DELAY and not self.executes:
-            raise FaultError("A delayed request is carried out; use CLOSE to drop it.")
-        if "\n" in self.content_type or "\r" in self.content_type:
-            raise FaultError("content_type must be one line.")
+    @property
+    def lasting(self) -> Sequence[Rule]:
+        """What changes the exchange from now on."""
+        return [rule for rule in self.rules if rule.kind in LASTING]
 
-    def answer(self) -> Answer:
-        """Return what is answered instead of the truth."""
-        retry_after = self.retry_after_s
-        headers = {} if retry_after is None else {"Retry-After": str(int(retry_after))}
-        return Answer(self.status, self.body.encode(), self.content_type, headers)
+    @property
+    def views(self) -> Sequence[Rule]:
+        """What is done to a list or to candles after they were read."""
+        return [
+            rule
+            for rule in self.rules
+            if describe(rule.kind).phase is Phase.FEED or rule.kind in _LIST_FAULTS
+        ]
+
+    @property
+    def mishaps(self) -> Mishaps:
+        """What the exchange itself does wrong to the request."""
+        found: dict[str, Any] = {}
+        for rule in self.rules:
+            found |= _MISHAPS[rule.kind](rule.settings) if rule.kind in _MISHAPS else {}
+        return Mishaps(**found) if found else NO_MISHAPS
 
 
+_LIST_FAULTS: Final = frozenset(
+    {FaultKind.TRADES_OUT_OF_ORDER, FaultKind.TRADES_DUPLICATED, FaultKind.LIST_TRUNCATED}
+)
+
+
+def _later(settings: Mapping[str, Any]) -> int | None:
+    after_ms = int(settings["after_ms"])
+    return None if after_ms < 0 else after_ms
+
+
+_MISHAPS: Final[Mapping[FaultKind, Any]] = {
+    FaultKind.PARTIAL_FILL: lambda s: {
+        "first_share": Decimal(str(s["share"])),
+        "later_ms": _later(s),
+    },
+    FaultKind.LATE_FILL: lambda s: {"first_share": Decimal(0), "later_ms": _later(s)},
+    FaultKind.DUST: lambda _: {"leaves_dust": True},
+    FaultKind.HIDDEN_ORDER: lambda s: {"hidden_lookups": int(s["lookups"])},
+    FaultKind.FUNDS_GONE: lambda _: {"funds_gone": True},
+    FaultKind.FEE_IN_THIRD_CURRENCY: lambda s: {
+        "fee_asset": str(s["asset"]),
+        "fee_rate": Decimal(str(s["rate"])),
+    },
+    FaultKind.LATE_FILL_AFTER_CANCEL: lambda s: {"fills_after_cancel_ms": int(s["after_ms"])},
+    FaultKind.CLOCK_SKEWED: lambda s: {"clock_offset_ms": int(s["offset_ms"])},
+    FaultKind.MAINTENANCE: lambda _: {"under_maintenance": True},
+}
+
+
+@dataclass(slots=True)
+class _Running:
+    """A rule and how often it was looked at and has struck."""
+
+    rule: Rule
+    document: Mapping[str, Any]
+    matched: int = 0
+    struck: int = 0
+
+    @property
+    def is_used_up(self) -> bool:
+        return 0 < self.rule.count <= self.struck
+
+
+@dataclass(slots=True)
 class Faults:
-    """The programmed faults, used up in the order in which they were programmed."""
+    """The running program; it is kept, so that a restarted simulator goes on with it."""
 
-    def __init__(self) -> None:
-        self._waiting: deque[Fault] = deque()
+    database: Database
+    seed: str = "0"
+    _running: list[_Running] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Go on with the program that was kept."""
+        kept = self.database.find_fact(_FACT)
+        if kept is not None:
+            self.seed = kept["seed"]
+            self._running = [
+                _Running(
+                    Rule.parse(entry["rule"]), entry["rule"], entry["matched"], entry["struck"]
+                )
+                for entry in kept["rules"]
+            ]
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """Return how many rules may still strike."""
+        return sum(not running.is_used_up for running in self._running)
 
-    def program(self, fault: Fault) -> None:
-        """Let *fault* happen after those programmed before."""
-        self._waiting.append(fault)
+    def program(self, document: Any) -> None:
+        """Add one rule, or the ``rules`` of a whole program with its ``seed``. Raise FaultError.
+
+        The type is Any because it comes from JSON or TOML.
+        """
+        is_program = isinstance(document, dict) and "rules" in document
+        entries = document["rules"] if is_program else [document]
+        if not isinstance(entries, list) or len(self._running) + len(entries) > _MOST_RULES:
+            raise FaultError(f"A program is a list of at most {_MOST_RULES} rules.")
+        self._running += [_Running(Rule.parse(entry), entry) for entry in entries]
+        if is_program and "seed" in document:
+            self.seed = str(document["seed"])
+        self._keep()
 
     def clear(self) -> None:
         """Let everything work again."""
-        self._waiting.clear()
+        self._running.clear()
+        self._keep()
 
-    def take(self, request: Request) -> Fault | None:
-        """Return the fault that *request* meets, using it up by one, or None."""
-        for place, fault in enumerate(self._waiting):
-            if fault.path == request.path and fault.method in {"*", request.method}:
-                if fault.count == 1:
-                    del self._waiting[place]
-                else:
-                    self._waiting[place] = replace(fault, count=fault.count - 1)
-                return fault
-        return None
+    def strike(self, request: Request) -> Strike:
+        """Return what goes wrong with *request*, and count it."""
+        struck: list[Rule] = []
+        matched = is_wired = False
+        for place, running in enumerate(self._running):
+            is_wire = describe(running.rule.kind).carrier is Carrier.WIRE
+            # A request can go wrong on the wire in one way only; later rules wait for their turn.
+            if running.is_used_up or (is_wire and is_wired):
+                continue
+            if not running.rule.matches(request):
+                continue
+            running.matched += 1
+            matched = True
+            if running.matched > running.rule.skip and self._draw(place, running):
+                running.struck += 1
+                struck.append(running.rule)
+                is_wired = is_wired or is_wire
+        if matched:
+            self._keep()
+        return Strike(struck)
+
+    def _draw(self, place: int, running: _Running) -> bool:
+        # Not for secrets: the same seed must give the same faults.
+        drawn = random.Random(f"{self.seed}/{place}/{running.matched}").random()  # noqa: S311
+        return drawn < running.rule.probability
+
+    def _keep(self) -> None:
+        rules = [
+            {"rule": dict(running.document), "matched": running.matched, "struck": running.struck}
+            for running in self._running
+        ]
+        with self.database.without_sync():
+            self.database.remember(_FACT, {"seed": self.seed, "rules": rules})

@@ -49,12 +49,18 @@ class TimeInForce(StrEnum):
 
 
 class Status(StrEnum):
-    """Where an order stands, by the names in the API; orders here fill whole or not at all."""
+    """Where an order stands, by the names in the API; one fills in parts only by a mishap."""
 
     NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the order may still fill."""
+        return self in {Status.NEW, Status.PARTIALLY_FILLED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,14 @@ class Parameters:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    def peek(self, name: str) -> str:
+        """Return the text as it was sent, empty if it was not."""
+        return self._values.get(name, "")
+
+    def as_sent(self) -> Mapping[str, str]:
+        """Return everything that was sent."""
+        return self._values
+
     def find(self, name: str) -> str | None:
         """Return the text, or None if the parameter was not sent; an empty one is refused."""
         value = self._values.get(name)

@@ -29,11 +29,18 @@ class PublicApi:
             ("GET", "/api/v3/ticker/price"): self.ticker_price,
             ("GET", "/api/v3/ticker/bookTicker"): self.ticker_book,
             ("GET", "/api/v3/ticker/24hr"): self.ticker_day,
+            ("GET", "/sapi/v1/system/status"): self.status,
         }
 
     def ping(self, request: Request) -> Answer:
         """Say that the exchange is there."""
         return Answer.of({})
+
+    def status(self, request: Request) -> Answer:
+        """Say whether the exchange works or is being repaired."""
+        if request.mishaps.under_maintenance:
+            return Answer.of({"status": 1, "msg": "system_maintenance"})
+        return Answer.of({"status": 0, "msg": "normal"})
 
     def time(self, request: Request) -> Answer:
         """Say what time it is."""

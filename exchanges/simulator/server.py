@@ -3,16 +3,29 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
 
 from exchanges.simulator import errors
+from exchanges.simulator.distortions import distort
 from exchanges.simulator.errors import ApiError
-from exchanges.simulator.faults import Fault, FaultKind, Faults
+from exchanges.simulator.fault_kinds import Phase
+from exchanges.simulator.fault_table import describe
+from exchanges.simulator.faults import Faults, Strike
+from exchanges.simulator.messages import (
+    MOST_HEAD_BYTES,
+    MalformedError,
+    Message,
+    read_message,
+    write_answer,
+)
 from exchanges.simulator.parameters import Parameters
 from exchanges.simulator.prices import SAMPLE_MS
 from exchanges.simulator.requests import Answer, Request, Routes
+from exchanges.simulator.truth import Journal
+from exchanges.simulator.wire_faults import send_badly
 from exchanges.simulator.world import World
 
 logger = logging.getLogger(__name__)
@@ -20,30 +33,27 @@ logger = logging.getLogger(__name__)
 #: Tells the wall-clock time in milliseconds UTC.
 Clock = Callable[[], int]
 
-_MOST_HEAD_BYTES: Final = 32_768
-_MOST_BODY_BYTES: Final = 16 * 1_048_576
-_IDLE_TIMEOUT_S: Final = 75.0
 _MINUTE_MS: Final = 60_000
-
-
-class _MalformedError(Exception):
-    """What came in is no HTTP request of ours; the connection ends after the answer."""
-
-    def __init__(self, status: HTTPStatus) -> None:
-        super().__init__(status.phrase)
-        self.status = status
 
 
 class Server:
     """Answers requests from the routes, after faults and the weight limit had their say."""
 
     def __init__(
-        self, world: World, routes: Routes, faults: Faults, *, clock: Clock, weight_limit: int
+        self,
+        world: World,
+        routes: Routes,
+        faults: Faults,
+        journal: Journal,
+        *,
+        clock: Clock,
+        weight_limit: int,
     ) -> None:
         self._world = world
         self._routes = routes
         self._paths = {path for _, path in routes}
         self._faults = faults
+        self._journal = journal
         self._clock = clock
         self._weight_limit = weight_limit
         self._used: dict[str, int] = {}
@@ -55,7 +65,7 @@ class Server:
     async def start(self, host: str, port: int) -> int:
         """Begin to listen, and return the port (the real one if *port* is 0)."""
         self._server = await asyncio.start_server(
-            self._accept, host, port, limit=_MOST_HEAD_BYTES, backlog=256
+            self._accept, host, port, limit=MOST_HEAD_BYTES, backlog=256
         )
         self._ticking = asyncio.create_task(self._tick())
         return int(self._server.sockets[0].getsockname()[1])
@@ -98,30 +108,70 @@ class Server:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; return whether the connection goes on."""
         try:
-            request, keeps_alive = await self._read(reader, writer)
-        except _MalformedError as error:
-            _write(writer, Answer.of({"detail": str(error)}, status=error.status), False)
+            message = await read_message(reader)
+            request = self._request(message, writer)
+        except MalformedError as error:
+            answer = Answer.of({"detail": str(error)}, status=error.status)
+            write_answer(writer, answer, keeps_alive=False)
             await writer.drain()
             return False
-        fault = self._faults.take(request)
-        if fault is None:
-            answer = self._answer(request)
-        else:
-            answered = await self._misbehave(request, fault)
-            if answered is None:
-                return False
-            answer = answered
-        _write(writer, answer, keeps_alive)
-        await writer.drain()
-        return keeps_alive
+        if request.path.startswith("/simulator/"):
+            write_answer(writer, self._answer(request), keeps_alive=message.keeps_alive)
+            await writer.drain()
+            return message.keeps_alive
+        number = self._journal.arrived(message, request.parameters.as_sent(), now_ms=request.now_ms)
+        if not message.is_complete:
+            return False
+        strike = self._faults.strike(request)
+        status: int | None = None
+        executes = strike.wire is None or strike.wire.carries_out
+        try:
+            if strike.wire is None:
+                answer = self._carry_out(request, strike)
+                write_answer(writer, answer, keeps_alive=message.keeps_alive)
+                await writer.drain()
+                goes_on, status = True, answer.status
+            else:
+                goes_on = await self._misbehave(reader, writer, message, request, strike)
+        finally:
+            self._journal.answered(
+                number,
+                status=status,
+                executed=executes,
+                faults=strike.kinds,
+                now_ms=self._clock(),
+            )
+        return goes_on and message.keeps_alive
 
-    async def _misbehave(self, request: Request, fault: Fault) -> Answer | None:
-        """Do what *fault* says; return the answer, or None to close the connection."""
-        await asyncio.sleep(fault.delay_ms / 1_000)
-        truth = self._answer(request) if fault.executes else None
-        if fault.kind is FaultKind.CLOSE:
-            return None
-        return truth if fault.kind is FaultKind.DELAY else fault.answer()
+    def _carry_out(self, request: Request, strike: Strike) -> Answer:
+        """Do what was asked, with everything that the exchange itself does wrong."""
+        for rule in strike.lasting:
+            api_key = request.headers.get("x-mbx-apikey", "")
+            self._world.suffer(rule, api_key=api_key, now_ms=request.now_ms)
+        request = replace(request, mishaps=strike.mishaps)
+        return distort(self._answer(request), strike.views, now_ms=request.now_ms)
+
+    async def _misbehave(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        message: Message,
+        request: Request,
+        strike: Strike,
+    ) -> bool:
+        """Answer as a fault of the wire wants it; return whether the connection goes on."""
+        fault = strike.wire
+        assert fault is not None  # noqa: S101 - narrowing: the caller has looked
+        # Whether the wait comes before or after tells a slow way there from a slow way back.
+        waits_first = describe(fault.kind).phase is not Phase.AFTER_ACCEPTING
+        if waits_first:
+            await asyncio.sleep(fault.wait_ms() / 1_000)
+        truth = Answer(200, b"")
+        if fault.carries_out:
+            truth = self._carry_out(replace(request, now_ms=self._clock()), strike)
+        if not waits_first:
+            await asyncio.sleep(fault.wait_ms() / 1_000)
+        return await send_badly(reader, writer, fault, truth, target=message.target)
 
     def _answer(self, request: Request) -> Answer:
         if request.path not in self._paths:
@@ -160,78 +210,25 @@ class Server:
             raise errors.too_many_requests(self._weight_limit)
         return used
 
-    async def _read(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> tuple[Request, bool]:
-        try:
-            async with asyncio.timeout(_IDLE_TIMEOUT_S):
-                head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.LimitOverrunError:
-            raise _MalformedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE) from None
-        method, target, version, headers = _parse_head(head)
-        if "transfer-encoding" in headers:
-            raise _MalformedError(HTTPStatus.LENGTH_REQUIRED)
-        body = await self._read_body(reader, headers)
-        path, _, query = target.partition("?")
+    def _request(self, message: Message, writer: asyncio.StreamWriter) -> Request:
+        path, _, query = message.target.partition("?")
         peer = writer.get_extra_info("peername")
         try:
-            text = body.decode()
-            parameters = Parameters.parse(query, text if _is_form(headers) else "")
+            text = message.body.decode()
+            parameters = Parameters.parse(query, text if _is_form(message.headers) else "")
         except ValueError:
-            raise _MalformedError(HTTPStatus.BAD_REQUEST) from None
-        request = Request(
-            method=method,
+            raise MalformedError(HTTPStatus.BAD_REQUEST) from None
+        return Request(
+            method=message.method,
             path=unquote(path),
             query=query,
             body=text,
-            headers=headers,
+            headers=message.headers,
             peer=str(peer[0]) if peer else "",
             now_ms=self._clock(),
             parameters=parameters,
         )
-        wanted = headers.get("connection", "").lower()
-        return request, wanted != "close" and (version == "HTTP/1.1" or wanted == "keep-alive")
-
-    async def _read_body(self, reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
-        length = headers.get("content-length", "0")
-        if not length.isdecimal():
-            raise _MalformedError(HTTPStatus.BAD_REQUEST)
-        if int(length) > _MOST_BODY_BYTES:
-            raise _MalformedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        if int(length) == 0:
-            return b""
-        async with asyncio.timeout(_IDLE_TIMEOUT_S):
-            return await reader.readexactly(int(length))
-
-
-def _parse_head(head: bytes) -> tuple[str, str, str, dict[str, str]]:
-    lines = head.decode("latin-1").split("\r\n")
-    start = lines[0].split(" ")
-    if len(start) != 3 or not start[1].startswith("/") or not start[2].startswith("HTTP/1."):
-        raise _MalformedError(HTTPStatus.BAD_REQUEST)
-    headers = {}
-    for line in lines[1:-2]:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise _MalformedError(HTTPStatus.BAD_REQUEST)
-        headers[name.strip().lower()] = value.strip()
-    return start[0].upper(), start[1], start[2], headers
 
 
 def _is_form(headers: Mapping[str, str]) -> bool:
     return not headers.get("content-type", "").startswith("application/json")
-
-
-def _write(writer: asyncio.StreamWriter, answer: Answer, keeps_alive: bool) -> None:
-    try:
-        phrase = HTTPStatus(answer.status).phrase
-    except ValueError:
-        phrase = "Unknown"
-    lines = [
-        f"HTTP/1.1 {answer.status} {phrase}",
-        f"Content-Type: {answer.content_type}",
-        f"Content-Length: {len(answer.content)}",
-        f"Connection: {'keep-alive' if keeps_alive else 'close'}",
-        *(f"{name}: {value}" for name, value in answer.headers.items()),
-    ]
-    writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + answer.content)

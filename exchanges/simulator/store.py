@@ -56,13 +56,14 @@ CREATE TABLE IF NOT EXISTS venue_order (
     working_ms INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS client_order_id_once_among_open
-    ON venue_order (account_id, symbol, client_order_id) WHERE status = 'NEW';
+    ON venue_order (account_id, symbol, client_order_id) WHERE status IN ('NEW', 'PARTIALLY_FILLED');
 CREATE INDEX IF NOT EXISTS order_by_client_order_id
     ON venue_order (account_id, symbol, client_order_id);
-CREATE INDEX IF NOT EXISTS open_order ON venue_order (account_id) WHERE status = 'NEW';
+CREATE INDEX IF NOT EXISTS open_order ON venue_order (account_id)
+    WHERE status IN ('NEW', 'PARTIALLY_FILLED');
 CREATE TABLE IF NOT EXISTS trade (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    order_id INTEGER NOT NULL UNIQUE REFERENCES venue_order,
+    order_id INTEGER NOT NULL REFERENCES venue_order,
     account_id INTEGER NOT NULL REFERENCES account,
     symbol TEXT NOT NULL,
     side TEXT NOT NULL,
@@ -77,6 +78,28 @@ CREATE TABLE IF NOT EXISTS trade (
 CREATE INDEX IF NOT EXISTS trade_of_account ON trade (account_id, symbol, id);
 """
 
+#: What brings a file of an earlier version up to date; the schema then makes what is missing.
+_MIGRATIONS: Final = (
+    # An order may fill in parts, and is open until it has ended.
+    """
+    DROP INDEX IF EXISTS client_order_id_once_among_open;
+    DROP INDEX IF EXISTS open_order;
+    DROP INDEX IF EXISTS trade_of_account;
+    CREATE TABLE trade_in_parts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        order_id INTEGER NOT NULL REFERENCES venue_order,
+        account_id INTEGER NOT NULL REFERENCES account,
+        symbol TEXT NOT NULL, side TEXT NOT NULL, price TEXT NOT NULL, quantity TEXT NOT NULL,
+        quote_quantity TEXT NOT NULL, fee TEXT NOT NULL, fee_asset TEXT NOT NULL,
+        is_maker INTEGER NOT NULL, at_ms INTEGER NOT NULL
+    );
+    INSERT INTO trade_in_parts SELECT * FROM trade;
+    DROP TABLE trade;
+    ALTER TABLE trade_in_parts RENAME TO trade;
+    """,
+)
+
+_OPEN: Final = "('NEW', 'PARTIALLY_FILLED')"
 _ORDER_COLUMNS: Final = ", ".join(field.name for field in fields(Order))
 _TRADE_COLUMNS: Final = ", ".join(field.name for field in fields(Trade))
 _NEW_ORDER_COLUMNS: Final = _ORDER_COLUMNS.removeprefix("id, ")
@@ -90,6 +113,7 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         """Open or create the file at *path*; None keeps everything in memory."""
         self.database = Database(path)
+        self.database.migrate(_MIGRATIONS, known_by="trade")
         self.database.prepare(_SCHEMA)
 
     def close(self) -> None:
@@ -198,11 +222,15 @@ class Store:
             order.id,
         )
 
+    def order(self, order_id: int) -> Order:
+        """Return one order, which must be there."""
+        return self._orders("id = ?", order_id)[0]
+
     def open_orders(self, account_id: int | None = None) -> list[Order]:
         """Return the open orders of one account, or of all, oldest first."""
         if account_id is None:
-            return self._orders("status = 'NEW' ORDER BY id")
-        return self._orders("status = 'NEW' AND account_id = ? ORDER BY id", account_id)
+            return self._orders(f"status IN {_OPEN} ORDER BY id")
+        return self._orders(f"status IN {_OPEN} AND account_id = ? ORDER BY id", account_id)
 
     def find_order(
         self, account_id: int, symbol: str, *, order_id: int | None, client_order_id: str | None
@@ -286,7 +314,7 @@ class Store:
         return {
             "orders": self.database.count("SELECT count(*) FROM venue_order"),
             "open_orders": self.database.count(
-                "SELECT count(*) FROM venue_order WHERE status = 'NEW'"
+                "SELECT count(*) FROM venue_order WHERE status IN ('NEW', 'PARTIALLY_FILLED')"
             ),
             "trades": self.database.count("SELECT count(*) FROM trade"),
         }

@@ -8,17 +8,28 @@ served is served again, bit for bit.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from exchanges.simulator import book, recordings
 from exchanges.simulator.accounts import AccountSpecification
 from exchanges.simulator.exchange import Exchange, Market
+from exchanges.simulator.fault_kinds import FaultKind
 from exchanges.simulator.futures.desk import FuturesExchange
+from exchanges.simulator.orders import Permission
 from exchanges.simulator.prices import SAMPLE_MS, Segment, Timeline
 from exchanges.simulator.recordings import Recording, RecordingError, Script
+from exchanges.simulator.rules import Rule
 from exchanges.simulator.store import Store
 from market.timeframes import SECOND_MS
+
+#: The fact that remembers what faults have changed about the rules of markets.
+_RULES: Final = "changed_rules"
+_FACTORS: Final[Mapping[FaultKind, str]] = {
+    FaultKind.TICK_CHANGED: "tick_factor",
+    FaultKind.LOT_CHANGED: "lot_factor",
+    FaultKind.MINIMUM_NOTIONAL_CHANGED: "notional_factor",
+}
 
 #: To be raised when the way from a recording to prices changes.
 _PATH_VERSION: Final = 1
@@ -77,6 +88,7 @@ class World:
         self.futures = FuturesExchange(
             self.exchange, funding_ms=settings.funding_seconds * SECOND_MS
         )
+        self._apply_rules()
 
     @property
     def has_work(self) -> bool:
@@ -103,6 +115,48 @@ class World:
         if is_new and kept is not None:
             self.futures.fund(kept.id, account.futures_balances, now_ms=now_ms)
         return is_new
+
+    def suffer(self, rule: Rule, *, api_key: str, now_ms: int) -> None:
+        """Change the exchange from now on as a rule of the fault program says."""
+        self.settle(now_ms=now_ms)
+        if rule.kind in {FaultKind.KEY_REVOKED, FaultKind.PERMISSION_GAINED}:
+            self._change_key(rule.account or api_key, rule.kind)
+            return
+        changes = self._store.find_fact(_RULES) or {}
+        name = _FACTORS.get(rule.kind)
+        change = {name: rule.settings["factor"]} if name else {"is_listed": False}
+        changes[rule.symbol] = {**changes.get(rule.symbol, {}), **change}
+        with self._store.transaction():
+            self._store.remember(_RULES, changes)
+        self._apply_rules()
+        if rule.kind is FaultKind.DELISTED:
+            self.exchange.expire_orders(rule.symbol, now_ms=now_ms)
+            self.futures.expire_orders(rule.symbol, now_ms=now_ms)
+
+    def restore_rules(self) -> None:
+        """List every market again, by the rules that it had at first."""
+        with self._store.transaction():
+            self._store.remember(_RULES, {})
+        self._apply_rules()
+
+    def _apply_rules(self) -> None:
+        changes = self._store.find_fact(_RULES) or {}
+        for symbol, market in self.exchange.markets.items():
+            first = {"tick_factor": 1, "lot_factor": 1, "notional_factor": 1, "is_listed": True}
+            wanted = {**first, **changes.get(symbol, {})}
+            market.instrument = dataclasses.replace(market.instrument, **wanted)
+            self.futures.contracts.forget(symbol)
+
+    def _change_key(self, api_key: str, kind: FaultKind) -> None:
+        account = self._store.find_account(api_key)
+        if account is None:
+            return
+        gained = {*account.permissions, Permission.WITHDRAW}
+        permissions = gained if kind is FaultKind.PERMISSION_GAINED else set()
+        with self._store.transaction():
+            self._store.save_account(
+                api_key=api_key, secret=account.secret, permissions=permissions
+            )
 
     def follow_script(self, script: Script, *, now_ms: int) -> int:
         """Let prices follow *script* from its start, now or later; return that start.

@@ -182,6 +182,12 @@ class FuturesExchange:
         with self._changing(state):
             return self._executor.end_stop(state, stop, StopStatus.CANCELED, at_ms=now_ms)
 
+    def expire_orders(self, symbol: str, *, now_ms: int) -> None:
+        """End every open order of a contract that takes none any more."""
+        for state in self._settler.states():
+            with self._changing(state):
+                self._executor.cancel_all(state, symbol, at_ms=now_ms, status=FuturesStatus.EXPIRED)
+
     def set_countdown(self, account_id: int, symbol: str, *, wait_ms: int, now_ms: int) -> None:
         """Cancel the orders of a market after *wait_ms* unless this is called again; 0 disarms."""
         self.contracts.get(symbol)

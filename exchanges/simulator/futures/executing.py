@@ -213,14 +213,21 @@ class Executor:
         if after.initial - before.initial > before.available:
             raise errors.insufficient_margin()
 
-    def cancel_all(self, state: AccountState, symbol: str, *, at_ms: int) -> None:
-        """Cancel the orders of a market, stops included; of all markets if *symbol* is empty."""
+    def cancel_all(
+        self,
+        state: AccountState,
+        symbol: str,
+        *,
+        at_ms: int,
+        status: FuturesStatus = FuturesStatus.CANCELED,
+    ) -> None:
+        """End the orders of a market, stops included; of all markets if *symbol* is empty."""
         for order in list(state.orders.values()):
             if symbol in {"", order.symbol}:
-                self.end(state, order, FuturesStatus.CANCELED, at_ms=at_ms)
+                self.end(state, order, status, at_ms=at_ms)
         for stop in list(state.stops.values()):
             if symbol in {"", stop.symbol}:
-                self.end_stop(state, stop, StopStatus.CANCELED, at_ms=at_ms)
+                self.end_stop(state, stop, StopStatus(status.value), at_ms=at_ms)
 
 
 def kernel_order(order: FuturesOrder, contract: Contract) -> KernelOrder:

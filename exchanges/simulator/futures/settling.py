@@ -87,6 +87,10 @@ class Settler:
         for state in self._states.values():
             self._advance(state, until)
 
+    def states(self) -> list[AccountState]:
+        """Return every account that ever traded."""
+        return list(self._states.values())
+
     def state(self, account_id: int, until: int) -> AccountState:
         """Return an account, settled up to the sample *until*."""
         state = self._states.get(account_id)
