@@ -18,7 +18,7 @@ from backtesting.results import present_run
 from backtesting.selectors import excursions
 from backtesting.selectors import runs as selectors
 from backtesting.services import history, runs
-from backtesting.web import coverage, presenters
+from backtesting.web import coverage, missing_candles, presenters
 from backtesting.web.forms import AnnotationForm, HistoryForm, RunForm
 from backtesting.web.polling import answer_poll
 from foundation.http import actor_of, is_fragment
@@ -70,12 +70,15 @@ def new(request: HttpRequest) -> HttpResponse:
     schema = catalogue.current_version(strategy).parameters_schema
     form = _form(request, schema, series, needs=catalogue.needs_of(strategy))
     refusal = None
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and "fetch" in request.POST:
+        missing_candles.fetch(request, form, catalogue.needs_of(strategy))
+    elif request.method == "POST" and form.is_valid():
         try:
             run = _request(request, strategy.slug, form)
         except EntitlementError as error:
             run, refusal = None, error
         if run is not None:
+            missing_candles.tell_of_a_shorter_window(request, form, run)
             return redirect("backtesting:detail", public_id=run.public_id)
     context = {
         "form": form,
