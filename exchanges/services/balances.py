@@ -1,6 +1,5 @@
 """What the venues say that accounts hold: told by tests and reconciliations, and asked for once an hour."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from typing import Final
 
 from django.db.models import Q
 
-from exchanges.adapters import factory
+from exchanges.adapters import factory, loops
 from exchanges.adapters.protocol import BalanceReport, VenueClient
 from exchanges.models import Balance, ExchangeAccount
 from exchanges.selectors import accounts as accounts_read
@@ -43,7 +42,7 @@ def refresh_balances(*, account_id: int, clock: Callable[[], datetime]) -> None:
     if not accounts_read.is_usable(account_id=account_id):
         return
     try:
-        reports = asyncio.run(_ask(factory.venue_client(account_id)))
+        reports = loops.run(_ask(factory.venue_client(account_id)))
     except CredentialRejectedError as error:
         account_states.note_refusal(
             account_id=account_id, code=error.code, message=error.message, now=clock()

@@ -79,6 +79,7 @@ def test_secrets_appear_nowhere(stack: Stack):
         "the refresh token": signed_in["refresh"],
         "the access token": signed_in["access"],
         "the confirmation link": confirmation_link.rstrip("/").rsplit("/", 1)[-1],
+        **_secrets_of_the_installation(stack),
     }
     everything = {
         "answers": "\n".join(answers),
@@ -99,6 +100,16 @@ def test_secrets_appear_nowhere(stack: Stack):
     assert leaks == []
     assert visitor.email in everything["database"]
     assert len(everything["logs"]) > 1_000
+
+
+def _secrets_of_the_installation(stack: Stack) -> dict[str, str]:
+    """Return the keys of the rings and what signs, as the processes were given them."""
+    environment = stack.application.environment
+    rings = ("API_ENCRYPTION_KEY", "FIELD_ENCRYPTION_KEY")
+    keys = {name: environment[name].rpartition(":")[2] for name in rings}
+    return keys | {
+        name: environment[name] for name in ("SECRET_KEY", "JWT_SECRET_KEY", "INSTALLATION_SALT")
+    }
 
 
 def second_factor(visitor: Visitor) -> tuple[str, list[str]]:

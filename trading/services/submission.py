@@ -12,12 +12,13 @@ from decimal import Decimal
 from typing import Final
 
 from exchanges.adapters.governor import CallPriority
-from exchanges.adapters.protocol import BalanceReport
-from exchanges.services import leases
+from exchanges.adapters.protocol import BalanceReport, Outcome, OutcomeKind
+from exchanges.services import account_states, leases
 from exchanges.services.leases import AccountLease, AccountLeaseLostError
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue
 from market.enums import OrderStatus
+from market.errors import CredentialRejectedError
 from trading.models import IntentStatus, Order, OrderIntent
 from trading.services import preparation, settlement, venues
 from trading.services.venues import Call, VenueSession
@@ -83,10 +84,24 @@ def serve_accounts(held: Sequence[AccountLease], *, now: datetime) -> int:
                 for call, outcome in session.carry_out(turn):
                     settlement.settle(call, outcome=outcome, now=now)
                     crashpoint("submission.settled")
+                    _tell_of_key(call, outcome, now)
     finally:
         for lease in held:
             leases.release(lease)
     return calls
+
+
+def _tell_of_key(call: Call, outcome: Outcome, now: datetime) -> None:
+    """Say below that the venue did not take the key, or that it did."""
+    if outcome.kind is OutcomeKind.DONE:
+        account_states.note_acceptance(account_id=call.account_id)
+    elif outcome.code == CredentialRejectedError.code:
+        account_states.note_refusal(
+            account_id=call.account_id,
+            code=outcome.code,
+            message="The exchange does not accept this API key.",
+            now=now,
+        )
 
 
 def _prepare(

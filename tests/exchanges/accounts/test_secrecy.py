@@ -1,23 +1,39 @@
 """The canaries: keys that were connected appear in no log, answer, column, message or record."""
 
+import base64
 import logging
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 
+from accounts.models import Mail
+from exchanges.adapters import memory
+from exchanges.adapters.factory import MEMORY
 from exchanges.models import ExchangeAccount
-from exchanges.services import account_tests
+from exchanges.services import account_states, account_tests
 from foundation.audit import Actor
+from foundation.crypto import Secret, open_sealed
+from foundation.crypto.rings import FIELD_RING, PRIVATE_RING, split_ring
+from foundation.crypto.vault import VaultTransit
+from foundation.logs import ConsoleFormatter, JsonFormatter
+from market.errors import PlatformError
 from tests.exchanges.accounts.conftest import API_KEY, NOW, SECRET
 from tests.exchanges.accounts.connecting import connect, run_test
 from tests.factories import accounts as people
+from tests.factories.exchanges import make_venue
+from tests.foundation.crypto.fake_vault import TOKEN, FakeVault, fake_vault
 
-CANARIES = (API_KEY, SECRET)
+PASSPHRASE = "canary-passphrase-5ad3f0"
+SEED = "CANARYSEEDJBSWY3DPEHPK3PXP"
+CANARIES = (API_KEY, SECRET, PASSPHRASE, SEED, TOKEN)
 
 
 def every_text_in_the_database() -> Iterator[str]:
@@ -39,11 +55,41 @@ def every_value_in_redis() -> Iterator[str]:
             yield repr(server.dump(key))
 
 
+def keys_of_the_rings() -> list[str]:
+    """Return the keys that protect the others, as their variables have them."""
+    rings = (settings.API_ENCRYPTION_KEY, settings.FIELD_ENCRYPTION_KEY)
+    return [key for ring in rings for key in split_ring(ring).values()]
+
+
 def assert_silent(texts: Iterator[str] | list[str]) -> None:
+    forms = []
+    for canary in [*CANARIES, *keys_of_the_rings()]:
+        raw = canary.encode()
+        forms += [canary, raw.hex(), base64.b64encode(raw).decode().rstrip("=")]
+    for key in keys_of_the_rings():
+        forms += [base64.b64decode(key).hex(), repr(base64.b64decode(key))]
     for text in texts:
-        for canary in CANARIES:
-            assert canary not in text
-            assert canary.encode().hex() not in text
+        for form in forms:
+            assert form not in text
+
+
+def vault_of(vault: FakeVault, token: str = TOKEN) -> VaultTransit:
+    return VaultTransit(
+        address=vault.address, token=Secret(token), mount="transit", key="trading-platform"
+    )
+
+
+def failure_of(act: Callable[[], object]) -> str:
+    """Return all that an exception tells whoever prints it, its causes included."""
+    with pytest.raises(PlatformError) as raised:
+        act()
+    told = traceback.TracebackException.from_exception(raised.value)
+    return "".join(told.format()) + repr(vars(raised.value))
+
+
+def text_written(record: logging.LogRecord) -> str:
+    """Return what the platform's handlers write of a record, for people and for machines."""
+    return ConsoleFormatter().format(record) + JsonFormatter().format(record)
 
 
 @pytest.mark.enable_socket
@@ -96,6 +142,61 @@ class TestCanaries:
         assert {page.status_code for page in pages} == {200}
         assert_silent([page.content.decode() for page in pages])
         assert_silent([capsys.readouterr().out, repr(credential), repr(vars(credential))])
+
+    def test_passphrase_seed_token_and_rings_leave_no_trace_however_it_fails(
+        self, client, memory_venue, caplog
+    ):
+        """Every secret of an account goes through the platform, and everything that can fail does."""
+        ada = people.make_person()
+        client.force_login(ada)
+        make_venue("okx", name="OKX", ccxt_id=MEMORY, takes_live_accounts=True)
+        memory.get_venue("okx").clock = lambda: NOW
+        Authenticator.objects.create(
+            user=ada, type="totp", data={"secret": get_adapter().encrypt(SEED)}
+        )
+        keys = {"api_key": API_KEY, "secret": SECRET, "passphrase": PASSPHRASE}
+        page = client.post(reverse("exchanges:connect", args=["okx"]), keys, follow=True)
+        told = client.post(
+            "/api/v1/exchange-accounts",
+            {"venue": "okx", "label": "Second", **keys, "secret": f"{SECRET} {SECRET}"},
+            content_type="application/json",
+        )
+        account = ExchangeAccount.objects.select_related("owner", "venue").get()
+        run_test(account)
+        for _ in range(3):
+            account_states.note_refusal(
+                account_id=account.pk, code="credential_rejected", message="Refused.", now=NOW
+            )
+        with fake_vault() as vault:
+            ring, version = settings.API_ENCRYPTION_KEY, 1
+            wrapped = vault_of(vault).wrap(b"k" * 32, ring=PRIVATE_RING, version=version)
+            failures = [
+                failure_of(lambda: vault_of(vault, "hvs.wrong").unwrap(
+                    wrapped, ring=PRIVATE_RING, version=version)),
+                failure_of(lambda: vault_of(vault).unwrap(
+                    wrapped, ring=FIELD_RING, version=version)),
+            ]  # fmt: skip
+        failures.append(
+            failure_of(lambda: vault_of(vault).unwrap(wrapped, ring=PRIVATE_RING, version=version))
+        )
+        credential = account.credentials.get()
+        failures += [
+            failure_of(
+                lambda: open_sealed(credential.sealed_passphrase, credential.context("secret"))
+            ),
+            failure_of(
+                lambda: get_adapter().decrypt(get_adapter().encrypt(SEED)[:-8] + "AAAAAAA=")
+            ),
+        ]
+        logging.getLogger("foundation").error("ring %s token %s", ring, TOKEN)
+
+        assert len(failures) == 5
+        assert Mail.objects.exists()
+        assert told.status_code == 400
+        assert_silent([page.content.decode(), told.content.decode(), *failures])
+        assert_silent(every_text_in_the_database())
+        assert_silent(every_value_in_redis())
+        assert_silent([text_written(record) for record in caplog.records])
 
     def test_an_operators_page_does_not_even_show_the_sealed_value(self, client, memory_venue):
         credential = connect(people.make_person()).credentials.get()
