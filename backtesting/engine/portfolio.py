@@ -214,6 +214,7 @@ def _results(
                     funding[row],
                     own.tick_size,
                     own.lot_step,
+                    True,
                 ),
                 fill_columns=mine,
                 reasons=reasons[row],

@@ -42,10 +42,11 @@ _FILLS_AHEAD: Final = 6
 
 
 @compiled
-def gather(fills, bars, funding, tick_size, lot_step):
+def gather(fills, bars, funding, tick_size, lot_step, looks_back):
     """Return the trades that *fills* make, a TRADE array; one still open is marked at the end.
 
     *bars* are ``(times, opens, highs, lows, closes)``; *funding* is empty or has the rate of each.
+    How far prices went in between is left out, as 0, unless it *looks_back*.
     """
     fills, bars, funding = borrowed(fills), borrowed(bars), borrowed(funding)
     times, opens, highs, lows, closes = bars
@@ -90,7 +91,8 @@ def gather(fills, bars, funding, tick_size, lot_step):
             trade.exit_open_ms = times[trade.exit_bar]
             _value(trade, entry_worth * tick_size, exit_worth * tick_size + mark, lot_step)
             _pay_funding(trade, fills, opens, funding, lot_step)
-            _look_back(trade, fills, opens, highs, lows, closes, tick_size)
+            if looks_back:
+                _look_back(trade, fills, opens, highs, lows, closes, tick_size)
     return trades
 
 

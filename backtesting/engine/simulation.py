@@ -128,7 +128,7 @@ def simulate(
     _report(1.0, progress, None)
     fills = fills[:filled]
     return SimulationResult(
-        trade_columns=roundtrips.gather(fills, bars, rates, costs.tick_size, costs.lot_step),
+        trade_columns=roundtrips.gather(fills, bars, rates, costs.tick_size, costs.lot_step, True),
         fill_columns=fills,
         reasons=reasons,
         equity=equity,

@@ -89,7 +89,7 @@ def tally_all(
             state, desk, bars, funding, row, marks, entries, rules[j : j + 1], costs, times[start],
             early, False, True, detail, 0, count, equity, reasons, fills, 0,
         )  # fmt: skip
-        trades = gather(fills[:filled], bars, funding, costs[0].tick_size, lot_step)
+        trades = gather(fills[:filled], bars, funding, costs[0].tick_size, lot_step, False)
         _course(tallies[j], levels[j], equity, start, ends, first_ends[j], fresh[0].capital)
         tallies[j].bars_invested = _bars_invested(fills, filled, start, count)
         _results(tallies[j], trades)
