@@ -6,8 +6,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from backtesting.domain.curves import EquityCurve
 from backtesting.domain.funding import funding_of
 from backtesting.domain.specification import Specification
@@ -71,11 +69,9 @@ class Backtest:
         """Return equity and buy-and-hold after each bar from the effective start on."""
         start = self.stretch.start_index
         part = self.stretch.candles.slice(start, len(self.stretch.candles))
-        close_of = self.specification.timeframe.close_of
-        closes = np.array([close_of(each) for each in part.open_time.tolist()], dtype=np.int64)
         capital = self.result.capital
         return EquityCurve(
-            close_time=closes,
+            close_time=self.specification.timeframe.closes_of(part.open_time),
             equity=self.result.equity[start:],
             buy_and_hold=capital * (part.close / part.open[0]),
             capital=capital,

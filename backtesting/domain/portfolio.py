@@ -77,11 +77,9 @@ class PortfolioBacktest:
     def curve(self) -> EquityCurve:
         """Return equity and an equal part of each market held, from the effective start on."""
         start, view = self.stretch.start_index, self.stretch.view
-        close_of = self.specification.timeframe.close_of
-        times = [close_of(each) for each in view.open_time[start:].tolist()]
         capital = self.result.capital
         return EquityCurve(
-            close_time=np.array(times, dtype=np.int64),
+            close_time=self.specification.timeframe.closes_of(view.open_time[start:]),
             equity=self.result.equity[start:],
             buy_and_hold=capital * basket_of(view, start),
             capital=capital,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
 from backtesting.domain.backtest import Backtest, run_backtest
 from backtesting.domain.lines import lines_of
@@ -13,12 +12,10 @@ from backtesting.models import BacktestRun, BacktestTrade, RunStatus
 from backtesting.selectors import specifications
 from backtesting.services.claims import Claim
 from backtesting.services.specifications import columns_of
-from foundation import tenancy
+from foundation import copying, tenancy
 from foundation.transactions import transactional
 from market import money
 from market.errors import ConflictError
-
-_TRADES_AT_ONCE: Final = 2_000
 
 
 class CandlesChangedError(ConflictError):
@@ -134,7 +131,7 @@ def _store(*, run: BacktestRun, claim: Claim, backtest: AnyBacktest) -> None:
     rows = [unsaved_trade(trade) for trade in backtest.trades()]
     for row in rows:
         row.run, row.owner_id = run, run.owner_id
-    BacktestTrade.objects.bulk_create(rows, batch_size=_TRADES_AT_ONCE)
+    copying.copy_rows(rows)
 
 
 def _exposure_of(backtest: AnyBacktest) -> bytes | None:

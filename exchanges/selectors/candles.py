@@ -16,11 +16,12 @@ from django.db.models import Count, Max, Min, Sum
 from exchanges.domain import codec, merging
 from exchanges.domain.codec import EncodedChunk
 from exchanges.models import CandleChunk, CandleGap, CandleTail, Instrument
+from exchanges.selectors import candle_files
 from market.candles import Candles
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 
 _SELECT_CHUNKS: Final = """
-    SELECT codec, row_count, data FROM exchanges_candlechunk
+    SELECT {columns} FROM exchanges_candlechunk
     WHERE instrument_id = %s AND timeframe = %s AND first_open_at < %s AND last_open_at >= %s
     ORDER BY starts_at
 """
@@ -76,14 +77,36 @@ def load_candles(*, instrument_id: int, timeframe: Timeframe, from_ms: int, to_m
     """
     # The tail first: rows that are sealed between the two queries are then seen twice and not never.
     tail = load_tail(instrument_id=instrument_id, timeframe=timeframe, from_ms=from_ms, to_ms=to_ms)
-    chunks = _fetch(
-        _SELECT_CHUNKS,
+    sealed = _load_sealed(
         [instrument_id, timeframe.value, from_milliseconds(to_ms), from_milliseconds(from_ms)],
-    )
-    sealed = codec.decode([EncodedChunk(*chunk) for chunk in chunks]).between(from_ms, to_ms)
+        longest=(to_ms - from_ms) // timeframe.milliseconds,
+    ).between(from_ms, to_ms)
     if not len(tail):
         return sealed
     return merging.merge(tail, sealed).candles if len(sealed) else tail
+
+
+def _load_sealed(parameters: Sequence[Any], *, longest: int) -> Candles:
+    """Return the bars of the chunks that *parameters* choose, from this machine where it has them."""
+    if longest < candle_files.LEAST_ROWS or not candle_files.is_on():
+        chunks = _fetch(_SELECT_CHUNKS.format(columns="codec, row_count, data"), parameters)
+        return codec.decode([EncodedChunk(*chunk) for chunk in chunks])
+    names = _fetch(_SELECT_CHUNKS.format(columns="sha256, row_count"), parameters)
+    if not names:
+        return Candles.empty()
+    key = candle_files.key_of([(sha256, rows) for sha256, rows in names])
+    found = candle_files.find(key, rows=sum(rows for _, rows in names))
+    if found is not None:
+        return found
+    chunks = _fetch(_SELECT_CHUNKS.format(columns="sha256, codec, row_count, data"), parameters)
+    candles = codec.decode([EncodedChunk(*chunk) for _, *chunk in chunks])
+    # Named by what was read just now, which a revision may have changed meanwhile, and only if it is
+    # what was written.
+    if all(hashlib.sha256(data).hexdigest() == sha256 for sha256, _, _, data in chunks):
+        candle_files.keep(
+            candle_files.key_of([(sha256, rows) for sha256, _, rows, _ in chunks]), candles
+        )
+    return candles
 
 
 def load_tail(*, instrument_id: int, timeframe: Timeframe, from_ms: int, to_ms: int) -> Candles:

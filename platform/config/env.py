@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, Literal, NoReturn, cast
 
+from config.candle_cache import CANDLE_CACHE_NAMES, CandleCache
 from config.env_reader import EnvironmentReader
 from config.payment_rules import payment_problems, usual_payment_provider
 from config.vault_rules import VaultAccess, read_vault, vault_problems
@@ -52,6 +53,7 @@ class Environment:
     log_format: Literal["console", "json"]
     horizon_scale: float
     venue_calls: VenueCalls
+    candle_cache: CandleCache
     database_replica_url: str
     metrics_token: str
     worker_metrics_port: int
@@ -94,6 +96,7 @@ KNOWN_NAMES: Final = frozenset(
         "EGRESS_ADDRESSES",
         "SESSION_IDLE_MINUTES",
         *VENUE_NAMES,
+        *CANDLE_CACHE_NAMES,
         "SIMULATOR_URL",
         "SIMULATOR_ADMIN_TOKEN",
         "LOG_LEVEL",
@@ -157,6 +160,7 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
         ),
         horizon_scale=reader.number("APP_HORIZON_SCALE", 1.0, low=0.001, high=10.0),
         venue_calls=VenueCalls.read(reader),
+        candle_cache=CandleCache.read(reader),
         database_replica_url=reader.database("DATABASE_REPLICA_URL", ""),
         metrics_token=reader.token("METRICS_TOKEN"),
         worker_metrics_port=int(reader.number("WORKER_METRICS_PORT", 0, low=0, high=65_535)),
@@ -246,7 +250,7 @@ def _misspelt(source: Mapping[str, str]) -> tuple[str, ...]:
     problems = []
     for name in source:
         if not re.match(
-            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|PAYMENT_|STRIPE_|WORKER_|VENUE_|WEB_CONC|SENTRY_DS|EGRESS_|VAULT_TR)",
+            r"^(APP_|API_ENC|JWT_|DATABASE_|INSTALLATION_|SIMULATOR_|METRICS_|PAYMENT_|STRIPE_|WORKER_|VENUE_|CANDLE_|WEB_CONC|SENTRY_DS|EGRESS_|VAULT_TR)",
             name,
         ):
             continue

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 SECOND_MS: Final = 1_000
 MINUTE_MS: Final = 60 * SECOND_MS
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -55,6 +58,12 @@ class Timeframe(StrEnum):
         if self is Timeframe.MO1:
             return _month_start(open_ms + 32 * DAY_MS)
         return open_ms + self.milliseconds
+
+    def closes_of(self, open_times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return ``close_of`` for each of *open_times*, shape ``(n,)``."""
+        if self is Timeframe.MO1:
+            return np.array([self.close_of(each) for each in open_times.tolist()], dtype=np.int64)
+        return open_times + self.milliseconds
 
     def is_made_of(self, shorter: "Timeframe") -> bool:
         """Tell whether every bar of this timeframe is a whole number of bars of the *shorter* one."""

@@ -73,9 +73,8 @@ def requirements(params: Params) -> Requirements:
 
 def signals(view: MarketView, params: Params) -> Signals:
     """Return where the fast average crosses the slow one: upwards long, downwards short."""
-    crossed = ema_crossings(
-        view.candles.close, fast=params.short_ema_period, slow=params.long_ema_period
-    )
+    close = view.candles.close
+    crossed = ema_crossings(close, params.short_ema_period, params.long_ema_period)
     up, down = crossed.up, crossed.down
     return Signals(
         enter_long=up, enter_short=down, exit_long=down, exit_short=up, ready=crossed.ready

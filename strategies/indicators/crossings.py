@@ -46,7 +46,7 @@ def reach_down(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.boo
     return reach_up(b, a)
 
 
-def ema_crossings(values: NDArray[np.float64], *, fast: int, slow: int) -> Crossings:
+def ema_crossings(values: NDArray[np.float64], fast: int, slow: int) -> Crossings:
     """Return where the average of *fast* values crosses that of *slow* ones.
 
     Exactly ``cross_up`` and ``cross_down`` of ``averages.ema``, and several times as fast. *values*
@@ -71,4 +71,4 @@ def preload() -> None:
     from market.kernel.compiling import one_compiler  # noqa: PLC0415 - as above
 
     with one_compiler():
-        ema_crossings(np.ones(9), fast=2, slow=3)
+        ema_crossings(np.ones(9), 2, 3)

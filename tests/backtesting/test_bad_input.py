@@ -166,23 +166,27 @@ class TestWorker:
             (lambda *_: 1 / 0, "strategy_failed"),
             (lambda *_: None, "invalid_signals"),
             (lambda *_: np.zeros(3, dtype=np.bool_), "invalid_signals"),
-            (lambda fast, _slow: fast, "invalid_signals"),
-            (lambda fast, _slow: np.full(len(fast), np.nan), "invalid_signals"),
-            (lambda fast, _slow: np.array(["buy"] * len(fast)), "invalid_signals"),
+            (lambda values: values, "invalid_signals"),
+            (lambda values: np.full(len(values), np.nan), "invalid_signals"),
+            (lambda values: np.array(["buy"] * len(values)), "invalid_signals"),
         ],
     )
     def test_a_broken_strategy_fails_its_run_and_nothing_else(self, monkeypatch, says, code):
         make_market()
         person = make_person()
         run = make_run(person)
+
+        def crossed(values, *periods):
+            return crossings.ema_crossings(values, *periods)._replace(up=says(values))
+
         with monkeypatch.context() as patch:
-            patch.setattr(ema_crossover, "cross_up", says)
+            patch.setattr(ema_crossover, "ema_crossings", crossed)
             execution.execute_run(run_id=run.pk)
         run.refresh_from_db()
 
         assert (run.status, run.error_code) == (RunStatus.FAILED, code)
         assert run.error_message.startswith("“EMA crossover” ")
         assert run.error_message.endswith(".")
-        assert ema_crossover.__dict__["cross_up"] is crossings.cross_up
+        assert ema_crossover.__dict__["ema_crossings"] is crossings.ema_crossings
         assert make_done_run(person).status == RunStatus.DONE
         assert BacktestRun.objects.count() == 2

@@ -249,7 +249,7 @@ class TestWorker:
 
         check = make_check(person)
         with monkeypatch.context() as patch:
-            patch.setattr(ema_crossover, "cross_up", broken)
+            patch.setattr(ema_crossover, "ema_crossings", broken)
             checking.execute_check(check_id=check.pk)
         check.refresh_from_db()
 
@@ -270,7 +270,7 @@ class TestWorker:
     def test_a_wish_to_cancel_is_noticed_on_the_way(self, market, person, monkeypatch):
         check = make_check(person)
         monkeypatch.setattr(claims, "_REPORT_S", 0.0)
-        real = crossings.cross_up
+        real = crossings.ema_crossings
 
         def interrupted(*arguments):
             row = StrategyCheck.objects.get()
@@ -278,7 +278,7 @@ class TestWorker:
                 checks.cancel_check(check_id=row.pk, by=BY, now=NOW)
             return real(*arguments)
 
-        monkeypatch.setattr(ema_crossover, "cross_up", interrupted)
+        monkeypatch.setattr(ema_crossover, "ema_crossings", interrupted)
         checking.execute_check(check_id=check.pk)
         check.refresh_from_db()
 
@@ -308,13 +308,13 @@ class TestWorker:
 
     def test_a_worker_whose_claim_was_lost_writes_nothing(self, market, person, monkeypatch):
         check = make_check(person)
-        real = crossings.cross_up
+        real = crossings.ema_crossings
 
         def interrupted(*arguments):
             StrategyCheck.objects.update(epoch=99)
             return real(*arguments)
 
-        monkeypatch.setattr(ema_crossover, "cross_up", interrupted)
+        monkeypatch.setattr(ema_crossover, "ema_crossings", interrupted)
         monkeypatch.setattr(claims, "_REPORT_S", 1e9)
         checking.execute_check(check_id=check.pk)
 

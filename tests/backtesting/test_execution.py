@@ -1,6 +1,7 @@
 """What a worker does with a run, also when things go wrong on the way."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from market.timeframes import Timeframe
 from strategies import registry
 from strategies.definitions import ema_crossover
 from strategies.indicators import crossings
+from strategies.indicators.crossings import Crossings
 from tests.factories import exchanges as exchange_factory
 from tests.factories.accounts import make_person
 from tests.factories.backtesting import NOW, make_done_run, make_market, make_run, wish
@@ -103,7 +105,7 @@ class TestExecuteRun:
         def too_slow(*args):
             raise SoftTimeLimitExceeded
 
-        monkeypatch.setattr(ema_crossover, "cross_up", too_slow)
+        monkeypatch.setattr(ema_crossover, "ema_crossings", too_slow)
 
         assert executed(run).status == RunStatus.FAILED
         assert run.error_code == "time_limit"
@@ -117,7 +119,7 @@ class TestExecuteRun:
         def broken(*args):
             raise ZeroDivisionError("a secret")
 
-        monkeypatch.setattr(ema_crossover, "cross_up", broken)
+        monkeypatch.setattr(ema_crossover, "ema_crossings", broken)
 
         assert executed(run).status == RunStatus.FAILED
         assert run.error_code == "strategy_failed"
@@ -129,7 +131,8 @@ class TestExecuteRun:
 
     def test_a_strategy_that_returns_garbage_fails_it(self, market, person, monkeypatch):
         run = make_run(person)
-        monkeypatch.setattr(ema_crossover, "cross_up", lambda *args: np.full(3, np.nan))
+        garbage = Crossings(*(np.full(3, np.nan) for _ in range(3)))
+        monkeypatch.setattr(ema_crossover, "ema_crossings", lambda *args: garbage)
 
         assert executed(run).status == RunStatus.FAILED
         assert run.error_code == "invalid_signals"
@@ -137,7 +140,8 @@ class TestExecuteRun:
 
     def test_a_worker_goes_on_after_a_broken_strategy(self, market, person, monkeypatch):
         with monkeypatch.context() as broken:
-            broken.setattr(ema_crossover, "cross_up", lambda *args: None)
+            nothing = SimpleNamespace(up=None, down=None, ready=None)
+            broken.setattr(ema_crossover, "ema_crossings", lambda *args: nothing)
             assert executed(make_run(person)).error_code == "invalid_signals"
 
         assert executed(make_run(person)).status == RunStatus.DONE
@@ -164,14 +168,14 @@ class TestExecuteRun:
 class TestClaims:
     def during(self, monkeypatch, deed):
         """Do *deed* once, while the strategy is computed."""
-        real = crossings.cross_up
+        real = crossings.ema_crossings
 
         def interrupted(*args):
-            monkeypatch.setattr(ema_crossover, "cross_up", real)
+            monkeypatch.setattr(ema_crossover, "ema_crossings", real)
             deed()
             return real(*args)
 
-        monkeypatch.setattr(ema_crossover, "cross_up", interrupted)
+        monkeypatch.setattr(ema_crossover, "ema_crossings", interrupted)
 
     def test_a_worker_whose_claim_was_lost_writes_nothing(self, market, person, monkeypatch):
         run = make_run(person)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,3 +51,12 @@ def test_milliseconds_survive_the_way_through_datetime(instant):
 def test_a_naive_instant_is_refused():
     with pytest.raises(ValueError, match="time zone"):
         to_milliseconds(datetime(2024, 1, 1))  # noqa: DTZ001 - the mistake under test
+
+
+@given(instants=st.lists(INSTANTS, max_size=5), timeframe=st.sampled_from(Timeframe))
+def test_a_column_of_opens_closes_as_each_of_them_does(instants, timeframe):
+    opens = np.array([timeframe.open_of(each) for each in instants], dtype=np.int64)
+
+    assert timeframe.closes_of(opens).tolist() == [
+        timeframe.close_of(each) for each in opens.tolist()
+    ]

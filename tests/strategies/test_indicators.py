@@ -86,7 +86,7 @@ class TestCrossingsOfAverages:
         closes, slow = np.array(values, dtype=np.float64), fast + longer
         lines = ema(closes, fast), ema(closes, slow)
 
-        found = ema_crossings(closes, fast=fast, slow=slow)
+        found = ema_crossings(closes, fast, slow)
 
         assert found.up.tolist() == cross_up(*lines).tolist()
         assert found.down.tolist() == cross_down(*lines).tolist()
@@ -95,4 +95,4 @@ class TestCrossingsOfAverages:
 
     def test_a_fast_average_is_the_shorter_one(self):
         with pytest.raises(ValueError, match="crosses none"):
-            ema_crossings(np.ones(9), fast=3, slow=3)
+            ema_crossings(np.ones(9), 3, 3)

@@ -298,6 +298,9 @@ VENUE_PROCESSES = ENVIRONMENT.venue_calls.processes
 #: Connections of one process to one venue, and clients that it keeps from task to task.
 VENUE_CONNECTIONS = ENVIRONMENT.venue_calls.connections
 VENUE_CLIENTS = ENVIRONMENT.venue_calls.clients
+# Series of candles as this machine keeps them between two computations, and the most that they take.
+CANDLE_CACHE_FOLDER = ENVIRONMENT.candle_cache.folder
+CANDLE_CACHE_BYTES = ENVIRONMENT.candle_cache.megabytes * 1_000_000
 SIMULATOR_URL = ENVIRONMENT.simulator_url
 SIMULATOR_ADMIN_TOKEN = ENVIRONMENT.simulator_admin_token
 #: From where this platform speaks to venues; people allow these addresses for their keys.

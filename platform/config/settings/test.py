@@ -13,6 +13,9 @@ WHITENOISE_AUTOREFRESH = True
 # A fresh checkout has collected nothing: files are served from where they lie.
 WHITENOISE_USE_FINDERS = True
 
+# What one test has stored is no other one's; the tests of the files switch them on.
+CANDLE_CACHE_BYTES = 0
+
 # One person of a test asks more often than any person does; tests of the limits set their own.
 API_RATES = {name: Rate(1_000_000, 60) for name in API_RATES}  # noqa: F405  from the base
 # A whole suite comes from one address; the tests of the limits switch them on.
