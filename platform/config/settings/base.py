@@ -9,6 +9,7 @@ import environ
 import litecharts
 from csp.constants import NONE, SELF
 
+from config.env import Environment
 from config.settings import environment, operators
 from config.settings.payments import *  # noqa: F403  a part of the base
 from config.settings.people import *  # noqa: F403  a part of the base
@@ -16,7 +17,7 @@ from config.settings.queue import *  # noqa: F403  a part of the base
 from foundation.horizons import Horizons
 from foundation.rates import Rate
 
-ENVIRONMENT = environment.ENVIRONMENT
+ENVIRONMENT: Environment = environment.ENVIRONMENT
 VARIABLES = environment.VARIABLES
 BASE_DIR = environment.BASE_DIR
 
