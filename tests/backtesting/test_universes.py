@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from backtesting.domain.curves import ExposureCurve
-from backtesting.domain.portfolio import basket_of, correlations
+from backtesting.domain.portfolio import PortfolioBacktest, basket_of, correlations
 from backtesting.models import BacktestRun, RunStatus
 from backtesting.selectors import specifications as stored
 from backtesting.services import execution, runs, specifications, trials
@@ -136,6 +136,7 @@ class TestRun:
 
         backtest = trials.try_out(specification)
 
+        assert isinstance(backtest, PortfolioBacktest)
         view, result = backtest.stretch.view, backtest.result
         due = view.open_time % (8 * HOUR_MS) == 0
         paid = sum(

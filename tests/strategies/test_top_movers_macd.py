@@ -7,7 +7,8 @@ import pytest
 
 from market.timeframes import HOUR_MS, Timeframe
 from strategies.definitions import top_movers_macd
-from strategies.definitions.top_movers_macd import Params, day_change, day_volume, followed_sides
+from strategies.definitions.top_movers_macd import Params, followed_sides
+from strategies.indicators.rankings import day_change, day_volume
 from strategies.registry import InvalidParametersError, get_definition, validate_params
 from strategies.rules import SizingMode
 from strategies.views import UniverseView
