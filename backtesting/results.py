@@ -166,7 +166,7 @@ def present_run(run: BacktestRun) -> RunPage:
         title=title_of(run),
         strategy=strategy.name,
         slug=strategy.slug,
-        market=run.markets,
+        market=run.markets.replace(",", ", "),
         symbol=instrument.symbol,
         quote=instrument.quote,
         base=instrument.base,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 ParameterKind = Literal["integer", "number", "boolean", "choice", "text"]
@@ -35,10 +36,10 @@ class ParameterInfo:
         if self.choices:
             return "; ".join(self.labels)
         if self.minimum is not None and self.maximum is not None:
-            return f"{self.minimum:g} to {self.maximum:g}"
+            return f"{_plain(self.minimum)} to {_plain(self.maximum)}"
         if self.minimum is not None:
-            return f"at least {self.minimum:g}"
-        return f"at most {self.maximum:g}" if self.maximum is not None else ""
+            return f"at least {_plain(self.minimum)}"
+        return f"at most {_plain(self.maximum)}" if self.maximum is not None else ""
 
     def shown(self, value: Any) -> Any:
         """Return *value* as people read it: a choice by its label, a switch as on or off."""
@@ -89,6 +90,12 @@ def _describe_one(name: str, declared: Mapping[str, Any]) -> ParameterInfo:
         labels=tuple(words.get(choice, _in_words(choice)) for choice in choices),
         affects_signal=declared.get("affects") == "signal",
     )
+
+
+def _plain(number: float) -> str:
+    """Return a bound in digits, never with an exponent: ``1,000,000``."""
+    text = format(Decimal(str(number)), ",f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _in_words(choice: str) -> str:

@@ -127,7 +127,7 @@ def present_sweep(sweep: Sweep) -> SweepPage:
         title=f"Sweep of {strategy.name} on {sweep.short_market}, {sweep.timeframe}",
         strategy=strategy.name,
         slug=strategy.slug,
-        market=sweep.markets,
+        market=sweep.markets.replace(",", ", "),
         quote=sweep.instrument.quote,
         method=_METHODS[Method(sweep.method)],
         objective=OBJECTIVES[sweep.objective].info.label,

@@ -77,6 +77,7 @@ class ParameterRow:
     default: Any  # of whatever type the parameter is
     bounds: str
     unit: str
+    is_choice: bool
     affects_signal: bool
 
 
@@ -122,6 +123,7 @@ def present_strategy(entry: Entry, version: StrategyVersion, offer: Offer | None
                 default=info.shown(info.default),
                 bounds=info.bounds or _FREE.get(info.kind, ""),
                 unit=info.unit,
+                is_choice=info.kind == "choice",
                 affects_signal=info.affects_signal,
             )
             for info in parameters.describe(version.parameters_schema)

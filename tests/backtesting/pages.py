@@ -7,7 +7,9 @@ from accounts.models import User
 from backtesting.models import BacktestRun, RunStatus, Sweep
 from backtesting.services import history
 from foundation.audit import Actor
+from market.enums import InstrumentKind
 from tests.backtesting.check_cases import CHECK_PAGES
+from tests.backtesting.universes import make_universe, universe_wish
 from tests.factories.backtesting import FIRST_AT, make_done_run, make_market, make_run
 from tests.factories.sweeps import make_done_sweep, make_sweep
 from tests.web.pages import PageCase, at
@@ -112,6 +114,33 @@ def _sweep(person: User) -> str:
     return _sweep_address(make_done_sweep(person, space=space))
 
 
+def _universe_form(person: User) -> str:
+    make_universe(InstrumentKind.LINEAR_SWAP)
+    return "/backtests/new/?strategy=top-movers-macd"
+
+
+def _universe_done(person: User) -> str:
+    """Four markets, one listed late and one delisted, with funding and bars that leave much open."""
+    make_universe(InstrumentKind.LINEAR_SWAP)
+    parameters = {"top_n_symbols": 2, "stop_loss_percent": 0.8, "take_profit_percent": 0.8}
+    wish = universe_wish(parameters=parameters, funding_bps=Decimal(1))
+    return _address(make_done_run(person, **{"market": "", **wish}))
+
+
+def _choices_form(person: User) -> str:
+    make_market()
+    return "/backtests/new/?strategy=macd-mtf-forecast"
+
+
+def _universe_sweep(person: User) -> str:
+    make_universe(InstrumentKind.LINEAR_SWAP)
+    space = {"top_n_symbols": "1,2", "stop_loss_percent": "1,3"}
+    wish = universe_wish(parameters={})
+    return _sweep_address(
+        make_done_sweep(person, **{"market": "", **wish, "space": space}, parameters_are_text=True)
+    )
+
+
 def _waiting_sweep(person: User) -> str:
     make_market()
     return _sweep_address(make_sweep(person))
@@ -143,6 +172,10 @@ PAGES = [
     PageCase("backtest-without-trades", _without_trades),
     PageCase("backtest-waiting", _waiting),
     PageCase("backtest-failed", _failed),
+    PageCase("backtest-new-universe", _universe_form),
+    PageCase("backtest-new-choices", _choices_form),
+    PageCase("backtest-done-universe", _universe_done),
+    PageCase("sweep-done-universe", _universe_sweep),
     PageCase("sweeps", _sweeps),
     PageCase("sweeps-empty", at("/backtests/sweeps/")),
     PageCase("sweep-new", _sweep_form),

@@ -42,6 +42,12 @@ def _detail(person: User) -> str:
     return "/strategies/ema-crossover/"
 
 
+def _long_warm_up(person: User) -> str:
+    """The strategy with the most parameters, and no backtest to show."""
+    make_catalogue()
+    return "/strategies/cpr-daily/"
+
+
 def _proven(person: User) -> str:
     make_evidence()
     billing.set_price()
@@ -54,5 +60,6 @@ PAGES = [
     PageCase("strategies-nothing-fits", _nothing_fits),
     PageCase("strategies-empty", at("/strategies/")),
     PageCase("strategy", _detail),
+    PageCase("strategy-long-warm-up", _long_warm_up),
     PageCase("strategy-proven", _proven),
 ]

@@ -3,6 +3,8 @@
 import pytest
 
 from market.candles import Candles
+from market.costs import Costs
+from market.enums import InstrumentKind, Leg, Side
 from market.timeframes import HOUR_MS, MINUTE_MS, Timeframe
 from strategies.definitions import dca_ladder
 from strategies.definitions.dca_ladder import Params
@@ -11,6 +13,7 @@ from strategies.registry import InvalidParametersError, get_definition, validate
 from strategies.rules import Ladder, PartialTarget, SizingMode, TradeDirection
 from strategies.signals import ENTER_AT_LIMIT
 from strategies.views import MarketView
+from tests.strategies.calendars import trade
 
 DCA = get_definition("dca-ladder")
 
@@ -128,3 +131,49 @@ def test_overlays_are_the_levels_of_a_cycle_that_would_begin_there():
     assert target.values.tolist() == [101.0, 202.0]
     assert stop.values.tolist() == [95.0, 190.0]
     assert last.values.tolist() == [95.0, 190.0]
+
+
+#: So fine that only the arithmetic shows.
+FINE = Costs(0, 0, 0, 0, tick_size=0.0001, lot_step=1e-9, minimum_notional=0)
+
+
+class TestCheckTable:
+    """The published table: first fill at 100, equal sizes in quote, steps of one percent."""
+
+    def ladder(self, *moves):
+        """Return the run of the defaults over a signal and a fill at 100, and the bars that follow."""
+        bars = [(100.0,) * 4, (100.0,) * 4, *moves]
+        rows = [(i * MINUTE_MS, *bar, 1.0) for i, bar in enumerate(bars)]
+        view = MarketView(Candles.from_rows(rows), Timeframe.M1)
+        return trade(DCA, view, InstrumentKind.SPOT, costs=FINE)
+
+    @pytest.mark.parametrize(
+        ("fills", "average", "target", "stop"),
+        [
+            (0, 100.0, 101.0, 95.0),
+            (1, 99.4975, 100.4925, 94.5226),
+            (2, 98.9933, 99.9832, 94.0436),
+            (3, 98.4873, 99.4722, 93.5629),
+            (4, 97.9796, 98.9594, 93.0806),
+            (5, 97.4701, 98.4448, 92.5966),
+        ],
+    )
+    def test_after_each_safety_fill_average_target_and_stop_follow(
+        self, fills, average, target, stop
+    ):
+        low = 100.0 - fills
+        state = self.ladder((100.0, 100.0, low, low)).state
+
+        assert state.average_price == pytest.approx(average, abs=5e-5)
+        assert state.target_ticks * FINE.tick_size == pytest.approx(target, abs=1.5e-4)
+        assert state.stop_ticks * FINE.tick_size == pytest.approx(stop, abs=1.5e-4)
+
+    def test_the_slices_are_two_fifths_of_what_is_held_each_time(self):
+        result = self.ladder(
+            (100.0, 100.0, 97.0, 97.0), (97.0, 99.5, 97.0, 99.5), (99.5, 130.0, 99.5, 130.0)
+        )
+
+        bought = sum(fill.lots for fill in result.fills if fill.side is Side.BUY)
+        sold = [fill.lots / bought for fill in result.fills if fill.side is Side.SELL]
+        assert sold == pytest.approx([0.40, 0.24, 0.36], abs=1e-6)
+        assert [fill.leg for fill in result.fills[:4]] == [Leg.ENTRY, *[Leg.LADDER] * 3]

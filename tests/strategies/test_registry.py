@@ -157,3 +157,19 @@ def test_a_choice_without_a_label_is_read_as_it_is_written():
 
     assert info.labels == ("At once", "4h", "1M", "By it")
     assert (info.shown("AT_ONCE"), info.shown(True), info.shown(3)) == ("At once", "on", 3)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ({"minimum": 0.000001, "maximum": 1_000_000.0}, "0.000001 to 1,000,000"),
+        ({"minimum": 2, "maximum": 100}, "2 to 100"),
+        ({"minimum": 1e15}, "at least 1,000,000,000,000,000"),
+        ({"maximum": 0.5}, "at most 0.5"),
+        ({}, ""),
+    ],
+)
+def test_bounds_are_digits(bounds, said):
+    (info,) = parameters.describe({"properties": {"size": {"type": "number", **bounds}}})
+
+    assert info.bounds == said
