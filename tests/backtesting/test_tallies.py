@@ -13,7 +13,7 @@ from backtesting.domain.objectives import FIGURES, figures_row
 from backtesting.domain.specification import Charges, Specification, Terms
 from backtesting.domain.sweep import evaluate
 from backtesting.domain.windows import Window
-from backtesting.engine import SimulationStopped
+from backtesting.engine import SimulationStopped, tally_fold
 from market.candles import Candles
 from market.enums import InstrumentKind
 from market.errors import PlatformError
@@ -225,3 +225,12 @@ class TestTheWork:
         (said,) = definition.says_of_many(view, [params])
 
         assert said.tolist() == bits_of(definition.signals(view, params)).tolist()
+
+
+@given(count=st.integers(0, 3_000), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_sums_are_rounded_as_numpy_rounds_them(count, seed):
+    random = np.random.default_rng(seed)
+    values = random.normal(0, 1, count) * 10.0 ** random.integers(-8, 8, count)
+
+    assert tally_fold.sum_of(values, count) == values.sum()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from market.candles import Candles
 from market.timeframes import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe, to_milliseconds
+from strategies import views
 from strategies.causality import generated_candles
 from strategies.shapes import Requirements
 from strategies.views import MarketView
@@ -178,3 +179,29 @@ def test_what_is_known_does_not_change_when_bars_follow(length, timeframe, missi
     assert count == early.last_closed[-1] + 1
     for known, later in zip(early.candles.columns(), whole.candles.columns(), strict=True):
         assert known.tolist() == later[:count].tolist()
+
+
+class TestOnce:
+    def test_a_line_is_computed_once_for_its_key(self):
+        view = hours(*range(3))
+        computed = []
+
+        def compute():
+            computed.append(len(computed))
+            return view.candles.close * 2
+
+        first, again = view.once("double", compute), view.once("double", compute)
+
+        assert again is first
+        assert computed == [0]
+        assert view.once("other", compute) is not first
+
+    def test_what_is_too_large_to_keep_is_computed_again(self, monkeypatch):
+        monkeypatch.setattr(views, "_REMEMBERED_BYTES", 30)
+        view = hours(*range(3))
+
+        small = view.once("small", lambda: np.zeros(3))
+        large = view.once("large", lambda: np.ones(3))
+
+        assert view.once("small", lambda: np.ones(3)) is small
+        assert view.once("large", lambda: np.ones(3)) is not large
