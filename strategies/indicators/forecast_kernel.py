@@ -36,8 +36,10 @@ def forecast(
     bands = np.full((len(percents), bars), np.nan)
     ends = np.full((len(percents), bars), np.nan)
     # Of each side (0 falls, 1 rises) and offset: a ring of the newest samples, and at which bar the
-    # run of each began. Offsets past the length of a forecast are never asked for.
+    # run of each began. Offsets past the length of a forecast are never asked for. The same samples
+    # are kept in ascending order as well: one at a time finds its place sooner than all are sorted.
     samples = np.zeros((2, length + 1, capacity))
+    ordered = np.zeros((2, length + 1, capacity))
     began = np.zeros((2, length + 1, capacity), dtype=np.int64)
     first = np.zeros((2, length + 1), dtype=np.int64)
     count = np.zeros((2, length + 1), dtype=np.int64)
@@ -53,22 +55,29 @@ def forecast(
             reach = -1
             if start == bar:
                 side = 1 if direction > 0 else 0
-                reach = _reach(began[side], first[side], count[side], bar - horizon)
+                reach = _reach(
+                    samples[side],
+                    ordered[side],
+                    began[side],
+                    first[side],
+                    count[side],
+                    bar - horizon,
+                )
                 if reach >= 0:
-                    known = _sorted_samples(samples, first, count, side, reach)
+                    known = ordered[side, reach, : count[side, reach]]
                     _draw(ends, bar, close[bar], known, percents)
         if start < 0 or bar - start > length:
             continue
         side = 1 if direction > 0 else 0
         offset = bar - start
         if offset <= reach:
-            known = _sorted_samples(samples, first, count, side, offset)
+            known = ordered[side, offset, : count[side, offset]]
             _draw(bands, bar, close[start], known, percents)
         if count[side, offset] == capacity:
-            first[side, offset] = (first[side, offset] + 1) % capacity
-            count[side, offset] -= 1
+            _forget(samples[side, offset], ordered[side, offset], first[side], count[side], offset)
         slot = (first[side, offset] + count[side, offset]) % capacity
         samples[side, offset, slot] = close[bar] - close[start]
+        _put(ordered[side, offset], count[side, offset], samples[side, offset, slot])
         began[side, offset, slot] = start
         count[side, offset] += 1
     return bands, ends
@@ -88,6 +97,8 @@ def _draw(
 
 @compiled
 def _reach(
+    samples: NDArray[np.float64],
+    ordered: NDArray[np.float64],
     began: NDArray[np.int64],
     first: NDArray[np.int64],
     count: NDArray[np.int64],
@@ -97,8 +108,7 @@ def _reach(
     reach = -1
     for offset in range(len(first)):
         while count[offset] and began[offset, first[offset]] < oldest:
-            first[offset] = (first[offset] + 1) % began.shape[1]
-            count[offset] -= 1
+            _forget(samples[offset], ordered[offset], first, count, offset)
         if count[offset] < MINIMUM_SAMPLES:
             break
         reach = offset
@@ -106,17 +116,29 @@ def _reach(
 
 
 @compiled
-def _sorted_samples(
+def _forget(
     samples: NDArray[np.float64],
+    ordered: NDArray[np.float64],
     first: NDArray[np.int64],
     count: NDArray[np.int64],
-    side: int,
     offset: int,
-) -> NDArray[np.float64]:
-    size = count[side, offset]
-    known = np.empty(size)
-    for index in range(size):
-        slot = (first[side, offset] + index) % samples.shape[2]
-        known[index] = samples[side, offset, slot]
-    known.sort()
-    return known
+) -> None:
+    """Take the oldest sample of *offset* out of its ring and out of the order."""
+    gone = samples[first[offset]]
+    first[offset] = (first[offset] + 1) % len(samples)
+    count[offset] -= 1
+    place = 0
+    while ordered[place] < gone:
+        place += 1
+    for index in range(place, count[offset]):
+        ordered[index] = ordered[index + 1]
+
+
+@compiled
+def _put(ordered: NDArray[np.float64], size: int, sample: float) -> None:
+    """Put *sample* where it belongs among the first *size* of *ordered*."""
+    place = size
+    while place > 0 and ordered[place - 1] > sample:
+        ordered[place] = ordered[place - 1]
+        place -= 1
+    ordered[place] = sample
