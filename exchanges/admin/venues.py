@@ -41,7 +41,7 @@ class VenueAdmin(ReadOnlyAdmin):
         "name",
         "ccxt_id",
         "real_money",
-        "takes_live_accounts",
+        "use",
         "is_active",
         "clock_offset_ms",
         "clock_measured_at",
@@ -51,6 +51,11 @@ class VenueAdmin(ReadOnlyAdmin):
     # A form field for an address would have to guess a scheme; here it is only shown.
     readonly_fields = ("api_url",)
     ordering = ("code",)
+
+    @admin.display(description="Use")
+    def use(self, venue: Venue) -> str:
+        """Return what the venue is good for here."""
+        return venue.use.label
 
 
 @admin.register(Instrument)

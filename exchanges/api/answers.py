@@ -4,8 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from exchanges.models import AccountKind, AccountStatus
-from exchanges.selectors.equity import Money
+from exchanges.models import AccountKind, AccountStatus, Money, VenueUse
 from market.enums import InstrumentKind
 from market.timeframes import Timeframe
 
@@ -125,6 +124,10 @@ class VenueSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     name = serializers.CharField()
     real_money = serializers.BooleanField()
+    use = serializers.ChoiceField(
+        choices=VenueUse.choices,
+        help_text="Live and paper; market data and paper only; or imported candles only.",
+    )
     takes_keys = serializers.BooleanField(help_text="Whether people may connect keys.")
     maker_fee_bps = serializers.CharField()
     taker_fee_bps = serializers.CharField()

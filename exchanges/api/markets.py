@@ -133,6 +133,7 @@ def _present_venue(venue: Venue) -> dict[str, Any]:
         "code": venue.code,
         "name": venue.name,
         "real_money": venue.real_money,
+        "use": venue.use.value,
         "takes_keys": venue.takes_live_accounts,
         "maker_fee_bps": f"{venue.maker_fee_bps.normalize():f}",
         "taker_fee_bps": f"{venue.taker_fee_bps.normalize():f}",

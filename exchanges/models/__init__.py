@@ -21,7 +21,7 @@ from exchanges.models.candles import (
 from exchanges.models.equity import ConversionRate, EquitySnapshot
 from exchanges.models.history import UNFINISHED, FetchStatus, HistoryFetch
 from exchanges.models.quotes import FundingFeed, FundingRate, Quote
-from exchanges.models.venues import Instrument, InstrumentRules, Venue
+from exchanges.models.venues import Instrument, InstrumentRules, Venue, VenueUse
 
 __all__ = (
     "UNFINISHED",
@@ -49,4 +49,5 @@ __all__ = (
     "QuarantinedBar",
     "Quote",
     "Venue",
+    "VenueUse",
 )

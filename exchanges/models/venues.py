@@ -10,6 +10,14 @@ from foundation.fields import money_field
 from market.enums import InstrumentKind
 
 
+class VenueUse(models.TextChoices):
+    """What a venue is good for here."""
+
+    LIVE_AND_PAPER = "LIVE_AND_PAPER", "Live and paper"
+    DATA_AND_PAPER = "DATA_AND_PAPER", "Market data and paper only"
+    IMPORTED = "IMPORTED", "Imported candles only"
+
+
 class Venue(models.Model):
     """An exchange, or a simulation of one."""
 
@@ -37,6 +45,13 @@ class Venue(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def use(self) -> VenueUse:
+        """What the venue is good for here: keys are taken, its prices can be asked for, or neither."""
+        if self.takes_live_accounts:
+            return VenueUse.LIVE_AND_PAPER
+        return VenueUse.DATA_AND_PAPER if self.ccxt_id else VenueUse.IMPORTED
 
 
 class Instrument(models.Model):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from exchanges.models import Venue
+from exchanges.models import Venue, VenueUse
 from exchanges.selectors import instruments
 from exchanges.selectors.instruments import UnknownVenueError
 
@@ -12,6 +12,12 @@ from exchanges.selectors.instruments import UnknownVenueError
 def connectable_venues() -> Sequence[Venue]:
     """Return the venues in use that take keys, by name."""
     return [venue for venue in instruments.active_venues() if venue.takes_live_accounts]
+
+
+def paper_only_venues() -> Sequence[Venue]:
+    """Return the venues in use whose prices can be asked for and that take no keys, by name."""
+    venues = instruments.active_venues()
+    return [venue for venue in venues if venue.use is VenueUse.DATA_AND_PAPER]
 
 
 def get_connectable_venue(code: str) -> Venue:

@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
+from django.db import models
 
-from exchanges.adapters import factory, loops
+from exchanges.adapters import factory, loops, packs
 from exchanges.adapters.protocol import InstrumentReport, MarketData
 from exchanges.domain import naming
 from exchanges.domain.naming import Market
 from exchanges.domain.rules import TradingRules
-from exchanges.models import Instrument, InstrumentRules, Venue
+from exchanges.models import ExchangeAccount, Instrument, InstrumentRules, Venue
 from exchanges.selectors import instruments as instrument_reads
 from exchanges.services.feeds import VenueOfflineError
 from foundation.transactions import part_of_transaction, transactional
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 BINANCE: Final = "binance"
 BITTREX: Final = "bittrex"
 SIMULATOR: Final = "simulator"
+SIMULATOR_FUTURES: Final = "simulator-futures"
 
 
 def _rules(tick: str, lot: str, minimum_notional: str) -> TradingRules:
@@ -53,6 +55,17 @@ _SHIPPED: Final = {
         "XRP/BTC": _rules("0.00000001", "0.00000001", "0.0005"),
     },
     SIMULATOR: _MAJORS,
+    SIMULATOR_FUTURES: {
+        "BTC/USDT:USDT": _rules("0.01", "0.001", "5"),
+        "ETH/USDT:USDT": _rules("0.01", "0.001", "5"),
+        "BNB/USDT:USDT": _rules("0.01", "0.01", "5"),
+        "SOL/USDT:USDT": _rules("0.01", "0.01", "5"),
+    },
+}
+#: The markets of the simulator: a name, and the exchange whose protocol it speaks.
+_SIMULATIONS: Final = {
+    SIMULATOR: ("Simulator", "binance"),
+    SIMULATOR_FUTURES: ("Simulator futures", "binanceusdm"),
 }
 
 
@@ -75,40 +88,69 @@ class Synchronized:
 def ensure_venues(*, now: datetime) -> None:
     """Bring the venues that ship, and their instruments, into line with the code and the settings.
 
-    The simulator is there only where its address is known: without one its client would speak to the real exchange.
+    Keys are taken where the platform can leave a stop at the exchange: a position must stay protected while the platform
+    is down. The simulator is there only where its address is known: without one its client would speak to the real
+    exchange.
     """
-    Venue.objects.update_or_create(
-        code=BINANCE,
-        defaults={
-            "name": "Binance",
-            "ccxt_id": "binance",
-            "real_money": True,
-            "takes_live_accounts": False,
-        },
-    )
+    for pack in packs.offered_packs():
+        Venue.objects.update_or_create(
+            code=pack.ccxt_id,
+            defaults={
+                "name": pack.name,
+                "ccxt_id": pack.ccxt_id,
+                "real_money": True,
+                "takes_live_accounts": pack.protects_positions,
+            },
+        )
     Venue.objects.update_or_create(
         code=BITTREX,
         defaults={"name": "Bittrex (closed)", "ccxt_id": "", "real_money": True},
     )
     if settings.SIMULATOR_URL:
-        Venue.objects.update_or_create(
-            code=SIMULATOR,
-            defaults={
-                "name": "Simulator",
-                "ccxt_id": "binance",
-                "api_url": settings.SIMULATOR_URL,
-                "real_money": False,
-                "takes_live_accounts": True,
-                "is_active": True,
-            },
-        )
+        for code, (name, ccxt_id) in _SIMULATIONS.items():
+            Venue.objects.update_or_create(
+                code=code,
+                defaults={
+                    "name": name,
+                    "ccxt_id": ccxt_id,
+                    "api_url": settings.SIMULATOR_URL,
+                    "real_money": False,
+                    "takes_live_accounts": True,
+                    "is_active": True,
+                },
+            )
     else:
-        Venue.objects.filter(code=SIMULATOR).update(is_active=False)
+        Venue.objects.filter(code__in=_SIMULATIONS).update(is_active=False)
     for venue in Venue.objects.filter(code__in=_SHIPPED, is_active=True).order_by("pk"):
         for symbol, rules in _SHIPPED[venue.code].items():
             market = naming.market_of_symbol(symbol)
             if market is not None:
                 ensure_instrument(venue=venue, market=market, rules=rules, now=now)
+
+
+def add_data_venue(
+    ccxt_id: str,
+    *,
+    now: datetime,
+    market_of: Callable[[Venue], MarketData] = factory.market_data,
+) -> Synchronized:
+    """Add an exchange for which there is no pack, for market data and paper alone, with what trades there.
+
+    Raise VenueError if ccxt does not know it, or if it does not answer; then nothing is added.
+    """
+    known = Venue(code=ccxt_id, name=ccxt_id, ccxt_id=ccxt_id, real_money=True)
+    reports = loops.run(_ask_instruments(market_of(known)))
+    venue = _store_venue(known)
+    return _store_reports(venue=venue, reports=reports, now=now)
+
+
+@transactional
+def _store_venue(known: Venue) -> Venue:
+    venue, _ = Venue.objects.get_or_create(
+        code=known.code,
+        defaults={"name": known.name, "ccxt_id": known.ccxt_id, "real_money": known.real_money},
+    )
+    return venue
 
 
 @transactional
@@ -154,15 +196,8 @@ def sync_instruments(
 ) -> Synchronized:
     """Read the rules that a venue publishes now and store what has changed; raise VenueError if it does not answer."""
     venue = instrument_reads.get_venue(venue_code)
-    market = market_of(venue)
-
-    async def ask() -> list[InstrumentReport]:
-        try:
-            return list(await market.instruments())
-        finally:
-            await market.close()
-
-    return _store_reports(venue=venue, reports=loops.run(ask()), now=now)
+    reports = loops.run(_ask_instruments(market_of(venue)))
+    return _store_reports(venue=venue, reports=reports, now=now)
 
 
 def find_at_venue(
@@ -187,8 +222,10 @@ def find_at_venue(
 
 
 def sync_live_venues(*, now: datetime) -> int:
-    """Synchronize every venue on which people hold accounts; return how many answered."""
-    codes = Venue.objects.filter(is_active=True, takes_live_accounts=True).exclude(ccxt_id="")
+    """Synchronize every simulation, and every venue on which people hold accounts; return how many answered."""
+    held = ExchangeAccount.objects.filter(venue=models.OuterRef("pk"), closed_at=None)
+    in_use = models.Q(takes_live_accounts=True, real_money=False) | models.Exists(held)
+    codes = Venue.objects.filter(in_use, is_active=True).exclude(ccxt_id="")
     answered = 0
     for code in codes.order_by("code").values_list("code", flat=True):
         try:
@@ -198,6 +235,13 @@ def sync_live_venues(*, now: datetime) -> int:
         else:
             answered += 1
     return answered
+
+
+async def _ask_instruments(market: MarketData) -> list[InstrumentReport]:
+    try:
+        return list(await market.instruments())
+    finally:
+        await market.close()
 
 
 @transactional

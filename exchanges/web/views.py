@@ -64,6 +64,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Let a person choose where to connect: the first step."""
     context = {
         "venues": [present_choice(venue) for venue in connecting.connectable_venues()],
+        "paper_only": [venue.name for venue in connecting.paper_only_venues()],
         "paper_form": _paper_form(request),
     }
     return TemplateResponse(request, "exchanges/choose.html", context)

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from exchanges.adapters import packs
 from exchanges.adapters.protocol import InstrumentReport
-from exchanges.models import Instrument, InstrumentRules, Venue
+from exchanges.models import Instrument, InstrumentRules, Venue, VenueUse
 from exchanges.selectors import instruments as reads
 from exchanges.selectors.instruments import (
     InvalidMarketError,
@@ -16,7 +17,7 @@ from exchanges.selectors.instruments import (
 )
 from exchanges.services import catalogue
 from exchanges.services.catalogue import InvalidVenueCodeError, Synchronized
-from market.errors import VenueTimeoutError
+from market.errors import VenueTimeoutError, VenueUnavailableError
 from tests.exchanges.scripted_market import ScriptedMarket
 from tests.factories.exchanges import make_instrument, make_venue
 
@@ -43,12 +44,41 @@ class TestWhatShips:
         catalogue.ensure_venues(now=NOW + timedelta(days=1))
 
         binance, simulator = Venue.objects.get(code="binance"), Venue.objects.get(code="simulator")
-        assert (binance.real_money, binance.takes_live_accounts) == (True, False)
+        futures = Venue.objects.get(code="simulator-futures")
+        assert (binance.real_money, binance.takes_live_accounts) == (True, True)
+        assert (futures.ccxt_id, futures.real_money) == ("binanceusdm", False)
         assert (simulator.real_money, simulator.takes_live_accounts) == (False, True)
         assert (simulator.ccxt_id, simulator.api_url) == ("binance", "http://127.0.0.1:8100")
         bitcoin = Instrument.objects.get(venue=simulator, symbol="BTC/USDT")
         assert (bitcoin.tick_size, bitcoin.lot_step) == (Decimal("0.01"), Decimal("0.00001"))
         assert InstrumentRules.objects.count() == Instrument.objects.count()
+
+    def test_keys_are_taken_where_a_stop_can_rest_and_everything_else_says_so(self):
+        catalogue.ensure_venues(now=NOW)
+
+        uses = {venue.code: venue.use for venue in Venue.objects.all()}
+
+        live = {code for code, use in uses.items() if use is VenueUse.LIVE_AND_PAPER}
+        assert live == {"binance", "binanceusdm", "kraken"}
+        assert uses["bybit"] is VenueUse.DATA_AND_PAPER
+        assert uses["bittrex"] is VenueUse.IMPORTED
+        assert set(uses) == {pack.ccxt_id for pack in packs.offered_packs()} | {"bittrex"}
+
+    def test_an_exchange_without_a_pack_is_added_for_data_and_paper_alone(self):
+        market = ScriptedMarket(now=NOW)
+        market.reports = [BITCOIN]
+
+        catalogue.add_data_venue("coinbase", now=NOW, market_of=lambda _: market)
+
+        venue = Venue.objects.get(code="coinbase")
+        assert (venue.use, venue.real_money) == (VenueUse.DATA_AND_PAPER, True)
+        assert Instrument.objects.get(venue=venue).symbol == "BTC/USDT"
+
+    def test_what_ccxt_does_not_know_is_not_added(self):
+        with pytest.raises(VenueUnavailableError):
+            catalogue.add_data_venue("withdraw", now=NOW)
+
+        assert not Venue.objects.filter(code="withdraw").exists()
 
     def test_without_an_address_there_is_no_simulator_that_could_reach_the_real_exchange(
         self, settings

@@ -137,6 +137,11 @@ class VenuePack:
         """Whether contracts trade there and not the things themselves."""
         return self.kind is not InstrumentKind.SPOT
 
+    @property
+    def protects_positions(self) -> bool:
+        """Whether a stop can be left at the venue, where it works while the platform does not."""
+        return OrderType.STOP_LOSS in self.order_types
+
     def call_of(self, method: str, path: str) -> Call | None:
         """Return what is known of a request; None if it may not leave the process."""
         return next((call for call in self.calls if call.fits(method, path)), None)

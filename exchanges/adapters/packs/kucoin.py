@@ -70,7 +70,7 @@ KUCOIN: Final = VenuePack(
     key_weight_per_minute=8_000,
     needs_passphrase=True,
     has_dead_man=True,
-    order_id=re.compile(r"[0-9a-f]{24}"),
+    order_id=re.compile(r"[0-9a-f]{20,32}"),
     order_types=SIMPLE_ORDERS,
     options=MappingProxyType(
         {

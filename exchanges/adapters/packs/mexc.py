@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from exchanges.adapters.packs.base import SIMPLE_ORDERS, Call, Codes, Shape, VenuePack
-from exchanges.adapters.packs.dialect import Dialect, Document
+from exchanges.adapters.packs.dialect import Dialect, Document, Sending
 from exchanges.adapters.packs.words import Word, word_in
 from market.timeframes import DAY_MS
 
@@ -25,6 +25,12 @@ class MexcDialect(Dialect):
     def set_up(self, exchange: Any) -> None:
         """Read the spot markets alone; the library would read the swaps as well."""
         exchange.fetch_markets = exchange.fetch_spot_markets
+
+    async def create(self, exchange: Any, order: Sending) -> Document:
+        """Send an order; what is returned is what the venue said, where the library would add what was asked."""
+        answer = await super().create(exchange, order)
+        said: Document = exchange.parse_order(answer["info"], exchange.market(order.symbol))
+        return said
 
 
 MEXC: Final = VenuePack(

@@ -6,13 +6,16 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import ccxt as library
 import pytest
+import yarl
 
-from exchanges.adapters.packs import pack_of
-from exchanges.adapters.wire import ForbiddenCallError
+from exchanges.adapters.ccxt import make_exchange, tamed_class
+from exchanges.adapters.packs import offered_packs, pack_of
+from exchanges.adapters.wire import ForbiddenCallError, Wire
 from market.errors import VenueError
 from tests.exchanges.adapters.contract import SYMBOL, make_order
 
@@ -21,6 +24,13 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 #: Names of ccxt's methods that take money out of an account or let somebody else do so.
 _DANGEROUS = re.compile(
     r"withdraw|transfer|deposit_?address|borrow|repay|sub_?account|api_?key|dust", re.IGNORECASE
+)
+#: The same in the names of endpoints, where the description of a key may be asked for.
+_MONEY = re.compile(r"withdraw|transfer|deposit|borrow|repay|sub_?account", re.IGNORECASE)
+
+#: What may be changed: orders, leverage, margin, the dead man's switch; Kraken reads by POST.
+_KNOWN_CHANGES = re.compile(
+    r"order|cancel|leverage|marginType|BalanceEx|GetApiKeyInfo|TradesHistory", re.IGNORECASE
 )
 
 
@@ -95,12 +105,13 @@ class TestReach:
 
         assert ended.returncode == 0
 
-    def test_nothing_that_moves_money_out_is_on_the_list_of_a_venue(self):
-        calls = pack_of("binance").calls
+    @pytest.mark.parametrize("pack", offered_packs(), ids=lambda pack: pack.ccxt_id)
+    def test_nothing_that_moves_money_out_is_on_the_list_of_a_venue(self, pack):
+        changes = [call for call in pack.calls if call.method != "GET"]
 
-        assert not [call for call in calls if _DANGEROUS.search(call.path)]
-        assert {call.method for call in calls} == {"GET", "POST", "DELETE"}
-        assert [c.path for c in calls if c.method != "GET"] == ["/api/v3/order"] * 2
+        assert not [call for call in pack.calls if _MONEY.search(call.path)]
+        assert {call.method for call in changes} <= {"POST", "DELETE"}
+        assert not [call for call in changes if not _KNOWN_CHANGES.search(call.path)]
 
     @pytest.mark.enable_socket
     def test_whatever_ccxt_offers_to_move_money_is_stopped_before_the_wire(self, simulator):
@@ -143,6 +154,66 @@ class TestReach:
 
         with pytest.raises(ForbiddenCallError):
             asyncio.run(attempt())
+
+
+class TestEveryExchangeOfTheLibrary:
+    """All of them, with and without a pack."""
+
+    @pytest.mark.parametrize("initial", sorted({name[0] for name in library.exchanges}))
+    def test_what_moves_money_raises_before_it_does_anything(self, initial):
+        names = [name for name in library.exchanges if name.startswith(initial)]
+        for exchange in map(tamed_class, names):
+            dangerous = [
+                name
+                for name in dir(exchange)
+                if re.match(r"withdraw|transfer|create_?deposit_?address", name, re.IGNORECASE)
+                or re.match(r"(private|sapi|v\d)\w*(withdraw|transfer)", name, re.IGNORECASE)
+            ]
+            assert {"withdraw", "transfer"} <= set(dangerous)
+            for name in dangerous:
+                with pytest.raises(ForbiddenCallError):
+                    getattr(exchange, name)(None)
+
+    @pytest.mark.parametrize("code", ["coinbase", "deribit", "bitstamp"])
+    def test_one_without_a_pack_is_asked_in_nobodys_name_and_told_nothing(self, code):
+        pack = pack_of(code)
+        address = "https://venue.example"
+        wire = Wire(pack=pack, addresses=[address])
+        url = yarl.URL(f"{address}/anything")
+
+        async def attempt(method, *, headers=(), data=None, to=url):
+            send = getattr(wire, method)
+            try:
+                async with send(to, data=data, headers=dict(headers), timeout=None):
+                    return "sent"
+            except ForbiddenCallError:
+                return "refused"
+            except Exception:  # noqa: BLE001  whatever a closed network says, the wire let it pass
+                return "sent"
+
+        async def every() -> list[str]:
+            outcomes = [
+                await attempt("get"),
+                await attempt("post"),
+                await attempt("delete"),
+                await attempt("get", headers=[("X-API-KEY", "key")]),
+                await attempt("get", data="{}"),
+                await attempt("get", to=yarl.URL("https://other.example/anything")),
+            ]
+            await wire.close()
+            return outcomes
+
+        assert pack.takes_orders is False
+        assert asyncio.run(every()) == ["sent", *["refused"] * 5]
+
+    @pytest.mark.parametrize("pack", offered_packs(), ids=lambda pack: pack.ccxt_id)
+    def test_nothing_is_sent_twice_by_itself(self, pack):
+        exchange = make_exchange(
+            replace(pack, options={"maxRetriesOnFailure": 3}), pack.address, timeout_s=1
+        )
+
+        assert exchange.options["maxRetriesOnFailure"] == 0
+        assert exchange.aiohttp_trust_env is False
 
 
 def _environment() -> dict[str, str]:
