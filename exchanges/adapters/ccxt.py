@@ -71,9 +71,9 @@ def make_exchange(pack: VenuePack, address: str, *, timeout_s: float) -> Any:
     exchange.timeout_on_exit = 0
     exchange.ssl_context = certificates()
     exchange.aiohttp_trust_env = False
-    if address:
-        own = "" if address == pack.address else address
-        exchange.urls["api"] = _addresses_below(pack.paths, pack.address, own)
+    own = "" if address == pack.address else address
+    below = pack.paths or _imploded(exchange, exchange.urls["api"])
+    exchange.urls["api"] = _addresses_below(below, pack.address, own)
     exchange.has["fetchCurrencies"] = False
     pack.dialect.set_up(exchange)
     if exchange.options["maxRetriesOnFailure"] != 0:
@@ -83,7 +83,7 @@ def make_exchange(pack: VenuePack, address: str, *, timeout_s: float) -> Any:
 
 def addresses_of(exchange: Any) -> frozenset[str]:
     """Return every address that an instance may speak to."""
-    return frozenset(exchange.implode_hostname(text) for text in _texts_in(exchange.urls["api"]))
+    return frozenset(text for text in _texts_in(exchange.urls["api"]) if text)
 
 
 @lru_cache(maxsize=32)
@@ -121,6 +121,16 @@ def _addresses_below(paths: Mapping[str, Any], usual: str, own: str) -> dict[str
         else:
             found[group] = f"{own or usual}{path}"
     return found
+
+
+def _imploded(exchange: Any, groups: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ccxt's own addresses of a venue, with the name of its host in them."""
+    return {
+        group: _imploded(exchange, inner)
+        if isinstance(inner, Mapping)
+        else exchange.implode_hostname(inner)
+        for group, inner in groups.items()
+    }
 
 
 def _texts_in(value: Any) -> Iterator[str]:

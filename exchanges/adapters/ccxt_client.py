@@ -85,6 +85,8 @@ class CcxtVenueClient(CcxtMarketData):
             transport=transport,
         )
         if credential is not None:
+            if not self._pack.takes_orders:
+                raise UnsupportedByVenueError
             self._sign_in(credential)
 
     async def submit(self, request: OrderRequest, *, timeout_s: float) -> Outcome:

@@ -139,7 +139,8 @@ def code_of(failure: Failure, *, pack: VenuePack) -> str:
 
 def error_of(failure: Failure, *, pack: VenuePack) -> VenueError:
     """Return the error that a person is told about after a question to a venue failed."""
-    if failure.venue_code in pack.codes.absent:
+    # What could not be read is no word on an order, even if the last of several answers sounds like one.
+    if failure.venue_code in pack.codes.absent and not _has(failure, "UnreadableError"):
         return OrderAbsentError("The exchange does not know this order.")
     code = code_of(failure, pack=pack)
     if code == "credential_rejected":

@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from exchanges.models import AccountKind, AccountStatus, Money, VenueUse
+from exchanges.models import AccountKind, AccountStatus, VenueUse
+from exchanges.selectors.equity import Money
 from market.enums import InstrumentKind
 from market.timeframes import Timeframe
 

@@ -70,7 +70,13 @@ class UsdmDialect(BinanceDialect):
         if not sent:
             return _named(stop)
         exchange.options.setdefault(_SENT_BY, {})[sent] = f"{_STOP}{stop['id']}"
-        order = await exchange.fetch_order(sent, symbol)
+        try:
+            order = await exchange.fetch_order(sent, symbol)
+        except Exception as error:
+            if not says_absent(error):
+                raise
+            # The stop is there, so this is no word on it; what it sent is not told of yet.
+            raise reading.UnreadableError("the order of a stop is missing") from None
         return {**order, "id": f"{_STOP}{stop['id']}", "clientOrderId": stop["clientOrderId"]}
 
     async def open_orders(self, exchange: Any, symbol: str) -> Sequence[Document]:

@@ -3,10 +3,20 @@
 import re
 from typing import Final
 
-from exchanges.adapters.packs.base import Call, Codes, VenuePack
+from exchanges.adapters.packs.base import Call, Codes, Shape, VenuePack
+from exchanges.adapters.packs.dialect import Dialect, Document
+from exchanges.adapters.packs.words import Word
 
 _NO_ORDER: Final = re.compile(r"(?!)")
 _CAREFUL_WEIGHT_PER_MINUTE: Final = 60
+
+
+class UnknownDialect(Dialect):
+    """A venue whose words are not known: that an answer is a no, only ccxt can tell."""
+
+    def word_of(self, document: Document) -> Word | None:
+        """Return None: a code may as well mean that all is well."""
+        return None
 
 
 class AnyPublicCall(Call):
@@ -25,9 +35,10 @@ def public_pack(ccxt_id: str) -> VenuePack:
         ccxt_id=ccxt_id,
         name=ccxt_id,
         takes_orders=False,
+        dialect=UnknownDialect(),
         address="",
         paths={},
-        calls=(AnyPublicCall("GET", "*"),),
+        calls=(AnyPublicCall("GET", "*", shape=Shape.EITHER),),
         weight_per_minute=_CAREFUL_WEIGHT_PER_MINUTE,
         order_id=_NO_ORDER,
         order_types=frozenset(),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchanges.adapters.packs import offered_packs, pack_of, takes_orders
+from exchanges.adapters.packs.base import Call
 from exchanges.adapters.reading import UnreadableError
 from exchanges.adapters.trade_pages import read_windows
 from market.timeframes import DAY_MS
@@ -37,7 +38,7 @@ def test_weights_are_those_of_the_call_that_fits():
     gate, binance = pack_of("gate"), pack_of("binance")
 
     assert binance.weight_of("GET", "/api/v3/myTrades") == 20
-    assert gate.call_of("GET", "/api/v4/spot/orders/t-1").path == "/api/v4/spot/orders/{}"
+    assert Call("GET", "/api/v4/spot/orders/{}") == gate.call_of("GET", "/api/v4/spot/orders/t-1")
     assert gate.call_of("GET", "/api/v4/spot/orders/1/2") is None
     assert gate.call_of("GET", "/api/v4/spot/orders/") is None
     assert gate.call_of("PUT", "/api/v4/spot/orders/1") is None

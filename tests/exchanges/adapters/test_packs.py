@@ -158,6 +158,38 @@ class TestMarketData:
         assert abs(at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+class TestAVenueWithoutAPack:
+    """Binance US speaks as Binance does, and the platform sends it no orders."""
+
+    def test_its_public_data_are_read_and_nothing_else_is_done(self):
+        book, code = Told("binance"), "binanceus"
+
+        async def talk():
+            async with book.venue as venue:
+                client = CcxtVenueClient(ccxt_id=code, api_url=venue.url, timeout_s=5)
+                try:
+                    return (
+                        await client.instruments(),
+                        await client.last_price("BTC/USDT"),
+                        await client.candles("BTC/USDT", Timeframe.M1, since_ms=0, limit=1),
+                        await client.submit(make_order(), timeout_s=5),
+                    )
+                finally:
+                    await client.close()
+                    ccxt.forget(pack_of(code), venue.url)
+
+        [rules], last, [bar], outcome = runner.run(talk())
+
+        assert (rules.symbol, rules.tick_size, last) == ("BTC/USDT", Decimal("0.01"), 40_000)
+        assert bar[1] == 40_000.0
+        assert (outcome.kind, outcome.code) == (OutcomeKind.NOT_SENT, "unsupported_by_venue")
+        assert {request.method for request in book.venue.requests} == {"GET"}
+
+    def test_it_takes_no_key(self):
+        with pytest.raises(UnsupportedByVenueError):
+            CcxtVenueClient(ccxt_id="binanceus", credential=CREDENTIAL)
+
+
 class TestNewOrders:
     def test_a_limit_order_carries_our_id_and_is_known_by_the_venues(self, told):
         order = told.order()

@@ -7,7 +7,7 @@ import pytest
 
 from exchanges.adapters.protocol import OutcomeKind
 from market.enums import MarginMode, OrderStatus, OrderType, Side
-from market.errors import UnsupportedByVenueError, VenueRejectedError
+from market.errors import UnsupportedByVenueError, VenueError, VenueRejectedError
 from tests.exchanges.adapters.test_packs import Told
 
 pytestmark = pytest.mark.enable_socket
@@ -153,6 +153,12 @@ class TestStops:
         )
 
         assert (outcome.kind, outcome.report.status) == (OutcomeKind.DONE, OrderStatus.CANCELED)
+
+    def test_a_stop_whose_order_is_not_told_of_yet_is_not_absent(self, told):
+        told.use({"GET /fapi/v1/order": "absent", "GET /fapi/v1/algoOrder": "touched"})
+
+        with pytest.raises(VenueError):
+            told.find(make_stop(told).client_order_id)
 
     def test_what_a_touched_stop_sent_is_told_in_its_name(self, told):
         told.use(
