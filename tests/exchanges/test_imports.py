@@ -298,9 +298,9 @@ class TestCommand:
             call_command("import_candles", str(write([])), venue="binanec", stderr=error)
 
         assert stop.value.code == 1
-        assert "error: unknown_venue: There is no venue 'binanec'. Known: binance." in (
-            error.getvalue()
-        )
+        text = error.getvalue()
+        assert "error: unknown_venue: There is no venue 'binanec'." in text
+        assert "Known: binance." in text
 
     def test_a_new_venue_is_created_offline_when_asked_for(self, write, capsys):
         path = write(lines(make_candles([40_000.0] * 3)), "BTC-PERP/1h.csv")
