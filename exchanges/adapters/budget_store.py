@@ -94,6 +94,7 @@ class SharedBudget:
         """
         ask = {
             "now": now_ms,
+            "lane": self._lane,
             "process": self._process,
             "nonce": self._process + secrets.token_hex(2),
             "limit": limit.weight,
@@ -106,7 +107,7 @@ class SharedBudget:
             "alive": ALIVE_MS,
             "probe": probe_ms,
         }
-        answer = self._run(self._poll, self._keys, ask)
+        answer = self._run(self._poll, [*self._keys, LANES], ask)
         return Answer(
             polled=Polled(
                 granted=list(answer["granted"]),

@@ -7,6 +7,7 @@
 --       3 tickets: hash ticket -> JSON      4 turns: hash              5 alive: hash process -> until (ms)
 --       6 held: set of tickets that wait for a claim of their own      7 ban: string that expires with the ban
 --       8 breaker: hash open_until, level, probe_until, "ok:slot", "bad:slot"      9 prefix of the claims' hashes
+--       10 lanes: zset of the names of all budgets by last use
 -- ARGV  1 JSON, see exchanges/adapters/budget_store.py
 --
 -- The time is the server's: the clocks of machines differ, and one that is ahead would open the next span too early.
@@ -16,7 +17,7 @@ local SLOTS, KINDS, FOREIGN, MOST = 20, 7, 6, 300
 local CANCEL, RECONCILE, EXIT = 0, 1, 2
 local ORDER = 1e12 -- turns of one priority lie below it
 
-local lane, waiting, tickets, turns, alive, held, ban, breaker, claims = unpack(KEYS)
+local lane, waiting, tickets, turns, alive, held, ban, breaker, claims, lanes = unpack(KEYS)
 local ask = cjson.decode(ARGV[1])
 local now = ask.now
 if not now or now == cjson.null then
@@ -221,6 +222,8 @@ else
   end
 end
 redis.call('PEXPIRE', lane, 2 * ask.span)
+redis.call('ZADD', lanes, now, ask.lane)
+if math.random(100) == 1 then redis.call('ZREMRANGEBYSCORE', lanes, '-inf', now - 86400000) end
 
 answer.epoch = redis.call('HGET', lane, 'epoch')
 answer.used = budget.total

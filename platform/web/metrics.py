@@ -3,7 +3,10 @@
 from datetime import datetime
 from typing import Final
 
+from redis.exceptions import RedisError
+
 from billing.selectors import money_figures as money
+from exchanges.adapters.budget_states import BudgetState, budget_states
 from exchanges.selectors import figures as candles
 from foundation.metrics import exposition
 from foundation.metrics.figures import FIGURES, DatabaseFigures, Figure, QueueFigures, Sample
@@ -40,6 +43,30 @@ def _oldest_unknown(now: datetime) -> list[Sample]:
 
 def _deployments(_: datetime) -> list[Sample]:
     return list(trading.deployments_by_state().items())
+
+
+def _budgets(now: datetime) -> list[BudgetState]:
+    try:
+        return list(budget_states(now=now))
+    except RedisError:
+        # That it is away is a figure of its own.
+        return []
+
+
+def _budgets_used(now: datetime) -> list[Sample]:
+    return [((each.name,), each.used_part) for each in _budgets(now)]
+
+
+def _budgets_waiting(now: datetime) -> list[Sample]:
+    return [((each.name,), each.waiting) for each in _budgets(now)]
+
+
+def _bans(now: datetime) -> list[Sample]:
+    return [((each.name,), each.banned_s) for each in _budgets(now)]
+
+
+def _breakers(now: datetime) -> list[Sample]:
+    return [((each.name,), float(each.is_broken)) for each in _budgets(now)]
 
 
 def _ledger_violations(_: datetime) -> list[Sample]:
@@ -98,6 +125,30 @@ PLATFORM_FIGURES: Final = (
         "Deployments, by what was asked, what is true and how they are.",
         ("desired", "actual", "health"),
         _deployments,
+    ),
+    Figure(
+        "platform_venue_budget_used_ratio",
+        "Part of the budget of calls to a venue from one address that is spent within its span.",
+        ("budget",),
+        _budgets_used,
+    ),
+    Figure(
+        "platform_venue_budget_waiting",
+        "Calls that wait for their turn in a budget.",
+        ("budget",),
+        _budgets_waiting,
+    ),
+    Figure(
+        "platform_venue_ban_seconds",
+        "For how long a venue still refuses our address; 0 if it does not.",
+        ("budget",),
+        _bans,
+    ),
+    Figure(
+        "platform_venue_breaker_open",
+        "Whether a venue is taken for broken, so that only exits and cancellations are sent.",
+        ("budget",),
+        _breakers,
     ),
     Figure(
         "platform_ledger_violations",

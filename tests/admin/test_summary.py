@@ -1,13 +1,18 @@
 """What operators see first."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pgtrigger
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from redis import Redis
 
 from accounts.models import Mail, User
+from exchanges.adapters.budget_store import LANES, BreakerTerms, SharedBudget
+from exchanges.domain.budgets import Limit, Ticket
+from exchanges.domain.priorities import CallPriority
 from exchanges.models import AccountKind
 from foundation.models import Heartbeat, OutboxEvent
 from market.enums import OrderStatus
@@ -20,6 +25,12 @@ from trading.models import Deployment, Order
 from web.views.health import expected_processes
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _no_budgets_of_other_tests(settings):
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        redis.delete(LANES)
 
 
 @pytest.fixture
@@ -148,6 +159,20 @@ class TestConcerns:
 
         assert "1 events wait, for 3 h" in shown
         assert "1 mails wait, for 3 h" in shown
+
+    def test_budgets_of_calls_and_a_venue_that_refuses_us(self, summary):
+        venue = SharedBudget(f"venue-{uuid4().hex[:6]}.example|default")
+        call = Ticket(1, CallPriority.ENTRY, 7, "ada")
+        venue.poll(Limit(3_600, 60_000), tickets=[call])
+        before = summary()
+        venue.report(BreakerTerms(60_000, 20, 30_000, 600_000), ok=0, bad=0, ban_ms=90_000)
+
+        after = summary()
+
+        assert "Calls to exchanges" in before
+        assert "in 60 s" in before
+        assert "refuses calls from here" not in before
+        assert f"{venue._lane} refuses calls from here for 1 min" in after
 
     def test_a_broker_that_is_away_does_not_take_the_page_with_it(self, summary, settings):
         settings.REDIS_URL = "redis://127.0.0.1:9/0"

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from django.conf import settings
+
 from exchanges.adapters.governor import CallPriority
 from exchanges.adapters.protocol import BalanceReport, Outcome, OutcomeKind
 from exchanges.services import account_states, leases
@@ -26,7 +28,10 @@ from trading.services.venues import Call, VenueSession
 logger = logging.getLogger(__name__)
 
 #: Accounts that one task serves side by side.
-_ACCOUNTS_AT_ONCE: Final = 10
+_ACCOUNTS_AT_ONCE: Final = 100
+
+#: After this many time-outs of a venue no further turn is begun.
+_BEGIN_IN_TIMEOUTS: Final = 1.25
 
 #: An entry, its stop, a cancellation, an exit: more turns than any of it takes.
 _ROUNDS: Final = 8
@@ -74,9 +79,13 @@ def serve_accounts(held: Sequence[AccountLease], *, now: datetime) -> int:
     """
     calls = 0
     lost: set[int] = set()
+    begin_until_s = time.monotonic() + _BEGIN_IN_TIMEOUTS * settings.HORIZONS.venue_timeout_s
     try:
         with VenueSession([lease.account_id for lease in held]) as session:
-            for _ in range(_ROUNDS):
+            for number in range(_ROUNDS):
+                if number and time.monotonic() > begin_until_s:
+                    # A venue that is slow must not bring the task to its time limit: the next one goes on.
+                    break
                 turn = _prepare(session, [x for x in held if x.account_id not in lost], lost, now)
                 if not turn:
                     break

@@ -27,12 +27,15 @@ from exchanges.adapters.protocol import (
 )
 from foundation.crashpoints import crashpoint
 from foundation.transactions import refuse_inside_transaction
-from market.errors import PlatformError, VenueError
+from market.errors import PlatformError, VenueError, VenueTimeoutError
 
 logger = logging.getLogger(__name__)
 
 #: How far before an order was sent its executions are looked for: clocks differ.
 _BEFORE_S: Final = 5
+
+#: All questions about one account have this many time-outs of a venue: each may have to wait for its turn.
+_ASKING_IN_TIMEOUTS: Final = 2.0
 
 _T = TypeVar("_T")
 
@@ -223,14 +226,17 @@ class VenueSession:
         client = self._clients.get(lookups.account_id)
         if client is not None:
             try:
-                for symbol, client_order_id in lookups.orders:
-                    orders[client_order_id] = await client.find_order(
-                        symbol=symbol, client_order_id=client_order_id
-                    )
-                for symbol in lookups.symbols:
-                    resting[symbol] = await client.open_orders(symbol)
-                    fills[symbol] = await client.fills_since(symbol, since=lookups.fills_since)
-                balances = await client.balances()
+                async with asyncio.timeout(_ASKING_IN_TIMEOUTS * settings.HORIZONS.venue_timeout_s):
+                    for symbol, client_order_id in lookups.orders:
+                        orders[client_order_id] = await client.find_order(
+                            symbol=symbol, client_order_id=client_order_id
+                        )
+                    for symbol in lookups.symbols:
+                        resting[symbol] = await client.open_orders(symbol)
+                        fills[symbol] = await client.fills_since(symbol, since=lookups.fills_since)
+                    balances = await client.balances()
+            except TimeoutError:
+                problem = VenueTimeoutError("The exchange did not answer everything in time.")
             except VenueError as error:
                 # What was answered before counts; what was not is asked for the next time.
                 problem = error

@@ -134,6 +134,7 @@ def _concerns(figures: Figures) -> list[Concern]:
         *_of_orders(figures),
         *_of_deployments(figures),
         *_of_processes(figures),
+        *_of_budgets(figures),
         *_of_strategies(figures),
         *_of_backlogs(figures),
     ]
@@ -179,6 +180,18 @@ def _of_processes(figures: Figures) -> list[Concern]:
         if queue.age_s > _LATE_QUEUE_S:
             text = f"The queue “{queue.name}” is {duration_text(queue.age_s)} behind."
             found.append(Concern(text, "", "warning"))
+    return found
+
+
+def _of_budgets(figures: Figures) -> list[Concern]:
+    found = []
+    for budget in figures.budgets:
+        if budget.banned_s:
+            text = f"{budget.name} refuses calls from here for {duration_text(budget.banned_s)}."
+            found.append(Concern(text, "", "danger"))
+        if budget.is_broken:
+            text = f"{budget.name} fails too often: only exits and cancellations are sent."
+            found.append(Concern(text, "", "danger"))
     return found
 
 

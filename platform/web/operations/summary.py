@@ -11,6 +11,7 @@ from accounts.selectors import figures as people
 from accounts.selectors.figures import MailFigures, PeopleFigures
 from backtesting.selectors import figures as backtests
 from billing.selectors import figures as billing
+from exchanges.adapters.budget_states import BudgetState, budget_states
 from exchanges.selectors import figures as candles
 from foundation import audit, heartbeats
 from foundation.metrics.figures import outbox_backlog, queue_states
@@ -92,6 +93,7 @@ class Figures:
     outbox_age_s: float
     mail: MailFigures
     deeds: Sequence[Deed]
+    budgets: Sequence[BudgetState]
 
 
 def gather(*, now: datetime) -> Figures:
@@ -117,6 +119,7 @@ def gather(*, now: datetime) -> Figures:
         outbox_age_s=outbox_age_s,
         mail=people.mail_figures(now=now),
         deeds=_deeds(),
+        budgets=_budgets(now),
     )
 
 
@@ -136,6 +139,14 @@ def _queues(now: datetime) -> list[QueueLine] | None:
     except RedisError:
         return None
     return [QueueLine(name, length, age_s) for name, (length, age_s) in states.items()]
+
+
+def _budgets(now: datetime) -> list[BudgetState]:
+    try:
+        return list(budget_states(now=now))
+    except RedisError:
+        # The line of the queues says that it is away.
+        return []
 
 
 def _processes(now: datetime) -> list[ProcessLine]:
