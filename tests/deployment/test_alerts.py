@@ -77,6 +77,8 @@ def test_every_figure_of_an_outage_has_an_alert():
         "platform_candle_feeds_behind",
         "platform_candle_gaps_open",
         "platform_candles_quarantined",
+        "platform_venue_budget_used_ratio",
+        "platform_venue_budget_waiting",
     }
 
     assert {figure.name for figure in metrics.PLATFORM_FIGURES} - read == informative
