@@ -88,11 +88,18 @@ def note_no_answer(account: ExchangeAccount, *, code: str, message: str, now: da
 
 @part_of_transaction
 def ask_for_declaration(account: ExchangeAccount, *, message: str, now: datetime) -> None:
-    """Leave a locked account out of use until its owner declares what the venue does not tell."""
+    """Keep a locked account out of use until its owner declares what the venue does not tell.
+
+    One that worked until now, while its venue told, is taken out of use; the apps above and the owner are told.
+    """
+    was_usable = account.is_usable
     account.status, account.connected_at = AccountStatus.PENDING, None
     _finish_test(account, code=testing.DECLARATION_NEEDED, message=message, now=now)
     account.next_test_at = None
     account.save(update_fields=_STATE_FIELDS)
+    if was_usable:
+        tell_apps_above(account, code=testing.DECLARATION_NEEDED, now=now)
+        _tell_owner(account, f"“{account.label}” needs a declaration about its key")
 
 
 @part_of_transaction
@@ -105,7 +112,7 @@ def refuse_account(account: ExchangeAccount, *, code: str, message: str, now: da
     account.save(update_fields=_STATE_FIELDS)
     if was_usable:
         tell_apps_above(account, code=code, now=now)
-        _tell_owner(account)
+        _tell_owner(account, f"The key of “{account.label}” was refused")
 
 
 @part_of_transaction
@@ -177,13 +184,13 @@ def _finish_test(account: ExchangeAccount, *, code: str, message: str, now: date
     account.version += 1
 
 
-def _tell_owner(account: ExchangeAccount) -> None:
+def _tell_owner(account: ExchangeAccount, title: str) -> None:
     """Tell the owner of an account that its key stopped working; each time that it does, once."""
     notify(
         owner_id=account.owner_id,
         kind=NotificationKind.KEY_INVALID,
         key=f"key-invalid:{account.pk}:{account.version}",
-        title=f"The key of “{account.label}” was refused",
+        title=title,
         body=account.status_message,
         path=reverse("exchanges:detail", args=[account.public_id]),
         level=NotificationLevel.PROBLEM,

@@ -36,7 +36,15 @@ class BinanceDialect(Dialect):
     async def permissions(self, exchange: Any) -> KeyPermissions:
         """Return what the key's restrictions say."""
         answer: Mapping[str, Any] = await exchange.sapi_get_account_apirestrictions()
-        ways_out = [answer.get("enableWithdrawals"), answer.get("enableInternalTransfer")]
+        # https://developers.binance.com/docs/wallet/account/api-key-permission
+        ways_out = [
+            answer.get(name)
+            for name in (
+                "enableWithdrawals",
+                "enableInternalTransfer",
+                "permitsUniversalTransfer",
+            )
+        ]
         return KeyPermissions(
             can_read=answer["enableReading"] is True,
             can_trade=answer[self.trade_permission] is True,

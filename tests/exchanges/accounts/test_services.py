@@ -184,6 +184,18 @@ class TestTheTestOfAKey:
         assert account.is_unverified
         assert AuditEntry.objects.filter(verb="exchange_account.declared_safe").count() == 1
 
+    def test_a_venue_that_tells_no_more_takes_the_account_out_of_use_and_says_so(
+        self, ada, memory_venue
+    ):
+        account = run_test(connect(ada))
+        memory_venue.permissions = UNTOLD
+
+        account = ask_and_run(account)
+
+        assert (account.status, account.is_usable) == ("PENDING", False)
+        assert invalidations() == ["declaration_needed"]
+        assert "needs a declaration" in Notification.objects.get().title
+
     def test_a_word_given_with_the_key_is_enough(self, ada, memory_venue):
         memory_venue.permissions = UNTOLD
 
