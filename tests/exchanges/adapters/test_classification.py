@@ -21,7 +21,7 @@ from exchanges.simulator.wire_faults import WireFault, other_id, rewrite
 from market.enums import OrderType
 from tests.exchanges.adapters.contract import make_order
 from tests.exchanges.adapters.loopback import ORDER_FIELDS, LoopbackVenue
-from tests.exchanges.adapters.test_packs import CREDENTIAL
+from tests.exchanges.adapters.told import CREDENTIAL
 
 pytestmark = pytest.mark.enable_socket
 

@@ -1,26 +1,23 @@
 """Every pack, through the real class of ccxt, against the venue's documented answers over loopback HTTP."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
 from exchanges.adapters import ccxt
 from exchanges.adapters.ccxt_client import CcxtVenueClient
-from exchanges.adapters.credentials import ApiCredential
 from exchanges.adapters.packs import offered_packs, pack_of
-from exchanges.adapters.protocol import OrderRequest, Outcome, OutcomeKind
-from foundation.crypto import Secret
+from exchanges.adapters.protocol import OutcomeKind
 from market.enums import Liquidity, OrderStatus, OrderType, Side
 from market.errors import CredentialRejectedError, UnsupportedByVenueError, VenueError
 from market.timeframes import Timeframe
 from tests.exchanges.adapters import loopback
 from tests.exchanges.adapters.contract import make_order
-from tests.exchanges.adapters.loopback import Answer, LoopbackVenue
+from tests.exchanges.adapters.loopback import Answer
+from tests.exchanges.adapters.told import CREDENTIAL, Told, runner
 
 pytestmark = pytest.mark.enable_socket
 
@@ -42,74 +39,6 @@ NOISE = (
     loopback.reset,
 )
 NEVER = "0123456789abcdef0123456789abcdef"
-#: Some venues sign with a key in base 64, and all want a passphrase that has one.
-CREDENTIAL = ApiCredential(
-    Secret("a" * 32), Secret("c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"), Secret("pass")
-)
-
-runner = asyncio.Runner()
-
-
-class Told:
-    """One venue of the loopback and a client of it, for one conversation in one event loop."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        self.venue = LoopbackVenue(code)
-        self.case = self.venue.case
-
-    def ask(self, question: Callable[[CcxtVenueClient], Awaitable[T]]) -> T:
-        """Ask with a client of its own, as a task does; the markets are read once for all questions."""
-
-        async def whole() -> T:
-            if not self.venue.url:
-                await self.venue.__aenter__()
-            client = CcxtVenueClient(
-                ccxt_id=self.code, api_url=self.venue.url, credential=CREDENTIAL, timeout_s=5
-            )
-            client._exchange.enableRateLimit = False
-            try:
-                return await question(client)
-            finally:
-                await client.close()
-
-        return runner.run(whole())
-
-    def close(self) -> None:
-        if self.venue.url:
-            runner.run(self.venue.__aexit__())
-            ccxt.forget(pack_of(self.code), self.venue.url)
-
-    def use(self, answers: dict[str, str]) -> None:
-        for call, name in answers.items():
-            self.venue.use(call, name)
-
-    def order(self, **fields: Any) -> OrderRequest:
-        """Return an order of the size that the book tells of, a limit order unless it says otherwise."""
-        usual = {
-            "symbol": self.case["symbol"],
-            "quantity": Decimal(self.case.get("quantity", "0.01")),
-            "order_type": OrderType.LIMIT,
-            "price": Decimal(40_000),
-        }
-        return make_order(**(usual | fields))
-
-    def submit(self, order: OrderRequest) -> Outcome:
-        return self.ask(lambda c: c.submit(order, timeout_s=5))
-
-    def cancel(self, client_order_id: str) -> Outcome:
-        return self.ask(
-            lambda c: c.cancel(
-                symbol=self.case["symbol"],
-                client_order_id=client_order_id,
-                venue_order_id=self.case["order_id"],
-                timeout_s=5,
-            )
-        )
-
-    def find(self, client_order_id: str) -> Any:
-        symbol = self.case["symbol"]
-        return self.ask(lambda c: c.find_order(symbol=symbol, client_order_id=client_order_id))
 
 
 @pytest.fixture(params=VENUES)

@@ -8,7 +8,7 @@ import pytest
 from exchanges.adapters.protocol import OutcomeKind
 from market.enums import MarginMode, OrderStatus, OrderType, Side
 from market.errors import UnsupportedByVenueError, VenueError, VenueRejectedError
-from tests.exchanges.adapters.test_packs import Told
+from tests.exchanges.adapters.told import Told
 
 pytestmark = pytest.mark.enable_socket
 
