@@ -17,6 +17,7 @@ from exchanges.selectors.instruments import (
 )
 from exchanges.services import catalogue
 from exchanges.services.catalogue import InvalidVenueCodeError, Synchronized
+from market.enums import InstrumentKind
 from market.errors import VenueTimeoutError, VenueUnavailableError
 from tests.exchanges.scripted_market import ScriptedMarket
 from tests.factories.exchanges import make_instrument, make_venue
@@ -80,6 +81,18 @@ class TestWhatShips:
 
         assert not Venue.objects.filter(code="withdraw").exists()
 
+    def test_the_swaps_of_the_simulator_are_a_venue_of_their_own(self, settings):
+        settings.SIMULATOR_URL = "http://127.0.0.1:8100"
+
+        catalogue.ensure_venues(now=NOW)
+
+        venue = Venue.objects.get(code="simulator-futures")
+        assert (venue.ccxt_id, venue.api_url) == ("binanceusdm", "http://127.0.0.1:8100")
+        assert (venue.real_money, venue.takes_live_accounts) == (False, True)
+        swap = Instrument.objects.get(venue=venue, symbol="BTC/USDT:USDT")
+        assert (swap.kind, swap.settle) == (InstrumentKind.LINEAR_SWAP, "USDT")
+        assert swap.lot_step == Decimal("0.001")
+
     def test_without_an_address_there_is_no_simulator_that_could_reach_the_real_exchange(
         self, settings
     ):
@@ -89,8 +102,9 @@ class TestWhatShips:
 
         catalogue.ensure_venues(now=NOW)
 
-        assert not Venue.objects.get(code="simulator").is_active
-        assert not reads.active_instruments().filter(venue__code="simulator").exists()
+        simulated = Venue.objects.filter(code__startswith="simulator")
+        assert list(simulated.values_list("is_active", flat=True)) == [False, False]
+        assert not reads.active_instruments().filter(venue__in=simulated).exists()
 
     @pytest.mark.parametrize("code", ["", "a b", "é", "x" * 41, "../up"])
     def test_a_code_of_a_venue_is_plain(self, code):

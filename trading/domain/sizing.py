@@ -37,15 +37,22 @@ def is_tradable(quantity: Decimal, *, price: Decimal, steps: TradingSteps) -> bo
 
 
 def reservation(
-    quantity: Decimal, *, price: Decimal, fee_bps: Decimal, margin_bps: Decimal
+    quantity: Decimal,
+    *,
+    price: Decimal,
+    fee_bps: Decimal,
+    margin_bps: Decimal,
+    leverage: Decimal = Decimal(1),
 ) -> Decimal:
-    """Return the quote currency to set aside for a market buy decided at *price*.
+    """Return the quote currency to set aside for a market order decided at *price*.
 
-    *margin_bps* allows for the price moving before the order arrives.
+    *margin_bps* allows for the price moving before the order arrives. With *leverage* only that
+    part of the worth is set aside, and the fee on all of it.
     """
     with localcontext(money.WIDE):
-        worth = quantity * price * (1 + (fee_bps + margin_bps) / 10_000)
-        return worth.quantize(money.MONEY_QUANTUM, rounding=ROUND_UP)
+        worth = quantity * price
+        needed = worth / leverage + worth * (fee_bps + margin_bps) / 10_000
+        return needed.quantize(money.MONEY_QUANTUM, rounding=ROUND_UP)
 
 
 def closing_side(quantity: Decimal) -> Side:

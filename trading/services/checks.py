@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 
 from market import money
-from market.enums import Leg, OrderStatus, Side
+from market.enums import InstrumentKind, Leg, OrderStatus, Side
 from market.orders import WORKING
 from market.timeframes import Timeframe
 from trading.domain import sizing, staleness
@@ -154,7 +154,9 @@ def _too_small(intent: OrderIntent, quantity: Decimal) -> Denial | None:
 
 def _afford(intent: OrderIntent, situation: Situation, quantity: Decimal) -> Verdict:
     price = _price_of(intent)
-    if intent.side != Side.BUY or price is None or markets.is_paper(situation.account):
+    is_swap = _is_swap(intent)
+    pays = intent.side == Side.BUY or is_swap
+    if not pays or price is None or markets.is_paper(situation.account):
         # A paper deployment's wallet is its capital, which has sized the order already.
         return Cleared(quantity)
     currency = intent.instrument.quote
@@ -163,6 +165,8 @@ def _afford(intent: OrderIntent, situation: Situation, quantity: Decimal) -> Ver
         price=price,
         fee_bps=situation.account.venue.taker_fee_bps,
         margin_bps=_RESERVE_MARGIN_BPS,
+        # Of a swap only the margin is paid, whichever way it goes.
+        leverage=Decimal(str(intent.revision.rules["leverage"])) if is_swap else Decimal(1),
     )
     if situation.free is None:
         return Denial.BALANCE_UNKNOWN
@@ -170,6 +174,10 @@ def _afford(intent: OrderIntent, situation: Situation, quantity: Decimal) -> Ver
     if available < needed:
         return Denial.INSUFFICIENT_FREE_BALANCE
     return Cleared(quantity, reserve=needed)
+
+
+def _is_swap(intent: OrderIntent) -> bool:
+    return intent.instrument.kind != InstrumentKind.SPOT
 
 
 def _check_exit(intent: OrderIntent, situation: Situation) -> Verdict:
@@ -186,6 +194,8 @@ def _check_exit(intent: OrderIntent, situation: Situation) -> Verdict:
     free = None
     if (
         intent.side == Side.SELL
+        # A swap is closed by an opposite order; there is no base currency to give away.
+        and not _is_swap(intent)
         and situation.free is not None
         and not markets.is_paper(situation.account)
     ):

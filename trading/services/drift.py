@@ -9,9 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from exchanges.adapters.protocol import BalanceReport
+from exchanges.adapters.protocol import BalanceReport, PositionReport
 from exchanges.services import balances as exchange_balances
 from foundation.transactions import part_of_transaction
+from market.enums import InstrumentKind
 from trading.models import AccountPosition, ActualState, DeploymentInstrument, DeploymentPosition
 from trading.services import health, protection
 
@@ -28,11 +29,17 @@ def compare(
     account_id: int,
     instrument_ids: Iterable[int],
     balances: Sequence[BalanceReport],
+    positions: Sequence[PositionReport],
     now: datetime,
 ) -> None:
-    """Store what the venue says an account holds, and compare it with our deployments."""
+    """Store what the venue says an account holds, and compare it with our deployments.
+
+    On a spot market the balance of the base currency is what is held, of a swap its position.
+    """
     exchange_balances.record_balances(account_id=account_id, reports=balances, now=now)
+    # The symbol of a swap is never the code of a currency.
     held = {balance.currency: balance.free + balance.used for balance in balances}
+    held |= {position.symbol: position.quantity for position in positions}
     drifted = False
     for instrument_id in instrument_ids:
         drifted |= _compare_instrument(account_id, instrument_id, held, now)
@@ -53,7 +60,8 @@ def _compare_instrument(
         return False
     instrument = traded.instrument
     deployed = protection.deployed_quantity(account_id=account_id, instrument_id=instrument_id)
-    quantity = held.get(instrument.base, Decimal(0))
+    is_spot = instrument.kind == InstrumentKind.SPOT
+    quantity = held.get(instrument.base if is_spot else instrument.symbol, Decimal(0))
     row, _ = AccountPosition.objects.select_for_update(of=("self",)).get_or_create(
         account_id=account_id,
         instrument_id=instrument_id,
@@ -66,10 +74,12 @@ def _compare_instrument(
         },
     )
     tolerance = max(instrument.lot_step, abs(deployed) * _TOLERANCE)
-    is_short = quantity + tolerance < deployed
+    # A short is as good as a long: what counts is how much of it is there.
+    missing = deployed - quantity if deployed >= 0 else quantity - deployed
+    is_less = missing > tolerance
     row.quantity, row.deployed_quantity = quantity, deployed
     row.external_quantity = quantity - deployed
-    row.drift_seen = min(row.drift_seen + 1, 1_000) if is_short else 0
+    row.drift_seen = min(row.drift_seen + 1, 1_000) if is_less else 0
     row.venue_at = now
     row.save()
     if row.drift_seen < _TIMES:

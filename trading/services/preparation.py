@@ -81,7 +81,7 @@ def _lock_waiting(account: "ExchangeAccount", now: datetime) -> list[OrderIntent
     waiting = list(
         OrderIntent.objects.select_for_update(of=("self",))
         .filter(pk__in=[intent.pk for intent in due], status=IntentStatus.NEW)
-        .select_related("instrument")
+        .select_related("instrument", "revision")
         .order_by("pk")
     )
     for intent in waiting:

@@ -254,6 +254,7 @@ def _conclude(plan: _Plan, answers: Answers, now: datetime) -> None:
             account_id=account_id,
             instrument_ids=plan.symbols.values(),
             balances=answers.balances,
+            positions=answers.positions,
             now=now,
         )
     _let_run(account_id, now)

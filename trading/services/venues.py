@@ -23,6 +23,7 @@ from exchanges.adapters.protocol import (
     OrderRequest,
     Outcome,
     OutcomeKind,
+    PositionReport,
     VenueClient,
 )
 from foundation.crashpoints import crashpoint
@@ -85,6 +86,8 @@ class Answers:
     fills: Mapping[str, Sequence[FillReport]]
     balances: Sequence[BalanceReport] | None
     problem: PlatformError | None
+    #: What the account holds of swaps; empty if none were asked about.
+    positions: Sequence[PositionReport] = ()
 
 
 def claim_seconds() -> float:
@@ -222,6 +225,7 @@ class VenueSession:
         resting: dict[str, Sequence[OrderReport]] = {}
         fills: dict[str, Sequence[FillReport]] = {}
         balances: Sequence[BalanceReport] | None = None
+        positions: Sequence[PositionReport] = ()
         problem = self._refused.get(lookups.account_id)
         client = self._clients.get(lookups.account_id)
         if client is not None:
@@ -234,13 +238,22 @@ class VenueSession:
                     for symbol in lookups.symbols:
                         resting[symbol] = await client.open_orders(symbol)
                         fills[symbol] = await client.fills_since(symbol, since=lookups.fills_since)
+                    if any(_is_swap(symbol) for symbol in lookups.symbols):
+                        positions = await client.positions()
                     balances = await client.balances()
             except TimeoutError:
                 problem = VenueTimeoutError("The exchange did not answer everything in time.")
             except VenueError as error:
                 # What was answered before counts; what was not is asked for the next time.
                 problem = error
-        return Answers(lookups.account_id, orders, resting, fills, balances, problem)
+        return Answers(
+            lookups.account_id, orders, resting, fills, balances, problem, positions=positions
+        )
+
+
+def _is_swap(symbol: str) -> bool:
+    """Tell a swap by its unified code, which names after a colon what it is settled in."""
+    return ":" in symbol
 
 
 def _priority_of(call: Call) -> CallPriority:
