@@ -16,6 +16,8 @@ from backtesting.services import execution
 from exchanges.selectors import candles as reads
 from exchanges.services import candles as store
 from market.timeframes import DAY_MS, Timeframe, from_milliseconds
+from strategies import registry
+from strategies.views import MarketView
 from tests.benchmarks.test_candle_store import BARS, YEAR_ENDS_MS, make_year
 from tests.factories import strategies as strategy_factory
 from tests.factories.accounts import make_person
@@ -94,3 +96,18 @@ def test_a_year_of_minutes_from_the_request_to_the_result(year, source):
         f"\n{run.bar_count:,} minutes from {source}, request to result: {whole * 1e3:.0f} ms"
         f" ({asking * 1e3:.0f} ms of it the request; {run.trades.count():,} trades)"
     )
+
+
+def test_the_lines_of_a_year_of_minutes():
+    candles = make_year()
+    view = MarketView(candles, Timeframe.M1)
+    for slug in ("ema-crossover", "macd-mtf-forecast"):
+        definition = registry.get_definition(slug)
+        params = definition.default_params()
+        definition.overlays(MarketView(candles.slice(0, 9), Timeframe.M1), params)
+        start = time.perf_counter()
+        lines = definition.overlays(view, params)
+        spent = time.perf_counter() - start
+
+        print(f"\n{len(lines)} lines of {slug} over {BARS:,} minutes: {spent * 1e3:.0f} ms")
+        assert {len(line.values) for line in lines} == {BARS}
