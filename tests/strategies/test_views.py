@@ -184,7 +184,7 @@ def test_what_is_known_does_not_change_when_bars_follow(length, timeframe, missi
 class TestOnce:
     def test_a_line_is_computed_once_for_its_key(self):
         view = hours(*range(3))
-        computed = []
+        computed: list[int] = []
 
         def compute():
             computed.append(len(computed))
