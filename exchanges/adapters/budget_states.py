@@ -15,7 +15,7 @@ from exchanges.domain.budgets import SLOTS
 class BudgetState:
     """One budget: what of it is spent within its span, who waits, and whether the venue may be called at all.
 
-    ``name`` is the venue's host and the name of our address. ``banned_s`` is how long the venue still refuses us;
+    ``name`` is the venue with its host and the name of our address. ``banned_s`` is how long the venue still refuses us;
     ``is_broken`` whether only exits and cancellations are sent, because it fails too often.
     """
 

@@ -33,6 +33,9 @@ __all__ = ("CallPriority", "Gate", "calling_as", "current_priority", "gate_of", 
 #: So much of a call's time is left for the answer: going out with less would only make an order's fate unknown.
 _ANSWER_SHARE: Final = 0.25
 
+#: Of the orders that a venue allows a key, what exits may use: the entries of the same key leave them some.
+_URGENT_SHARE: Final = 0.9
+
 #: A pause that a venue asks for without saying how long, and the longest that it is believed, in seconds.
 _PAUSE_S: Final = 1.0
 _BAR_S: Final = 120.0
@@ -103,18 +106,11 @@ class Gate:
         *weight* is what the pack knows, *cost* what the exchange library does, which looks at parameters too, as a
         multiple of its pause between calls; the heavier counts.
         """
-        known, lane = self._lane.limits, self._lane.lane
+        lane = self._lane.lane
         by_cost = limits.weight_of(
             cost, call_pause_ms=self._lane.call_pause_ms, limit=self._lane.documented.address
         )
         weight = max(weight, by_cost)
-        claims = []
-        if self._caller.owner:
-            share = lane.limit.part(OWNER_SHARE)
-            claims.append(Claim(f"owner:{self._caller.owner}", share, weight))
-        if self._caller.key and is_order and known.orders is not None:
-            orders = known.orders.part(settings.VENUE_BUDGET_SHARE)
-            claims.append(Claim(f"key:{self._caller.key}", orders, 1))
         deadline_s = _deadline_s.get()
         patience_s = settings.HORIZONS.venue_timeout_s
         if deadline_s is not None:
@@ -123,9 +119,22 @@ class Gate:
             _priority.get(),
             weight=weight,
             owner=self._caller.owner,
-            claims=tuple(claims),
+            claims=self._claims(weight, is_order=is_order),
             patience_s=patience_s,
         )
+
+    def _claims(self, weight: int, *, is_order: bool) -> tuple[Claim, ...]:
+        """Return what a call uses beside the budget of the address; nothing keeps a person from getting out."""
+        is_urgent = _priority.get() in {CallPriority.CANCEL, CallPriority.EXIT}
+        claims = []
+        if self._caller.owner and not is_urgent:
+            share = self._lane.lane.limit.part(OWNER_SHARE)
+            claims.append(Claim(f"owner:{self._caller.owner}", share, weight))
+        orders = self._lane.limits.orders
+        if self._caller.key and is_order and orders is not None:
+            part = _URGENT_SHARE if is_urgent else settings.VENUE_BUDGET_SHARE
+            claims.append(Claim(f"key:{self._caller.key}", orders.part(part), 1))
+        return tuple(claims)
 
     def take_answer(self, *, status: int, headers: Mapping[str, str]) -> None:
         """Take in what an answer tells of the venue's patience and health."""
@@ -198,7 +207,7 @@ def gate_of(
 
     *call_pause_ms* is the pause between two calls of cost 1 that the exchange library knows.
     """
-    name = lane_name(address)
+    name = lane_name(pack, address)
     if _lanes.pid != os.getpid():
         # A fork speaks for itself: it has its own place in every queue.
         _lanes.by_name, _lanes.pid = {}, os.getpid()
@@ -207,9 +216,9 @@ def gate_of(
     return Gate(_lanes.by_name[name], caller or Caller())
 
 
-def lane_name(address: str) -> str:
-    """Return the name of the budget for calls to *address* from this machine."""
-    return f"{urlsplit(address).netloc}|{settings.EGRESS_NAME}"
+def lane_name(pack: VenuePack, address: str) -> str:
+    """Return the name of the budget for calls by *pack* to *address* from this machine."""
+    return f"{pack.ccxt_id} at {urlsplit(address).netloc} | {settings.EGRESS_NAME}"
 
 
 def _pause_s(text: str, usual_s: float) -> float:

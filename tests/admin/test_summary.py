@@ -161,7 +161,7 @@ class TestConcerns:
         assert "1 mails wait, for 3 h" in shown
 
     def test_budgets_of_calls_and_a_venue_that_refuses_us(self, summary):
-        venue = SharedBudget(f"venue-{uuid4().hex[:6]}.example|default")
+        venue = SharedBudget(f"binance at venue-{uuid4().hex[:6]}.example | default")
         call = Ticket(1, CallPriority.ENTRY, 7, "ada")
         venue.poll(Limit(3_600, 60_000), tickets=[call])
         before = summary()

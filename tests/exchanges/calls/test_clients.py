@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from redis import Redis
 
 from exchanges.adapters import factory, loops
 from exchanges.adapters.pool import LONGEST_S, ClientPool, Holder
@@ -145,7 +146,7 @@ class TestTheFactory:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_another_thread_gets_a_client_of_its_own():
+def test_another_thread_gets_a_client_of_its_own(settings):
     markets.make_venue("simulator", api_url="http://127.0.0.1:9", takes_live_accounts=True)
     account = connect(people.make_person(), venue_code="simulator")
     kept, others = client_of(account), []
@@ -158,5 +159,8 @@ def test_another_thread_gets_a_client_of_its_own():
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        # The message that asks for a test of the key: nobody works on it here.
+        redis.delete("control")
 
     assert others[0] is not kept

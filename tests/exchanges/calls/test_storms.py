@@ -89,11 +89,14 @@ def test_an_owner_with_many_orders_leaves_room_for_the_next_one(venue):
     async def storm():
         many = asyncio.create_task(send_all([noisy] * 200, CallPriority.ENTRY, timeout_s=4.0))
         await asyncio.sleep(0.7)
+        leaving = await send(noisy, CallPriority.EXIT)
         few = await send_all([quiet] * 3, CallPriority.ENTRY)
         many.cancel()
-        return few
+        return leaving, few
 
-    few = loops.run(storm())
+    leaving, few = loops.run(storm())
+
+    assert (leaving.outcome, leaving.took_s < 1) == ("DONE", True)
 
     assert outcomes(few) == {"DONE": 3}
     # It waits until the shared part has room again, which is less than two spans; not for the two hundred.
