@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 #: So long a person finds again what a venue has got wrong.
 _KEPT: Final = timedelta(days=90)
+_LARGEST_MS: Final = 2**62
 
 _KEEP: Final = """
     INSERT INTO exchanges_quarantinedbar AS kept
@@ -37,6 +38,8 @@ def keep(
     *, instrument_id: int, timeframe: Timeframe, refused: Sequence[RefusedBar], now: datetime
 ) -> None:
     """Put bars that cannot be into quarantine; one that is there already is seen once more."""
+    # A time beyond what a column holds must not keep the other bars from being stored.
+    refused = [bar for bar in refused if abs(bar.row[0]) < _LARGEST_MS]
     if not refused:
         return
     rows = [bar.row for bar in refused]

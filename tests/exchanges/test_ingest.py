@@ -259,7 +259,10 @@ class TestQuarantine:
         nan = float("nan")
         at = NEW_YEAR_MS + 3 * HOUR_MS
         desk.market.give("BTC/USDT", H1, Candles.from_rows([(at, 100.0, nan, 99.0, 100.0, 1.0)]))
-        desk.market.impossible = [(NEW_YEAR_MS + 90 * HOUR_MS, 1.0, 1.0, 1.0, 1.0, 1.0)]
+        desk.market.impossible = [
+            (NEW_YEAR_MS + 90 * HOUR_MS, 1.0, 1.0, 1.0, 1.0, 1.0),
+            (10**30, 1.0, 1.0, 1.0, 1.0, 1.0),
+        ]
         desk.hold()
         desk.at_bar(5)
 
