@@ -59,10 +59,12 @@ def find(key: str, *, rows: int) -> Candles | None:
     path = _folder() / f"{key}.candles"
     try:
         with path.open("rb") as file:
-            # Named and long as it should be: a file of another system, or one cut off, is neither.
-            if os.fstat(file.fileno()).st_size != _size_of(rows) or file.read(
-                _HEAD_BYTES
-            ) != _head_of(key):
+            found = os.fstat(file.fileno())
+            # Ours, and as long and with such a head as it should be: a file that somebody else has put
+            # there, one of another system, or one cut off, is none of ours.
+            if found.st_uid != os.getuid() or found.st_size != _size_of(rows):
+                return None
+            if file.read(_HEAD_BYTES) != _head_of(key):
                 return None
             # Private and not read-only: compiled functions take one kind of array from everybody.
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)

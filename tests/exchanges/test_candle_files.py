@@ -128,6 +128,19 @@ class TestLoading:
         assert load(instrument).close.tolist() == CLOSES[1:]
         assert [record.message for record in caplog.records] == ["candles.not_kept"]
 
+    def test_files_of_somebody_else_are_not_believed(self, folder, instrument, monkeypatch, caplog):
+        load(instrument)
+        (path,) = folder.iterdir()
+        written = path.read_bytes()
+        somebody = os.getuid() + 1
+        monkeypatch.setattr(os, "getuid", lambda: somebody)
+
+        assert candle_files.find(path.stem, rows=BARS) is None
+        candle_files.keep(path.stem, make_candles([1.0], timeframe=Timeframe.M1))
+
+        assert path.read_bytes() == written
+        assert [record.message for record in caplog.records] == ["candles.not_kept"]
+
 
 class TestRoom:
     SIZE = 64 + 48 * 1_000
