@@ -167,3 +167,39 @@ def test_a_second_simulator_on_the_same_state_is_refused(tmp_path: Path):
     connection = sqlite3.connect(state)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path):
+    state = tmp_path / "state.sqlite"
+    with SimulatorProcess("--state", str(state)) as running:
+        client = RawClient(running.url)
+        client.order()
+        client.close()
+    connection = sqlite3.connect(state, isolation_level=None)
+    # As it was when an order filled whole or not at all.
+    connection.executescript("""
+        CREATE TABLE earlier (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, order_id INTEGER NOT NULL UNIQUE,
+            account_id INTEGER NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
+            price TEXT NOT NULL, quantity TEXT NOT NULL, quote_quantity TEXT NOT NULL,
+            fee TEXT NOT NULL, fee_asset TEXT NOT NULL, is_maker INTEGER NOT NULL,
+            at_ms INTEGER NOT NULL
+        );
+        INSERT INTO earlier SELECT * FROM trade;
+        DROP TABLE trade;
+        ALTER TABLE earlier RENAME TO trade;
+        PRAGMA user_version = 0;
+    """)
+    connection.close()
+
+    with SimulatorProcess("--state", str(state)) as running:
+        client = RawClient(running.url)
+        rule = {"kind": "PARTIAL_FILL", "share": 0.5, "after_ms": 0}
+        client.admin("POST", "/simulator/faults", rule)
+        client.order()
+        client.signed("GET", "/api/v3/account")
+        _, trades = client.signed("GET", "/api/v3/myTrades", **SYMBOL)
+        client.close()
+
+    assert [trade["qty"] for trade in trades] == ["0.01000000", "0.00500000", "0.00500000"]
+    assert len({trade["orderId"] for trade in trades}) == 2
