@@ -38,6 +38,7 @@ _ACTOR: Final = Actor.system("seed_demo")
 _SIMULATOR: Final = "simulator"
 _ACCOUNT_LABEL: Final = "Simulator"
 _BALANCES: Final = {"USDT": "100000", "BTC": "0.5"}
+_FUTURES_BALANCES: Final = {"USDT": "100000"}
 _CONNECT_TIMEOUT_S: Final = 60.0
 _DEMO_STRATEGY: Final = "ema-crossover"
 
@@ -187,7 +188,14 @@ def deploy(person: "User", account_id: UUID, *, now: datetime) -> None:
 
 
 def _open_simulator_account(api_key: str, secret: str) -> None:
-    body = json.dumps({"api_key": api_key, "secret": secret, "balances": _BALANCES}).encode()
+    account = {
+        "api_key": api_key,
+        "secret": secret,
+        "balances": _BALANCES,
+        # The same key opens the futures side, for whoever wants to connect it there as well.
+        "futures_balances": _FUTURES_BALANCES,
+    }
+    body = json.dumps(account).encode()
     request = urllib.request.Request(  # noqa: S310  an address of ours
         f"{settings.SIMULATOR_URL}/simulator/accounts",
         data=body,
