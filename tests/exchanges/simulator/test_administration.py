@@ -164,7 +164,7 @@ class TestFaults:
             {"path": "/", "kind": "DELAY", "delay_ms": -1},
             {"path": "/", "kind": "DELAY", "executes": False},
             {"path": "/", "kind": "ANSWER", "status": 99},
-            {"path": "/", "kind": "CLOSE", "count": 0},
+            {"path": "/", "kind": "CLOSE", "count": -1},
         ],
     )
     def test_a_bad_description_is_refused(self, client, document):
