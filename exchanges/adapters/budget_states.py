@@ -56,7 +56,9 @@ def budget_states(*, now: datetime) -> Sequence[BudgetState]:
         _state(name, *answers[4 * place : 4 * place + 4], now_ms=now_ms)
         for place, name in enumerate(names)
     ]
-    return sorted(states, key=lambda state: state.name)
+    # Nothing is kept of one that was not used for two spans, unless its venue refuses us.
+    told = [each for each in states if each.limit or each.banned_s or each.is_broken]
+    return sorted(told, key=lambda state: state.name)
 
 
 def _state(

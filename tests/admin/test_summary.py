@@ -170,7 +170,7 @@ class TestConcerns:
         after = summary()
 
         assert "Calls to exchanges" in before
-        assert "in 60 s" in before
+        assert "3,600" in before
         assert "refuses calls from here" not in before
         assert f"{venue._lane} refuses calls from here for 1 min" in after
 
