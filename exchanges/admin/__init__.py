@@ -1,5 +1,5 @@
 """The operators' lists of the exchanges."""
 
-from exchanges.admin import accounts, candles, venues
+from exchanges.admin import accounts, candles, equity, venues
 
-__all__ = ("accounts", "candles", "venues")
+__all__ = ("accounts", "candles", "equity", "venues")
