@@ -11,6 +11,7 @@ from django.db import connection
 
 from exchanges.models import CandleChunk, CandleImport
 from tests.factories.exchanges import make_candles, make_venue
+from tests.template import address_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.flow]
 
@@ -34,10 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def start(folder: Path) -> "subprocess.Popen[str]":
-    database = connection.settings_dict
-    address = os.environ["DATABASE_URL"].split("?")[0].rsplit("/", 1)[0]
-    query = os.environ["DATABASE_URL"].partition("?")[2]
-    url = f"{address}/{database['NAME']}" + (f"?{query}" if query else "")
+    url = address_of(connection.settings_dict["NAME"])
     return subprocess.Popen(
         [sys.executable, "manage.py", "import_candles", str(folder), "--venue", "binance"],
         cwd=CHECKOUT,

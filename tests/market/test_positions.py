@@ -1,13 +1,13 @@
 """What fills do to a position, in every direction and however they are split."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from market.enums import Direction, Side
-from market.money import quantize_money
+from market.money import WIDE, quantize_money
 from market.positions import Position, apply_fill, unrealized_pnl
 
 ZERO = Decimal(0)
@@ -125,6 +125,8 @@ class TestApplyFill:
             position = filled(position, side, quantity, price)
             cash += quantity * price * (1 if side is Side.SELL else -1)
 
-        total = position.realized_pnl + unrealized_pnl(position, last)
+        with localcontext(WIDE):
+            total = position.realized_pnl + unrealized_pnl(position, last)
+            moved = cash + position.quantity * last
 
-        assert quantize_money(total) == quantize_money(cash + position.quantity * last)
+        assert quantize_money(total) == quantize_money(moved)

@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 from django.db import ProgrammingError, transaction
@@ -105,10 +106,11 @@ class TestCommands:
         assert second.getvalue() == "The catalogue is up to date.\n"
 
     def test_a_strategy_that_looks_ahead_is_caught_with_the_bar(self, monkeypatch):
-        real = crossings.cross_up
-        monkeypatch.setattr(
-            ema_crossover, "cross_up", lambda fast, slow: real(fast[::-1], slow[::-1])[::-1]
-        )
+        def from_the_end(close, fast, slow):
+            told = crossings.ema_crossings(close[::-1].copy(), fast, slow)
+            return told._replace(up=told.up[::-1].copy(), ready=np.ones(len(close), dtype=np.bool_))
+
+        monkeypatch.setattr(ema_crossover, "ema_crossings", from_the_end)
         output, errors = io.StringIO(), io.StringIO()
 
         with pytest.raises(SystemExit) as caught:

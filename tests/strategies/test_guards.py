@@ -17,6 +17,7 @@ from strategies.guards import (
     guarded,
     guarded_overlays,
 )
+from strategies.indicators.crossings import Crossings
 from strategies.registry import get_definition
 from strategies.shapes import Overlay
 from strategies.signals import ENTER_AT_LIMIT, ENTER_AT_MARKET, ENTER_AT_STOP, Signals
@@ -158,7 +159,8 @@ def test_any_truth_values_of_the_right_length_pass(columns):
 
 def test_the_registry_guards_what_it_hands_out(monkeypatch):
     definition = get_definition("ema-crossover")
-    monkeypatch.setattr(definition.module, "cross_up", lambda *_: np.zeros(1))
+    nothing = Crossings(*(np.zeros(1, dtype=np.bool_) for _ in range(3)))
+    monkeypatch.setattr(definition.module, "ema_crossings", lambda *_: nothing)
 
     with pytest.raises(InvalidSignalsError, match="enter_long of shape 1"):
         definition.signals(VIEW, definition.default_params())

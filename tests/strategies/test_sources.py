@@ -27,10 +27,16 @@ def module_of(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "used"),
     [
-        ("from strategies.indicators.crossings import cross_up\n", {"crossings"}),
-        ("from strategies.indicators import crossings\n", {"crossings"}),
-        ("import strategies.indicators.crossings as lines\n", {"crossings"}),
-        ("def late():\n    from strategies.indicators import crossings\n", {"crossings"}),
+        (
+            "from strategies.indicators.crossings import cross_up\n",
+            {"crossings", "crossings_kernel"},
+        ),
+        ("from strategies.indicators import crossings\n", {"crossings", "crossings_kernel"}),
+        ("import strategies.indicators.crossings as lines\n", {"crossings", "crossings_kernel"}),
+        (
+            "def late():\n    from strategies.indicators import crossings\n",
+            {"crossings", "crossings_kernel"},
+        ),
         ("import math\n", set()),
     ],
 )

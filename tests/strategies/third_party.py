@@ -9,6 +9,8 @@ from pathlib import Path
 
 from django.db import connection
 
+from tests.template import address_of
+
 #: A busy machine may take minutes to start a process and load its kernels.
 _TIMEOUT_S = 600
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,14 +40,7 @@ def install(project: Path) -> None:
 def run(*arguments: str, projects: tuple[Path, ...]) -> subprocess.CompletedProcess[str]:
     """Run Python with *projects* on its path, in the checkout and on the database of the test."""
     paths = [*map(str, projects), str(ROOT), str(ROOT / "platform")]
-    database = connection.settings_dict
-    sockets = database["OPTIONS"].get("host", "")
-    address = (
-        f"postgres://{database['USER']}@/{database['NAME']}?host={sockets}"
-        if sockets
-        else f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:"
-        f"{database['PORT']}/{database['NAME']}"
-    )
+    address = address_of(connection.settings_dict["NAME"])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "DATABASE_URL": address}
     return subprocess.run(
         [sys.executable, *arguments],

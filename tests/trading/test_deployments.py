@@ -104,7 +104,9 @@ class TestDeploy:
 
     def test_knows_the_strategies_of_the_registry_only(self, live_account, now):
         with pytest.raises(UnknownStrategyError):
-            factory.make_deployment(live_account, now=now, strategy_slug="martingale")
+            factory.make_deployment(
+                live_account, now=now, strategy_slug="martingale", is_subscribed=False
+            )
 
 
 class TestEnd:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
-from django.conf import settings as django_settings
 from django.db import connection, connections
 from django.utils import timezone
 
@@ -26,6 +25,7 @@ from market.errors import PlatformError
 from tests.exchanges.owned_objects import make_connected_account
 from tests.factories.accounts import make_person
 from tests.factories.exchanges import make_venue
+from tests.template import address_of
 from web import preflight
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,15 +74,13 @@ def person() -> User:
 
 
 def rotate(rings, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    database = django_settings.DATABASES["default"]
-    address = f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}"
     return subprocess.run(
         [sys.executable, "manage.py", "rotate_keys", *arguments],
         env={
             **os.environ,
             **rings,
             **environment,
-            "DATABASE_URL": f"{address}:{database['PORT']}/{connection.settings_dict['NAME']}",
+            "DATABASE_URL": address_of(connection.settings_dict["NAME"]),
         },
         cwd=ROOT,
         capture_output=True,
