@@ -3,7 +3,6 @@
 Figures are printed and never compared with a limit: they are the machine's as much as ours.
 """
 
-import json
 import subprocess
 import sys
 import time
@@ -118,14 +117,16 @@ def test_the_first_run_of_a_process():
 
 
 def test_the_memory_of_a_year_of_minutes():
+    # The kernel's own word on this process: what getrusage tells begins with the peak of the parent.
     script = (
-        "import json, resource\n"
+        "import re\n"
         "from tests.benchmarks import test_engine\n"
         "test_engine.one_run(test_engine.minutes(525_600))\n"
-        "print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))\n"
+        "told = open('/proc/self/status').read()\n"
+        "print(int(re.search(r'VmHWM:\\s+(\\d+) kB', told)[1]) / 1024)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    print(f"\npeak memory of 525,600 bars: {json.loads(done.stdout):.0f} MB")
+    print(f"\npeak memory of 525,600 bars: {float(done.stdout):.0f} MB")
