@@ -2,7 +2,7 @@
 
 PYTHON   ?= python3
 PORT     ?= 8000
-WORKERS  ?= 3
+WORKERS  ?= 4
 ARGS     ?=
 VENV     := .venv
 PEERS    := .venv-bench
@@ -27,7 +27,7 @@ help: ## Show this list
 run: $(VENV)/.installed-embedded ## Start the whole platform here (PORT=8000, ARGS=--no-demo)
 	@exec $(PY) manage.py up --follow-parent --port $(PORT) $(ARGS)
 
-test: $(VENV)/.installed-test ## Run the test suite (WORKERS=3, ARGS="tests/market")
+test: $(VENV)/.installed-test ## Run the test suite (WORKERS=4, ARGS="tests/market")
 	$(PY) -m tests.compile_kernels
 	$(PY) -m pytest -n $(WORKERS) --dist loadscope --ignore tests/benchmarks $(ARGS)
 
