@@ -20,8 +20,8 @@ from trading.domain import kernel
 from trading.models import Deployment, GroupDecision, SignalGroup
 from trading.selectors import usage
 from trading.services import bars, books, groups, stepping, stops
+from trading.services.frames import Frame, GroupBar
 from trading.services.groups import GroupLease, LeaseLostError
-from trading.services.stepping import Frame, GroupBar
 
 if TYPE_CHECKING:
     from exchanges.models import Instrument

@@ -5,9 +5,6 @@ either before a decision or after it.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db.models import F
@@ -17,14 +14,9 @@ from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
 from market import money
-from market.enums import Leg
-from market.matching import Bar
 from market.orders import KernelOrder
-from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
-from strategies.decide import decide, match_position
+from market.timeframes import to_milliseconds
 from strategies.reasons import ReasonCode
-from strategies.signals import SignalRow
-from strategies.state import PositionState
 from trading.domain import kernel, keys, staleness
 from trading.models import (
     ActualState,
@@ -36,42 +28,9 @@ from trading.models import (
     Health,
 )
 from trading.selectors import markets
-from trading.services import books, groups, health, intents, paper
+from trading.services import books, groups, health, intents, live_stepping, paper_stepping
 from trading.services.books import Book
-from trading.services.groups import GroupLease
-
-if TYPE_CHECKING:
-    from exchanges.models import Instrument
-
-_REASONS: Final = {Leg.STOP: ReasonCode.STOP_HIT, Leg.TARGET: ReasonCode.TARGET_HIT}
-
-
-@dataclass(frozen=True, slots=True)
-class GroupBar:
-    """A closed bar with what the group's strategy says at its close."""
-
-    bar: Bar
-    close_ms: int
-    signal: SignalRow
-    reason: ReasonCode
-    is_newest: bool
-
-    @property
-    def closed_at(self) -> datetime:
-        """When it closed."""
-        return from_milliseconds(self.close_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What all deployments of a step have in common; *product* is what gives the right to them."""
-
-    lease: GroupLease
-    product: str
-    instrument: "Instrument"
-    timeframe: Timeframe
-    bars: Sequence[GroupBar]
-    now: datetime
+from trading.services.frames import Frame, GroupBar
 
 
 @transactional
@@ -114,83 +73,22 @@ def _step(book: Book, frame: Frame, entitled: Collection[int]) -> bool:
         if each.bar.open_time < from_ms or (cursor is not None and each.closed_at <= cursor):
             continue
         state = book.state or book.begin(each.bar)
-        hit = None
-        if book.is_paper:
-            state, hit = _match(book, state, each, frame)
         no_entry = _no_entry(book, each, frame, entitled)
-        reason, state, orders = _decide(book, state, each, frame, no_entry)
-        if hit is not None and not reason.acts:
-            reason = hit
-        book.state = state
-        _note_orders(book, each, orders)
-        if reason is not each.reason:
-            book.decisions.append(_decision(book, each, reason))
-        acted = acted or bool(orders) or hit is not None
+        if book.is_paper:
+            done = paper_stepping.step(book, state=state, each=each, frame=frame, no_entry=no_entry)
+        else:
+            done = live_stepping.step(book, state=state, each=each, no_entry=no_entry)
+        book.state = done.state
+        _note_orders(book, each, done.orders)
+        if done.reason is not each.reason:
+            book.decisions.append(_decision(book, each, done.reason))
+        acted = acted or done.acted
         book.row.last_bar_close_at = each.closed_at
     if book.state is None:
         return False
     book.row.marks = book.state.memory()
     # A quiet bar costs no write: the group's own cursor tells that it has been seen.
     return acted or book.row.marks != before
-
-
-def _match(
-    book: Book, state: PositionState, each: GroupBar, frame: Frame
-) -> tuple[PositionState, ReasonCode | None]:
-    """Let the bar meet the paper orders that were there before it, and book what fills."""
-    met = [
-        order
-        for order in book.resting()
-        if order.intent.bar_close_at is not None
-        and to_milliseconds(order.intent.bar_close_at) <= each.bar.open_time
-    ]
-    waiting = {Leg(order.leg): book.to_kernel(order) for order in met}
-    state = paper.with_orders(
-        state, waiting=waiting, costs=book.costs, leverage=book.rules.leverage
-    )
-    matched = match_position(state, each.bar, book.rules, book.costs)
-    state = matched.state
-    if matched.fills or met:
-        paper.book(
-            book.deployment,
-            matching=paper.Matching(each.bar, frame.timeframe, matched, met),
-            instrument=book.instrument,
-            revision_id=book.revision.pk,
-            now=frame.now,
-        )
-    hit = next((_REASONS[fill.leg] for fill in matched.fills if fill.leg in _REASONS), None)
-    return state._replace(awaits_venue=int(bool(book.pending(but=met)))), hit
-
-
-def _decide(
-    book: Book, state: PositionState, each: GroupBar, frame: Frame, no_entry: ReasonCode | None
-) -> tuple[ReasonCode, PositionState, tuple[KernelOrder, ...]]:
-    if not book.is_paper and not state.awaits_venue:
-        stop, target = book.levels
-        rests = book.stop_rests
-        book.touches_stop |= rests and kernel.touches_stop(each.bar, lots=state.lots, stop=stop)
-        reached = kernel.watched_exit(
-            _since_entry(book, each.bar),
-            lots=state.lots,
-            stop=stop,
-            target=target,
-            stop_rests=rests,
-        )
-        if reached is not None:
-            leg = Leg.TARGET if reached is ReasonCode.TARGET_HIT else Leg.EXIT
-            close = kernel.closing_order(state, leg=leg, reason=reached)
-            return reached, state._replace(awaits_venue=1), (close,)
-    decision = decide(state, each.signal, each.bar, book.rules, book.costs, no_entry=no_entry)
-    if decision.cancels_entry:
-        paper.cancel_entry(book.deployment, resting=book.resting(), now=frame.now)
-    return decision.reason, decision.state, decision.orders
-
-
-def _since_entry(book: Book, bar: Bar) -> Bar:
-    """Return the part of *bar* that surely came after the entry: of its first bar only the close."""
-    if book.opened_at is not None and to_milliseconds(book.opened_at) > bar.open_time:
-        return Bar.at_price(bar.open_time, bar.close)
-    return bar
 
 
 def _no_entry(
