@@ -7,7 +7,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from backtesting.models import BacktestRun, BacktestTrade, StrategyCheck, Sweep, SweepChunk
+from backtesting.models import (
+    AwaitedRun,
+    BacktestRun,
+    BacktestTrade,
+    StrategyCheck,
+    Sweep,
+    SweepChunk,
+)
 from backtesting.services import checks, runs, sweeps
 from foundation.admin import Deed, DeedAdmin, ReadOnlyAdmin
 from foundation.admin.deeds import now
@@ -241,3 +248,24 @@ class StrategyCheckAdmin(WorkAdmin):
         "requested_at",
         "finished_at",
     )
+
+
+@admin.register(AwaitedRun)
+class AwaitedRunAdmin(ReadOnlyAdmin):
+    """Backtests that wait for candles, and what became of them."""
+
+    list_display = (
+        "public_id",
+        "owner",
+        "strategy_slug",
+        "status",
+        "progress",
+        "error_message",
+        "requested_at",
+        "finished_at",
+    )
+    list_filter = ("status", "strategy_slug")
+    search_fields = ("public_id", "owner__email", "error_code")
+    list_select_related = ("owner",)
+    date_hierarchy = "requested_at"
+    ordering = ("-id",)

@@ -8,6 +8,11 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 10.0,
         "options": {"expires": 30},
     },
+    "backtesting-look-after-awaited": {
+        "task": "backtesting.look_after_awaited",
+        "schedule": 2.0,
+        "options": {"expires": 10},
+    },
     "backtesting-purge-deleted": {
         "task": "backtesting.purge_deleted",
         "schedule": 3_600.0,

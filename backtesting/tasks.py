@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from backtesting import engine
 from backtesting.services import (
+    awaited,
     checking,
     checks,
     chunks,
@@ -37,6 +38,12 @@ def execute_run(*, run_id: int) -> None:
 def sweep() -> None:
     """Send again for runs whose message or worker was lost."""
     runs.sweep(now=timezone.now())
+
+
+@queued_task("backtesting.look_after_awaited", queue="default")
+def look_after_awaited() -> None:
+    """Look after backtests that wait for candles."""
+    awaited.look_after_due(now=timezone.now())
 
 
 @queued_task("backtesting.purge_deleted", queue="default")

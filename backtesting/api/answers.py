@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backtesting.metrics import Better, Unit
-from backtesting.models import RunStatus
+from backtesting.models import AwaitedStatus, RunStatus
 
 
 class ExactField(serializers.CharField):
@@ -41,6 +41,21 @@ class RunInListSerializer(serializers.Serializer[Any]):
         """Return the fields with ``from`` and ``to``, of which the first is no name in Python."""
         window = {"from": serializers.DateTimeField(), "to": serializers.DateTimeField()}
         return {**super().get_fields(), **window}
+
+
+class AwaitedRunSerializer(serializers.Serializer[Any]):
+    """A backtest that waits for candles; ``run`` is the backtest itself once it has begun."""
+
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField(AwaitedStatus.values)
+    progress = serializers.IntegerField(help_text="Of what is fetched, percent.")
+    strategy = serializers.CharField()
+    market = serializers.CharField(help_text="Or the universe.")
+    timeframe = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    run = serializers.UUIDField(allow_null=True)
+    error = FailureSerializer(allow_null=True)
 
 
 class BetterEndSerializer(serializers.Serializer[Any]):

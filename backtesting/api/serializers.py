@@ -47,6 +47,10 @@ class RunRequestSerializer(StrictSerializer):
     funding_bps = DecimalField(
         default=Decimal(0), help_text="What a long swap pays every eight hours."
     )
+    fetch_missing = serializers.BooleanField(
+        default=False,
+        help_text="Fetch the candles that are missing first: answers 202 and a wish to ask about.",
+    )
 
     def get_fields(self) -> dict[str, Any]:
         """Return the fields with ``from`` and ``to``, of which the first is no name in Python.

@@ -2,12 +2,17 @@
 
 from django.urls import path
 
-from backtesting.api import views
+from backtesting.api import awaited_views, views
 
 app_name = "backtesting-api"
 urlpatterns = [
     path("backtests", views.Runs.as_view(), name="runs"),
     path("backtests/compare", views.Compare.as_view(), name="compare"),
+    path(
+        "backtests/awaited/<uuid:public_id>",
+        awaited_views.Awaited.as_view(),
+        name="awaited",
+    ),
     path("backtests/<uuid:public_id>", views.Run.as_view(), name="run"),
     path("backtests/<uuid:public_id>/cancel", views.Cancel.as_view(), name="cancel"),
     path("backtests/<uuid:public_id>/trades", views.Trades.as_view(), name="trades"),

@@ -16,9 +16,9 @@ from rest_framework.views import APIView
 from backtesting import comparison, exports, reports
 from backtesting.api import answers, presenters
 from backtesting.api.serializers import AnnotationSerializer, RunRequestSerializer
-from backtesting.models import RunStatus
+from backtesting.models import AwaitedRun, RunStatus
 from backtesting.selectors import runs as selectors
-from backtesting.services import history, runs
+from backtesting.services import awaited, history, runs
 from foundation import idempotency, pagination, schema
 from foundation.http import actor_of
 
@@ -67,10 +67,17 @@ class Runs(APIView):
     @extend_schema(
         parameters=[schema.OPTIONAL_IDEMPOTENCY_KEY],
         request=RunRequestSerializer,
-        responses={201: answers.RunSerializer, 200: answers.RunSerializer},
+        responses={
+            201: answers.RunSerializer,
+            200: answers.RunSerializer,
+            202: answers.AwaitedRunSerializer,
+        },
     )
     def post(self, request: Request) -> Response:
-        """Answer 201 with a new run, or 200 with the present one of the same specification."""
+        """Answer 201 with a new run, or 200 with the present one of the same specification.
+
+        With ``fetch_missing``, 202 while candles are fetched for it.
+        """
         now = timezone.now()
         return idempotency.answer_once(
             request, lambda _key: _request_run(request), now=now, is_required=False
@@ -252,13 +259,18 @@ def _request_run(request: Request) -> Response:
     serializer.is_valid(raise_exception=True)
     wanted: dict[str, Any] = dict(serializer.validated_data)
     now = timezone.now()
-    run = runs.request_run(
+    request_run = awaited.request_run if wanted.pop("fetch_missing") else runs.request_run
+    run = request_run(
         owner=request.user,
         strategy_slug=wanted.pop("strategy"),
         by=actor_of(request),
         now=now,
         **wanted,
     )
+    if isinstance(run, AwaitedRun):
+        address = reverse("backtesting-api:awaited", args=[run.public_id])
+        document = presenters.present_awaited(run)
+        return Response(document, status=202, headers={"Location": address})
     run = selectors.get_run_for(request.user, public_id=run.public_id)
     return Response(
         presenters.present_run(run),

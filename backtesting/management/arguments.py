@@ -18,6 +18,11 @@ def declare(parser: ArgumentParser) -> None:
     declare_window(parser, is_required=True)
     declare_parameters(parser, flag="--param")
     declare_money(parser)
+    parser.add_argument(
+        "--fetch",
+        action="store_true",
+        help="fetch candles that are missing from the exchange first",
+    )
     parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
     parser.add_argument(
         "--html", default="", metavar="PATH", help="write a report in one HTML file as well"

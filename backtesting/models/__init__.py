@@ -1,5 +1,6 @@
 """The tables of backtesting, one aggregate a module."""
 
+from backtesting.models.awaited import AwaitedRun, AwaitedStatus
 from backtesting.models.checks import StrategyCheck
 from backtesting.models.runs import BacktestRun, BacktestRunQuerySet, BacktestTrade
 from backtesting.models.specifications import StoredSpecification
@@ -15,6 +16,8 @@ from backtesting.models.work import (
 __all__ = (
     "STANDING_STATUSES",
     "UNFINISHED_STATUSES",
+    "AwaitedRun",
+    "AwaitedStatus",
     "BacktestRun",
     "BacktestRunQuerySet",
     "BacktestTrade",

@@ -1,13 +1,14 @@
 """Candles that a run would need and that are not stored: found, and fetched by the service that feeds use."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from backtesting.services import universes
+from backtesting.services import specifications, universes
 from exchanges.selectors import held, instruments
 from exchanges.selectors.accounts import Owner
-from exchanges.services import history
+from exchanges.services import backfill, history
 from foundation.audit import Actor
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 
@@ -67,22 +68,62 @@ def find_missing(
     return found
 
 
+def missing_for(wish: Mapping[str, Any], *, now: datetime) -> list[Missing]:
+    """Return what a run would lack; *wish* is what ``specifications.specify`` takes, and it raises the same."""
+    timeframe = Timeframe(wish["timeframe"])
+    warm_up_bars = specifications.warm_up_of(
+        wish["strategy_slug"],
+        parameters=wish["parameters"],
+        timeframe=timeframe,
+        parameters_are_text=wish.get("parameters_are_text", False),
+    )
+    return find_missing(
+        market=wish.get("market", ""),
+        universe=wish.get("universe", ""),
+        timeframe=timeframe,
+        from_at=wish["from_at"],
+        to_at=wish["to_at"],
+        warm_up_bars=warm_up_bars,
+        now=now,
+    )
+
+
 def fetch_missing(
     missing: Sequence[Missing], *, owner: Owner, by: Actor, now: datetime
-) -> list[Missing]:
-    """Have what can be fetched fetched; return what is on its way.
+) -> list[int]:
+    """Have what can be fetched fetched, as far as *owner* may; return the keys of the fetches.
 
-    Raises TooMuchHistoryError or TooManyFetchesError; what was asked for before that stays on its way.
+    Raises TooMuchHistoryError, or TooManyFetchesError if there is no room for any.
     """
-    asked = [each for each in missing if each.can_be_fetched]
-    for each in asked:
-        history.request_fetch(
-            owner=owner,
-            instrument_id=each.instrument_id,
-            timeframe=each.timeframe,
-            from_at=each.from_at,
-            to_at=min(each.to_at, now - timedelta(seconds=1)),
-            by=by,
-            now=now,
-        )
-    return asked
+    sent: list[int] = []
+    for each in missing:
+        if not each.can_be_fetched:
+            continue
+        try:
+            fetch = history.request_fetch(
+                owner=owner,
+                instrument_id=each.instrument_id,
+                timeframe=each.timeframe,
+                from_at=each.from_at,
+                to_at=min(each.to_at, now - timedelta(seconds=1)),
+                by=by,
+                now=now,
+            )
+        except history.TooManyFetchesError:
+            if not sent:
+                raise
+            break
+        sent.append(fetch.pk)
+    return sent
+
+
+def fetch_here(missing: Missing, *, clock: Callable[[], datetime]) -> int:
+    """Fetch in this process what is missing of a market; return how many bars came. Raises VenueError."""
+    done = backfill.fetch_missing(
+        instrument=instruments.get_by_id(missing.instrument_id),
+        timeframe=missing.timeframe,
+        from_ms=to_milliseconds(missing.from_at),
+        to_ms=to_milliseconds(missing.to_at),
+        clock=clock,
+    )
+    return done.added

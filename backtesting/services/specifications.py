@@ -113,6 +113,22 @@ def specify(
     )
 
 
+def warm_up_of(
+    strategy_slug: str,
+    *,
+    parameters: Mapping[str, object],
+    timeframe: Timeframe,
+    parameters_are_text: bool,
+) -> int:
+    """Return how many bars a strategy reads before it may trade; raises InvalidRunError."""
+    found = _Problems()
+    definition = _definition(strategy_slug)
+    params = _params(definition, parameters, parameters_are_text, found)
+    if params is None:
+        raise found.error()
+    return definition.requirements(params).bars(timeframe)
+
+
 def columns_of(specification: Specification) -> dict[str, Any]:
     """Return the columns in which a row keeps *specification*, all but its owner and its hash.
 

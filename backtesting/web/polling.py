@@ -7,13 +7,14 @@ from django.template.response import TemplateResponse
 
 from backtesting.models.work import Work
 
-_VARY: Final = {"Vary": "HX-Request"}
+#: A page and its fragments have the same address.
+VARY: Final = {"Vary": "HX-Request"}
 
 
 def answer_poll(request: HttpRequest, work: Work, *, template: str, page: Any) -> HttpResponse:
     """Return where *work* stands as *template*; 204 if that is known there, and a wish to reload once it is over."""
     if work.is_finished:
-        return HttpResponse(headers={"HX-Refresh": "true", **_VARY})
+        return HttpResponse(headers={"HX-Refresh": "true", **VARY})
     if request.GET.get("version") == str(work.version):
-        return HttpResponse(status=204, headers=_VARY)
-    return TemplateResponse(request, template, {"page": page}, headers=_VARY)
+        return HttpResponse(status=204, headers=VARY)
+    return TemplateResponse(request, template, {"page": page}, headers=VARY)

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from backtesting.web import views
+from backtesting.web import awaited_views, views
 
 app_name = "backtesting"
 urlpatterns = [
     path("", views.backtests, name="list"),
     path("new/", views.new, name="new"),
     path("compare/", views.compare, name="compare"),
+    path("awaited/<uuid:public_id>/", awaited_views.detail, name="awaited"),
+    path("awaited/<uuid:public_id>/cancel/", awaited_views.cancel, name="awaited-cancel"),
     path("<uuid:public_id>/", views.detail, name="detail"),
     path("<uuid:public_id>/cancel/", views.cancel, name="cancel"),
     path("<uuid:public_id>/annotate/", views.annotate, name="annotate"),

@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backtesting import comparison, exports, reports
-from backtesting.models import BacktestRun
+from backtesting.models import AwaitedRun, BacktestRun
 from backtesting.results import present_run
+from backtesting.selectors import awaited as awaited_selectors
 from backtesting.selectors import excursions
 from backtesting.selectors import runs as selectors
-from backtesting.services import history, runs
+from backtesting.services import awaited, history, runs
 from backtesting.web import coverage, missing_candles, presenters
 from backtesting.web.forms import AnnotationForm, HistoryForm, RunForm
 from backtesting.web.polling import answer_poll
@@ -50,6 +51,7 @@ def backtests(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "rows": [presenters.present_row(run) for run in page],
+        "waiting": awaited_selectors.waiting_for(request.user),
         "form": form,
         "is_narrowed": wanted != selectors.RunFilter(),
     }
@@ -70,13 +72,13 @@ def new(request: HttpRequest) -> HttpResponse:
     schema = catalogue.current_version(strategy).parameters_schema
     form = _form(request, schema, series, needs=catalogue.needs_of(strategy))
     refusal = None
-    if request.method == "POST" and form.is_valid() and "fetch" in request.POST:
-        missing_candles.fetch(request, form, catalogue.needs_of(strategy))
-    elif request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid():
         try:
             run = _request(request, strategy.slug, form)
         except EntitlementError as error:
             run, refusal = None, error
+        if isinstance(run, AwaitedRun):
+            return redirect("backtesting:awaited", public_id=run.public_id)
         if run is not None:
             missing_candles.tell_of_a_shorter_window(request, form, run)
             return redirect("backtesting:detail", public_id=run.public_id)
@@ -267,13 +269,14 @@ def _copied_run_or_404(request: HttpRequest) -> BacktestRun:
         raise Http404 from error
 
 
-def _request(request: HttpRequest, slug: str, form: RunForm) -> BacktestRun | None:
-    """Return the requested run, or None after telling the form what is wrong.
+def _request(request: HttpRequest, slug: str, form: RunForm) -> BacktestRun | AwaitedRun | None:
+    """Return the requested run, or the wish that waits for candles, or None after telling the form what is wrong.
 
     Raises EntitlementError if the person's plan does not allow it.
     """
+    request_run = awaited.request_run if "fetch" in request.POST else runs.request_run
     try:
-        return runs.request_run(
+        return request_run(
             owner=request.user,
             strategy_slug=slug,
             **form.wish(),

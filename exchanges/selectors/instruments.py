@@ -112,6 +112,11 @@ def active_instruments() -> QuerySet[Instrument]:
     )
 
 
+def get_by_id(instrument_id: int) -> Instrument:
+    """Return an instrument with its venue."""
+    return Instrument.objects.select_related("venue").get(pk=instrument_id)
+
+
 def symbol_of(instrument_id: int) -> str:
     """Return the symbol of an instrument that is known by its key."""
     return Instrument.objects.values_list("symbol", flat=True).get(pk=instrument_id)

@@ -4,13 +4,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 from accounts.models import User
-from backtesting.models import BacktestRun, RunStatus, Sweep
-from backtesting.services import history
+from backtesting.models import AwaitedRun, AwaitedStatus, BacktestRun, RunStatus, Sweep
+from backtesting.services import awaited, history
 from foundation.audit import Actor
 from market.enums import InstrumentKind
 from tests.backtesting.check_cases import CHECK_PAGES
 from tests.backtesting.universes import make_universe, universe_wish
-from tests.factories.backtesting import FIRST_AT, make_done_run, make_market, make_run
+from tests.factories.backtesting import FIRST_AT, make_done_run, make_market, make_run, wish
 from tests.factories.sweeps import make_done_sweep, make_sweep
 from tests.web.pages import PageCase, at
 
@@ -81,6 +81,34 @@ def _without_trades(person: User) -> str:
 def _waiting(person: User) -> str:
     make_market()
     return _address(make_run(person))
+
+
+def _awaited(person: User) -> str:
+    make_market()
+    return f"/backtests/awaited/{_wish(person).public_id}/"
+
+
+def _awaited_in_vain(person: User) -> str:
+    make_market()
+    found = _wish(person)
+    found.status, found.error_code = AwaitedStatus.FAILED, "too_much_history"
+    found.error_message = "That is 700,000 bars of 1m, at most 600,000 are fetched at once."
+    found.save()
+    return f"/backtests/awaited/{found.public_id}/"
+
+
+def _awaited_in_the_list(person: User) -> str:
+    make_market()
+    _wish(person)
+    return "/backtests/"
+
+
+def _wish(person: User) -> AwaitedRun:
+    now = FIRST_AT + timedelta(days=400)
+    asked = wish(to_at=FIRST_AT + timedelta(days=100))
+    found = awaited.request_run(owner=person, by=_BY, now=now, **asked)
+    assert isinstance(found, AwaitedRun)
+    return found
 
 
 def _failed(person: User) -> str:
@@ -172,6 +200,9 @@ PAGES = [
     PageCase("backtest-without-trades", _without_trades),
     PageCase("backtest-waiting", _waiting),
     PageCase("backtest-failed", _failed),
+    PageCase("backtest-awaited", _awaited),
+    PageCase("backtest-awaited-in-vain", _awaited_in_vain),
+    PageCase("backtests-awaited", _awaited_in_the_list),
     PageCase("backtest-new-universe", _universe_form),
     PageCase("backtest-new-choices", _choices_form),
     PageCase("backtest-done-universe", _universe_done),

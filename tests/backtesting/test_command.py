@@ -6,8 +6,15 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from backtesting.models import BacktestRun, RunStatus
+from exchanges.adapters import memory
+from exchanges.adapters.factory import MEMORY
+from exchanges.adapters.memory import InMemoryVenue
+from market.candles import Candles
+from market.timeframes import Timeframe
+from tests.factories import strategies
 from tests.factories.accounts import make_person
-from tests.factories.backtesting import make_market
+from tests.factories.backtesting import make_market, swinging_closes
+from tests.factories.exchanges import make_candles, make_instrument, make_venue, store_candles
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +46,26 @@ def test_it_prints_the_effective_start_and_the_metrics():
     assert "Total return" in printed
     assert "Trades by exit" in printed
     assert not BacktestRun.objects.exists()
+
+
+def test_candles_that_are_missing_can_be_fetched_first(capsys):
+    venue = InMemoryVenue()
+    rows = make_candles(swinging_closes(), timeframe=Timeframe.H1).rows()
+    venue.candle_rows["BTC/USDT", Timeframe.H1] = rows
+    memory.use_venue("memory", venue)
+    strategies.make_catalogue()
+    instrument = make_instrument(venue=make_venue("memory", ccxt_id=MEMORY))
+    store_candles(instrument, Timeframe.H1, Candles.from_rows(rows[:400]))
+    wanted = [each.replace("binance:", "memory:") for each in BASE]
+    output, errors = io.StringIO(), io.StringIO()
+
+    try:
+        call_command(*wanted, "--fetch", stdout=output, stderr=errors)
+    finally:
+        memory.forget_venues()
+
+    assert "BTC/USDT 1h: 200 of 400 missing bars fetched." in errors.getvalue()
+    assert "Trades" in output.getvalue()
 
 
 def test_for_a_person_the_run_is_stored_as_well():

@@ -80,7 +80,7 @@ class TestList:
 
         # The session, the person, the choices (markets, tags), the number of runs, the runs; the site's
         # settings, what is unread.
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             page.get("/backtests/")
 
 
@@ -483,43 +483,25 @@ class TestMissingCandles:
         assert fetch.requested_by == person
         assert f"{fetch.from_at:%Y-%m}" == "2023-12"
         assert f"{fetch.to_at:%Y-%m-%d}" == "2024-06-01"
-        assert "on the way" in text(answer)
+        assert "of what is missing is there" in text(answer)
         assert BacktestRun.objects.count() == 0
 
-    def test_nothing_is_asked_for_where_all_is_stored(self, page):
+    def test_the_run_begins_at_once_where_all_is_stored(self, page):
         make_market()
 
-        answer = self.post(
-            page, fetch="1", **{"from": "2024-01-10T00:00", "to": "2024-01-15T00:00"}
-        )
+        self.post(page, fetch="1", **{"from": "2024-01-10T00:00", "to": "2024-01-15T00:00"})
 
-        assert "Every candle of this window" in text(answer)
         assert HistoryFetch.objects.count() == 0
+        assert BacktestRun.objects.count() == 1
 
-    def test_an_exchange_that_gives_none_is_said(self, page):
+    def test_an_exchange_that_gives_none_leaves_the_shorter_window(self, page):
         market = make_market()
         Venue.objects.filter(pk=market.venue_id).update(ccxt_id="")
 
         answer = self.post(page, fetch="1", to="2024-06-01T00:00")
 
-        assert "import them instead" in text(answer)
-
-    def test_a_limit_is_said_above_the_form(self, page, person):
-        market = make_market()
-        for n in range(5):
-            HistoryFetch.objects.create(
-                requested_by=person,
-                instrument=exchanges.make_instrument(f"C{n}/USDT", venue=market.venue),
-                timeframe="1h",
-                from_at="2024-01-01T00:00Z",
-                to_at="2024-01-02T00:00Z",
-                requested_at="2024-02-01T00:00Z",
-            )
-
-        answer = self.post(page, fetch="1", to="2024-06-01T00:00")
-
-        assert "5 of your fetches are under way" in text(answer)
-        assert HistoryFetch.objects.count() == 5
+        assert "Candles are stored from" in text(answer)
+        assert HistoryFetch.objects.count() == 0
 
     def test_a_run_on_less_than_was_asked_for_says_so(self, page):
         make_market()

@@ -16,7 +16,7 @@ from backtesting.management import arguments, files, text
 from backtesting.models import BacktestRun, BacktestTrade, RunStatus
 from backtesting.selectors import excursions
 from backtesting.selectors import runs as selectors
-from backtesting.services import execution, runs, specifications, trials
+from backtesting.services import execution, missing_history, runs, specifications, trials
 from foundation.audit import Actor
 from foundation.commands import PlatformCommand
 from market.errors import ConflictError, FieldProblem, NotFoundError
@@ -40,6 +40,8 @@ class Command(PlatformCommand):
             self.stderr.write("error: range_inverted: --from must be before --to")
             sys.exit(_USAGE)
         wanted = _wanted(options)
+        if options["fetch"]:
+            self._fetch(wanted)
         email = options["owner"]
         outcome = _stored(email, wanted) if email else self._tried_out(wanted)
         if options["html"]:
@@ -59,6 +61,16 @@ class Command(PlatformCommand):
             specification=specification, backtest=backtest, now=timezone.now()
         )
         return _Outcome(wanted["market"] or wanted["universe"], run, trades)
+
+    def _fetch(self, wanted: Mapping[str, Any]) -> None:
+        """Fetch what is missing, and say on stderr what came and what cannot be had."""
+        for found in missing_history.missing_for(wanted, now=timezone.now()):
+            name = f"{found.symbol} {found.timeframe}"
+            if not found.can_be_fetched:
+                self.stderr.write(f"{name}: the exchange gives no candles; import them instead.")
+                continue
+            added = missing_history.fetch_here(found, clock=timezone.now)
+            self.stderr.write(f"{name}: {added:,} of {found.bars:,} missing bars fetched.")
 
     def _show_progress(self, fraction: float) -> None:
         if self.stderr.isatty():
