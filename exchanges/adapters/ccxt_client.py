@@ -27,6 +27,7 @@ from exchanges.adapters.protocol import (
 )
 from exchanges.adapters.reading import UnreadableError
 from exchanges.adapters.wire import CallRecord, recording
+from foundation.crashpoints import crashpoint
 from market.enums import MarginMode, OrderType, Side
 from market.errors import UnsupportedByVenueError, VenueError
 from market.money import quantize_price
@@ -333,6 +334,7 @@ class CcxtVenueClient(CcxtMarketData):
             try:
                 async with governor.within(deadline - time.monotonic()):
                     answer = await operation(prepared)
+                crashpoint("submission.reply_read")
                 require_success(record)
                 return conclude(answer)
             except Exception as error:  # noqa: BLE001  the wire, not the exception, says what is proven

@@ -11,21 +11,32 @@ from typing import Final
 #: Every place that exists; a name that is not listed is a mistake of the caller.
 CRASHPOINTS: Final = (
     "evaluation.claimed",
+    "evaluation.bars_read",
     "evaluation.decided",
+    "evaluation.intents_written",
     "evaluation.stepped",
+    "evaluation.advanced",
     "evaluation.finished",
     "submission.claimed",
     "submission.prepared",
     "submission.sending",
+    "submission.reply_read",
     "submission.answered",
     "submission.settling",
+    "submission.state_written",
     "submission.settled",
+    "fills.inserted",
     "fills.booked",
+    "protection.stop_decided",
     "reconciliation.claimed",
     "reconciliation.asked",
     "reconciliation.applied",
+    "reconciliation.cursor_moved",
     "commands.recorded",
     "commands.acting",
+    "commands.cancel_answered",
+    "outbox.written",
+    "outbox.delivered",
     "sweeps.claimed",
     "sweeps.computed",
     "sweeps.stored",
@@ -33,17 +44,31 @@ CRASHPOINTS: Final = (
 )
 
 _armed: str = os.environ.get("CRASHPOINT", "")
+_visits_left: int = 1
+_signal: int = signal.SIGKILL
 
 
-def arm(name: str) -> None:
-    """Kill this process when it reaches *name*; an unknown name raises ValueError."""
-    global _armed  # noqa: PLW0603  one process dies at one place
+def arm(name: str, *, visits: int = 1, by: int = signal.SIGKILL) -> None:
+    """Send this process the signal *by* when it reaches *name* for the *visits*-th time.
+
+    SIGSTOP lets it sleep there until somebody wakes it, as a machine does that was too busy. An
+    unknown name raises ValueError.
+    """
+    global _armed, _visits_left, _signal
     if name not in CRASHPOINTS:
         raise ValueError(f"There is no crash point called {name!r}.")
-    _armed = name
+    _armed, _visits_left, _signal = name, visits, by
 
 
 def crashpoint(name: str) -> None:
     """Die here if this place was chosen."""
     if _armed and _armed == name:
-        os.kill(os.getpid(), signal.SIGKILL)
+        _reach()
+
+
+def _reach() -> None:
+    global _armed, _visits_left  # noqa: PLW0603  see ``arm``
+    _visits_left -= 1
+    if _visits_left == 0:
+        _armed = ""
+        os.kill(os.getpid(), _signal)

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from foundation.crashpoints import crashpoint
 from foundation.models import EventReceipt, OutboxEvent
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import part_of_transaction, transactional
@@ -67,6 +68,7 @@ def publish(
     event = OutboxEvent.objects.create(
         name=event_name, owner_id=owner_id, payload=payload, occurred_at=occurred_at, queue=queue
     )
+    crashpoint("outbox.written")
     enqueue_on_commit(f"foundation.deliver_event_on_{queue}", event_id=event.pk)
     return event
 
@@ -90,6 +92,7 @@ def deliver(*, event_id: int, now: datetime) -> None:
             failed = True
         else:
             _confirm(event_id=row.pk, subscriber=name)
+    crashpoint("outbox.delivered")
     _conclude(event_id=row.pk, failed=failed, now=now)
 
 

@@ -92,6 +92,7 @@ def _evaluate_newer(lease: GroupLease, *, now: datetime) -> _Turn:
     instruments = list(group.instruments.select_related("venue").order_by("pk"))
     for instrument in instruments:
         fresh = _group_bars(group, strategy, instrument, now=now)
+        crashpoint("evaluation.bars_read")
         for start in range(0, len(fresh), _BARS_AT_ONCE):
             part = fresh[start : start + _BARS_AT_ONCE]
             _record(lease, instrument=instrument, part=part)
@@ -105,6 +106,7 @@ def _evaluate_newer(lease: GroupLease, *, now: datetime) -> _Turn:
     if newest is None:
         return _Turn(seen, is_last=True)
     groups.advance(lease, to=newest)
+    crashpoint("evaluation.advanced")
     return _Turn(seen, is_last=not _has_newer(instruments, strategy.timeframe, newest))
 
 

@@ -75,6 +75,7 @@ def record_fill(
         if known.exists():
             return False
         raise
+    crashpoint("fills.inserted")
     _move_position(position, after=after, report=report)
     _move_order(order, report=report, actor=actor, now=now)
     publish(

@@ -11,6 +11,7 @@ from typing import Final
 
 from django.db.models import QuerySet, Sum
 
+from foundation.crashpoints import crashpoint
 from foundation.transactions import part_of_transaction
 from market import matching, money
 from market.enums import Leg, OrderStatus, OrderType, Side
@@ -265,6 +266,7 @@ def _place_stop(
         reason="",
     )
     intents.write([decided], now=now)
+    crashpoint("protection.stop_decided")
 
 
 def _failed(stop: OrderIntent) -> bool:

@@ -262,3 +262,4 @@ def _conclude(plan: _Plan, answers: Answers, now: datetime) -> None:
     leases.note_reconciled(
         plan.lease, next_at=now + timedelta(seconds=pause_s), fills_cursor_at=now
     )
+    crashpoint("reconciliation.cursor_moved")

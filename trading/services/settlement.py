@@ -36,6 +36,7 @@ def settle(call: Call, *, outcome: Outcome, now: datetime) -> None:
     else:
         _settle_submission(order, call.request.symbol, outcome, now)
     protection.follow(order.deployment, instrument_id=order.instrument_id, now=now)
+    crashpoint("submission.state_written")
 
 
 def _settle_submission(order: Order, symbol: str, outcome: Outcome, now: datetime) -> None:

@@ -50,6 +50,7 @@ def step_deployments(frame: Frame, *, deployment_ids: Sequence[int]) -> int:
     decided = [each for book in opened for each in book.decided]
     if decided:
         intents.write(decided, now=frame.now)
+        crashpoint("evaluation.intents_written")
         enqueue_on_commit("trading.submit_due_intents")
     DeploymentInstrument.objects.bulk_update(changed, ["marks", "last_bar_close_at"])
     DeploymentDecision.objects.bulk_create(

@@ -181,6 +181,7 @@ class VenueSession:
                     venue_order_id=call.venue_order_id,
                     timeout_s=timeout_s,
                 )
+                crashpoint("commands.cancel_answered")
         with calling_as(CallPriority.RECONCILE):
             if isinstance(call, Cancellation) and outcome.kind is OutcomeKind.REJECTED:
                 # It may have filled or ended just before: only the order itself can tell.
