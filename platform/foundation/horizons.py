@@ -12,6 +12,8 @@ class Horizons:
     lease_s: float = 60.0
     #: An order in SUBMITTING for longer than this was left behind by a dead worker.
     submitting_s: float = 10.0
+    #: What has to wait for something else, or came to nothing, is tried again after this long.
+    retry_s: float = 1.0
     #: An order that the venue does not know is absent only after this long.
     absence_s: float = 60.0
     #: Two look-ups count as two only if they are this far apart.

@@ -25,8 +25,8 @@ from trading.models import (
 )
 from trading.services import health, notices
 
-#: A cancellation whose answer was lost is asked for again after this many seconds.
-_CANCEL_AGAIN_S: Final = 2.0
+#: A cancellation whose answer was lost is asked for again after so many pauses.
+_CANCEL_AGAIN_IN_RETRIES: Final = 2
 
 #: The reason of an order that an operator has closed by hand.
 CLOSED_BY_OPERATOR: Final = "closed_by_operator"
@@ -210,7 +210,8 @@ def note_evidence(order: Order, *, actor: str, evidence: Mapping[str, Any]) -> N
 @part_of_transaction
 def cancel_was_sent(order: Order, *, now: datetime) -> None:
     """Note that a cancellation is on its way, so that it is not sent twice at once."""
-    check_again(order, at=now + timedelta(seconds=_CANCEL_AGAIN_S))
+    pause_s = _CANCEL_AGAIN_IN_RETRIES * settings.HORIZONS.retry_s
+    check_again(order, at=now + timedelta(seconds=pause_s))
 
 
 def _next_check(status: OrderStatus, now: datetime) -> datetime | None:

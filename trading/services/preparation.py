@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from django.conf import settings
 from django.db.models import Sum
 
 from exchanges.adapters.protocol import OrderRequest
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 #: Decisions of one account that are looked at in one turn.
 _MOST_INTENTS: Final = 100
-
-#: What has to wait is looked at again after this many seconds, or when the sweeper comes by.
-_WAIT_S: Final = 1.0
 
 _ACTOR: Final = "submission"
 
@@ -200,7 +198,7 @@ def _when_to_look_again(verdict: Wait, now: datetime) -> datetime:
     # What waits for a cancellation is due at once: the next turn comes after its answer.
     if verdict is Wait.REDUCING_ORDER_WORKS:
         return now
-    return now + timedelta(seconds=_WAIT_S)
+    return now + timedelta(seconds=settings.HORIZONS.retry_s)
 
 
 def _cancellations(account: "ExchangeAccount", now: datetime) -> list[Cancellation]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from django.conf import settings
 from django.db.models import QuerySet, Sum
 
 from foundation.crashpoints import crashpoint
@@ -32,8 +33,8 @@ from trading.services import health, intents, orders
 #: After so many stops for one entry, something is wrong that another stop does not cure.
 _MOST_STOPS: Final = 20
 
-#: An exit is tried again after 1, 2, 4 … seconds, at most this.
-_LONGEST_PAUSE_S: Final = 60
+#: An exit is tried again after 1, 2, 4 … pauses, at most this many.
+_LONGEST_PAUSE: Final = 60
 
 #: So many attempts without success are a reason to call for a person.
 _ATTEMPTS_BEFORE_ALARM: Final = 3
@@ -157,7 +158,7 @@ def exit_is_under_way(
 def _try_again(
     deployment: Deployment, intent: OrderIntent, *, attempts: int, now: datetime
 ) -> None:
-    pause_s = min(2 ** (attempts - 1), _LONGEST_PAUSE_S)
+    pause_s = min(2 ** (attempts - 1), _LONGEST_PAUSE) * settings.HORIZONS.retry_s
     intents.postpone(intent, until=now + timedelta(seconds=pause_s))
     if attempts >= _ATTEMPTS_BEFORE_ALARM:
         message = f"{intent.leg.capitalize()} has failed {attempts} times; it is tried again."

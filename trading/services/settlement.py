@@ -4,6 +4,8 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.conf import settings
+
 from exchanges.adapters.protocol import OrderReport, Outcome, OutcomeKind
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
@@ -18,12 +20,8 @@ logger = logging.getLogger(__name__)
 
 _ACTOR: Final = "submission"
 
-#: The code of a call that waited for its turn in vain, and after how long it tries again.
+#: The code of a call that waited for its turn in vain.
 _NO_ROOM: Final = "rate_limited"
-_AGAIN_S: Final = 1.0
-
-#: Of an order whose fate is unknown the venue is asked this soon for the first time.
-_FIRST_LOOKUP_S: Final = 1.0
 
 
 @transactional
@@ -51,7 +49,7 @@ def _settle_submission(order: Order, symbol: str, outcome: Outcome, now: datetim
             _queue_again(order, outcome, now)
         case _:
             _move(order, OrderStatus.UNKNOWN, outcome, evidence, now)
-            orders.check_again(order, at=now + timedelta(seconds=_FIRST_LOOKUP_S))
+            orders.check_again(order, at=now + timedelta(seconds=settings.HORIZONS.retry_s))
             enqueue_on_commit("trading.reconcile_account", account_id=order.account_id)
 
 
@@ -61,7 +59,7 @@ def _queue_again(order: Order, outcome: Outcome, now: datetime) -> None:
     What gets out of a position, or protects it, is tried again by its own rules.
     """
     if outcome.code == _NO_ROOM and not order.reduce_only and order.status == OrderStatus.DENIED:
-        intents.postpone(order.intent, until=now + timedelta(seconds=_AGAIN_S))
+        intents.postpone(order.intent, until=now + timedelta(seconds=settings.HORIZONS.retry_s))
 
 
 def _settle_cancellation(order: Order, outcome: Outcome, now: datetime) -> None:
