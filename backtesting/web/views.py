@@ -258,7 +258,8 @@ def _form(
         asked = {name: request.GET.get(name, "") for name in ("market", "timeframe")}
         row = coverage.proposed(series, **asked, needs=needs)
         initial = presenters.form_proposal(row)
-        initial["universe"] = coverage.universe_of(series, row) if row is not None else ""
+        proposed = coverage.universe_of(series, row) if row is not None else ""
+        initial["universe"] = request.GET.get("universe") or proposed
     return RunForm(initial=initial, schema=schema, coverage=series, looks_at_many=looks_at_many)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from exchanges.api import equity, markets, views
+from exchanges.api import equity, markets, universe, views
 
 app_name = "exchanges-api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -31,4 +31,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("venues", markets.Venues.as_view(), name="venues"),
     path("candle-series", markets.CandleSeries.as_view(), name="candle-series"),
     path("markets", markets.Markets.as_view(), name="markets"),
+    path("universe", universe.Universe.as_view(), name="universe"),
 ]

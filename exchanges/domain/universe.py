@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 #: Currencies that are meant to be worth what a currency of a state is, and those themselves.
 STABLE: Final = frozenset(
@@ -17,6 +17,8 @@ STABLE: Final = frozenset(
 _LEVERAGED: Final = re.compile(r"(?P<of>[A-Z0-9]{2,}?)(UP|DOWN|BULL|BEAR|[2-5][LS])")
 #: A product is only recognized by its name if what it is of trades as well: JUP is no leveraged J.
 _ONE_IN_BPS: Final = 10_000
+#: More markets than any strategy looks at.
+MOST_MARKETS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,25 @@ class UniverseFilter:
     most: int | None = None
 
 
+def filter_of(values: Mapping[str, Any]) -> UniverseFilter:
+    """Return the filter that *values* describe, named alike on the page, in the API and by the command."""
+    return UniverseFilter(
+        quote=(values.get("quote") or "").strip().upper(),
+        minimum_volume=values.get("min_volume"),
+        minimum_age_days=values.get("min_age_days"),
+        minimum_price=values.get("min_price"),
+        maximum_price=values.get("max_price"),
+        maximum_spread_bps=values.get("max_spread_bps"),
+        minimum_volatility=values.get("min_volatility"),
+        maximum_volatility=values.get("max_volatility"),
+        only=_symbols_of(values.get("only") or ""),
+        without=_symbols_of(values.get("without") or ""),
+        with_leveraged=bool(values.get("with_leveraged")),
+        with_stable=bool(values.get("with_stable")),
+        most=values.get("top"),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The markets that fit, largest volume first, and why each of the others does not."""
@@ -72,6 +93,11 @@ class Chosen:
     def symbols(self) -> list[str]:
         """The symbols of the markets that fit."""
         return [market.symbol for market in self.markets]
+
+
+def written(venue_code: str, chosen: Chosen) -> str:
+    """Return what was chosen as a universe, such as ``binance:BTC/USDT,ETH/USDT``; "" for nothing."""
+    return f"{venue_code}:{','.join(sorted(chosen.symbols))}" if chosen.markets else ""
 
 
 def choose(markets: Sequence[MarketFacts], wanted: UniverseFilter) -> Chosen:
@@ -112,6 +138,10 @@ def spread_bps(bid: float, ask: float) -> float | None:
     if not 0 < bid <= ask:
         return None
     return (ask - bid) / ((ask + bid) / 2) * _ONE_IN_BPS
+
+
+def _symbols_of(text: str) -> frozenset[str]:
+    return frozenset(each.strip().upper() for each in text.split(",") if each.strip())
 
 
 def _objection(market: MarketFacts, wanted: UniverseFilter, bases: Collection[str]) -> str | None:

@@ -15,7 +15,7 @@ from exchanges.models import (
     FetchStatus,
     HistoryFetch,
 )
-from market.timeframes import Timeframe
+from market.timeframes import DAY_MS, Timeframe, to_milliseconds
 from tests.exchanges.owned_objects import make_connected_account
 from tests.factories.exchanges import (
     make_candles,
@@ -33,6 +33,20 @@ def _list(person: User) -> str:
 
 def _empty_list(person: User) -> str:
     return reverse("exchanges:list")
+
+
+def _universe(person: User) -> str:
+    venue = make_venue()
+    for symbol, price in (("BTC/USDT", 40_000.0), ("ETH/USDT", 2_200.0), ("USDC/USDT", 1.0)):
+        first_ms = Timeframe.D1.open_of(to_milliseconds(timezone.now())) - 40 * DAY_MS
+        closes = [price + n % 7 for n in range(40)]
+        candles = make_candles(closes, timeframe=Timeframe.D1, first_open_ms=first_ms)
+        store_candles(make_instrument(symbol, venue=venue), Timeframe.D1, candles)
+    return reverse("market-data:universe") + "?venue=binance&min_price=0.5"
+
+
+def _no_universe(person: User) -> str:
+    return _universe(person).replace("0.5", "1000000")
 
 
 def _choose(person: User) -> str:
@@ -135,6 +149,8 @@ def _market_data(person: User) -> str:
 PAGES = [
     PageCase("market-data", _market_data),
     PageCase("market-data-empty", lambda _: reverse("market-data:held")),
+    PageCase("universe", _universe),
+    PageCase("universe-nothing-fits", _no_universe),
     PageCase("accounts", _list),
     PageCase("accounts-empty", _empty_list),
     PageCase("account-choose", _choose),

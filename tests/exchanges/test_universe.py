@@ -7,11 +7,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from exchanges.models import Instrument, Quote
 from exchanges.selectors import universe
 from exchanges.selectors.instruments import UnknownVenueError
-from market.timeframes import DAY_MS, Timeframe, from_milliseconds
+from market.timeframes import DAY_MS, Timeframe, from_milliseconds, to_milliseconds
+from tests.factories.accounts import make_person
 from tests.factories.exchanges import (
     NEW_YEAR_MS,
     make_candles,
@@ -145,3 +147,47 @@ class TestCommand:
             call_command("universe", "binance", *options)
 
         assert refused.value.code == 2
+
+
+class TestPageAndApi:
+    @pytest.fixture
+    def bitcoin(self) -> Instrument:
+        """Forty days of BTC/USDT that end today."""
+        instrument = make_instrument()
+        first_ms = Timeframe.D1.open_of(to_milliseconds(timezone.now())) - 40 * DAY_MS
+        closes = [100.0 + n for n in range(40)]
+        candles = make_candles(closes, timeframe=Timeframe.D1, first_open_ms=first_ms)
+        store_candles(instrument, Timeframe.D1, candles)
+        return instrument
+
+    @pytest.fixture
+    def page(self, client):
+        client.force_login(make_person())
+        return client
+
+    def test_both_choose_the_same_and_say_why_others_are_out(self, page, bitcoin):
+        make_instrument("ETH/USDT", venue=bitcoin.venue)
+        asked = "?venue=binance&min_price=100&without=XRP/USDT"
+
+        told = page.get(f"/api/v1/universe{asked}").json()
+        shown = page.get(f"/market-data/universe/{asked}").content.decode()
+
+        assert told["universe"] == "binance:BTC/USDT"
+        assert [market["symbol"] for market in told["markets"]] == ["BTC/USDT"]
+        assert told["refused"] == {"ETH/USDT": "price is not known"}
+        assert "binance:BTC/USDT" in shown
+        assert "price is not known" in shown
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [("top=0", "top"), ("min_price=cheap", "min_price"), ("colour=red", "colour")],
+    )
+    def test_bad_filters_are_named(self, page, bitcoin, query, field):
+        answer = page.get(f"/api/v1/universe?venue=binance&{query}")
+
+        assert answer.status_code == 400
+        assert [problem["field"] for problem in answer.json()["errors"]] == [field]
+
+    def test_an_unknown_exchange_is_refused(self, page, bitcoin):
+        assert page.get("/api/v1/universe?venue=nowhere").status_code == 400
+        assert page.get("/market-data/universe/?venue=nowhere").status_code == 422

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from exchanges.domain.universe import Chosen, UniverseFilter
+from exchanges.domain.universe import MOST_MARKETS, Chosen, filter_of, written
 from exchanges.selectors import instruments
 from exchanges.selectors import universe as universes
 from exchanges.services import quotes
@@ -57,48 +57,24 @@ class Command(PlatformCommand):
         now = timezone.now()
         if at is not None and (at > now or refresh):
             raise InconsistentOptionsError("--at lies in the past, and --refresh is about now")
-        if options["top"] is not None and not 1 <= options["top"] <= 1_000:
-            raise InconsistentOptionsError("--top is from 1 to 1,000")
+        if options["top"] is not None and not 1 <= options["top"] <= MOST_MARKETS:
+            raise InconsistentOptionsError(f"--top is from 1 to {MOST_MARKETS:,}")
         if refresh:
             quotes.refresh_venue(venue=instruments.get_venue(venue), now=now)
-        chosen = universes.choose_at(venue, _filter(options), at=at or now, now=timezone.now())
+        chosen = universes.choose_at(venue, filter_of(options), at=at or now, now=timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps(_document(venue, chosen), indent=2))
             return
-        self.stdout.write(f"{venue}:{','.join(sorted(chosen.symbols))}" if chosen.symbols else "")
+        self.stdout.write(written(venue, chosen))
         self.stderr.write(f"{len(chosen.symbols):,} fit, {len(chosen.refused):,} do not.")
         if options["explain"]:
             for symbol, reason in chosen.refused.items():
                 self.stderr.write(f"  {symbol}: {reason}")
 
 
-def _filter(options: dict[str, Any]) -> UniverseFilter:
-    # Parsed options have several types.
-    return UniverseFilter(
-        quote=options["quote"].upper(),
-        minimum_volume=options["min_volume"],
-        minimum_age_days=options["min_age_days"],
-        minimum_price=options["min_price"],
-        maximum_price=options["max_price"],
-        maximum_spread_bps=options["max_spread_bps"],
-        minimum_volatility=options["min_volatility"],
-        maximum_volatility=options["max_volatility"],
-        only=_symbols(options["only"]),
-        without=_symbols(options["without"]),
-        with_leveraged=options["with_leveraged"],
-        with_stable=options["with_stable"],
-        most=options["top"],
-    )
-
-
-def _symbols(text: str) -> frozenset[str]:
-    return frozenset(each.strip().upper() for each in text.split(",") if each.strip())
-
-
 def _document(venue: str, chosen: Chosen) -> dict[str, Any]:
-    universe = f"{venue}:{','.join(sorted(chosen.symbols))}" if chosen.symbols else ""
     return {
-        "universe": universe,
+        "universe": written(venue, chosen),
         "markets": [asdict(market) for market in chosen.markets],
         "refused": dict(chosen.refused),
     }
