@@ -16,6 +16,8 @@ class Horizons:
     retry_s: float = 1.0
     #: An order that the venue does not know is absent only after this long.
     absence_s: float = 60.0
+    #: What moved or filled so lately may not be in the lists of a venue yet.
+    recent_s: float = 5.0
     #: Two look-ups count as two only if they are this far apart.
     lookup_interval_s: float = 10.0
     #: Accounts with working orders are reconciled this often, others at ``reconcile_idle_s``.

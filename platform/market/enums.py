@@ -80,6 +80,44 @@ class OrderStatus(StrEnum):
     MANUAL_REVIEW = "MANUAL_REVIEW"
 
 
+class OrderActor(StrEnum):
+    """Who takes an order from one status to the next."""
+
+    #: What decides: strategies, and the rules that protect what they opened.
+    STRATEGY = "STRATEGY"
+    #: Whoever holds the account's claim and sends.
+    SUBMITTER = "SUBMITTER"
+    RECONCILER = "RECONCILER"
+    #: The venue, by an answer or an update.
+    VENUE = "VENUE"
+    USER = "USER"
+    OPERATOR = "OPERATOR"
+    KILL_SWITCH = "KILL_SWITCH"
+
+
+class Proof(StrEnum):
+    """What kind of evidence a step of an order stands on; see ``market.orders``."""
+
+    #: The claim under which the order was made.
+    CLAIM = "CLAIM"
+    #: Nothing has reached the wire.
+    NOT_SENT = "NOT_SENT"
+    #: A structured no of the venue, in hand.
+    REFUSAL = "REFUSAL"
+    #: An answer, or its absence, that proves neither.
+    NO_PROOF = "NO_PROOF"
+    #: Nobody has told the outcome in time.
+    LEFT_BEHIND = "LEFT_BEHIND"
+    #: What the venue says of this very order.
+    VENUE_RECORD = "VENUE_RECORD"
+    #: The venue has been asked in every way, often and long enough.
+    ABSENCE = "ABSENCE"
+    COMMAND = "COMMAND"
+    CONTRADICTION = "CONTRADICTION"
+    #: What an operator has seen.
+    NOTE = "NOTE"
+
+
 class ExitReason(StrEnum):
     """Why a trade ended."""
 

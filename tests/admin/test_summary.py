@@ -17,7 +17,7 @@ from exchanges.models import AccountKind
 from foundation.models import Heartbeat, OutboxEvent
 from market.enums import OrderStatus
 from tests.admin.rows import HOSTILE, make_rows
-from tests.factories import billing
+from tests.factories import billing, trading
 from tests.factories.accounts import make_person, sign_in_operator
 from tests.factories.strategies import make_catalogue
 from tests.trading.rows import make_traded_deployment
@@ -120,8 +120,8 @@ class TestConcerns:
         traded = make_traded_deployment(make_person(), kind=AccountKind.LIVE)
         orders = Order.objects.filter(deployment=traded.deployment).order_by("pk")
         first, second = orders[0], orders[1]
-        with pgtrigger.ignore("trading.Order:legal_transitions"):
-            Order.objects.filter(pk=first.pk).update(status=OrderStatus.MANUAL_REVIEW)
+        trading.put_under_review(first, now=traded.now)
+        with pgtrigger.ignore("trading.Order:lawful_steps"):
             Order.objects.filter(pk=second.pk).update(status=OrderStatus.UNKNOWN)
 
         shown = summary()

@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from accounts.models import User
 from exchanges.adapters.factory import MEMORY
 from exchanges.models import AccountKind, AccountStatus, ExchangeAccount, Instrument
@@ -12,8 +14,15 @@ from market.enums import Leg, OrderType, Side
 from strategies.services import catalogue
 from tests.factories import billing
 from tests.factories import exchanges as exchange_factory
-from trading.models import ActualState, Deployment, DeploymentRevision, OrderIntent, StopPolicy
-from trading.services import deployments
+from trading.models import (
+    ActualState,
+    Deployment,
+    DeploymentRevision,
+    Order,
+    OrderIntent,
+    StopPolicy,
+)
+from trading.services import deployments, orders
 
 #: The code of the venue that ``memory.use_venue`` is told about.
 VENUE_CODE = "memory"
@@ -73,6 +82,15 @@ def make_deployment(
         deployment.actual_state = ActualState.RUNNING
         deployment.save(update_fields=["actual_state"])
     return deployment
+
+
+def put_under_review(order: Order, *, now: datetime) -> None:
+    """Let *order* contradict what its exchange says."""
+    with transaction.atomic():
+        is_there = orders.review(
+            order, contradiction="two orders of one id", evidence={}, message="", now=now
+        )
+    assert is_there
 
 
 def make_intent(

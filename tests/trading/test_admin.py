@@ -6,9 +6,10 @@ from django.urls import reverse
 
 from market.enums import OrderStatus
 from tests.factories import accounts as people
+from tests.factories import trading as factory
 from tests.trading.telling import carry_out
 from tests.trading.test_rights import end_subscription
-from trading.models import ActualState, Deployment, Order
+from trading.models import ActualState, Deployment
 
 pytestmark = pytest.mark.django_db
 
@@ -92,7 +93,7 @@ class TestOrders:
 
     def test_an_order_under_review_is_closed_with_a_note(self, operator, desk):
         order = desk.enter("0.1")
-        Order.objects.filter(pk=order.pk).update(status=OrderStatus.MANUAL_REVIEW.value)
+        factory.put_under_review(order, now=desk.now)
 
         page = operator.get(reverse("admin:trading_order_change", args=[order.pk]))
         assert "Close as seen" in page.content.decode()

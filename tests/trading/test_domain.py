@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from market.enums import Leg, OrderStatus, OrderType, Side
+from market.enums import Leg, OrderActor, OrderStatus, OrderType, Side
 from market.matching import Bar
-from market.orders import TRANSITIONS, KernelOrder
+from market.orders import KernelOrder, is_permitted
 from market.positions import Position
 from market.timeframes import Timeframe
 from strategies.reasons import ReasonCode
@@ -180,7 +180,10 @@ class TestAbsence:
 
 
 class OrderReports(RuleBasedStateMachine):
-    """An order at a venue and ours, told of it late, twice, in any order and in parts."""
+    """An order at a venue and ours, told of it late, twice, in any order and in parts.
+
+    Every step is held against the table of ``market.orders``: who took it, and whether they may.
+    """
 
     QUANTITY = 4
 
@@ -192,10 +195,15 @@ class OrderReports(RuleBasedStateMachine):
         self.filled_here = 0
         self.told: list[tuple[OrderStatus, int]] = [(OrderStatus.ACCEPTED, 0)]
 
-    def _move(self, step: reports.Step) -> None:
+    def _move(self, step: reports.Step, actor: OrderActor) -> None:
+        assert not step.contradiction
         if step.status is not None:
-            assert step.status in TRANSITIONS[self.here]
+            assert is_permitted(self.here, step.status, actor=actor)
             self.here = step.status
+
+    def _go(self, to: OrderStatus, actor: OrderActor) -> None:
+        if is_permitted(self.here, to, actor=actor):
+            self.here = to
 
     @rule()
     def it_fills_a_part(self) -> None:
@@ -213,28 +221,35 @@ class OrderReports(RuleBasedStateMachine):
 
     @rule()
     def the_answer_is_lost(self) -> None:
-        if self.here is OrderStatus.SUBMITTING:
-            self.here = OrderStatus.UNKNOWN
+        self._go(OrderStatus.UNKNOWN, OrderActor.SUBMITTER)
 
     @rule()
-    def we_ask_to_cancel(self) -> None:
-        if self.here in {OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED}:
-            self.here = OrderStatus.PENDING_CANCEL
+    def it_is_given_up_too_early(self) -> None:
+        self._go(OrderStatus.ABANDONED, OrderActor.RECONCILER)
+
+    @rule(by=st.sampled_from([OrderActor.USER, OrderActor.STRATEGY, OrderActor.KILL_SWITCH]))
+    def we_ask_to_cancel(self, by: OrderActor) -> None:
+        self._go(OrderStatus.PENDING_CANCEL, by)
 
     @rule(pick=st.integers(0, 50))
-    def a_report_arrives(self, pick: int) -> None:
+    def an_answer_to_our_call_arrives(self, pick: int) -> None:
         reported, filled = self.told[pick % len(self.told)]
-        self._report(reported, filled)
+        actor = reports.speaker(self.here)
+        if actor is not None:
+            self._report(reported, filled, actor)
+
+    @rule(pick=st.integers(0, 50))
+    def we_look_it_up_in_a_stale_list(self, pick: int) -> None:
+        reported, filled = self.told[pick % len(self.told)]
+        self._report(reported, filled, OrderActor.RECONCILER, is_recent=True)
 
     @rule()
     def a_fill_arrives(self) -> None:
-        if self.filled_here < self.filled_there:
-            self.filled_here += 1
-            self._move(
-                reports.step_for_fill(
-                    self.here, quantity=Decimal(self.QUANTITY), filled=Decimal(self.filled_here)
-                )
-            )
+        self._fill(reports.speaker(self.here))
+
+    @rule()
+    def we_find_a_fill(self) -> None:
+        self._fill(OrderActor.RECONCILER)
 
     @invariant()
     def what_we_say_is_borne_out_by_fills(self) -> None:
@@ -242,31 +257,85 @@ class OrderReports(RuleBasedStateMachine):
         assert (self.here is OrderStatus.FILLED) == (self.filled_here == self.QUANTITY)
 
     def teardown(self) -> None:
+        # Whatever was told, and by whom: reconciled it ends where the venue has it.
+        self._go(OrderStatus.UNKNOWN, OrderActor.RECONCILER)
         while self.filled_here < self.filled_there:
-            self.a_fill_arrives()
-        self._report(self.there, self.filled_there)
+            self._fill(OrderActor.RECONCILER)
+        self._report(self.there, self.filled_there, OrderActor.RECONCILER)
         resting = {OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED}
         if self.there in resting:
             assert self.here in resting | {OrderStatus.PENDING_CANCEL}
         else:
             assert self.here is self.there
 
-    def _report(self, reported: OrderStatus, filled: int) -> None:
-        self._move(
-            reports.step_for_report(
+    def _fill(self, actor: OrderActor | None) -> None:
+        if actor is not None and self.filled_here < self.filled_there:
+            self.filled_here += 1
+            step = reports.step_for_fill(
                 self.here,
                 quantity=Decimal(self.QUANTITY),
                 filled=Decimal(self.filled_here),
-                reported=reported,
-                reported_filled=Decimal(filled),
+                actor=actor,
             )
+            self._move(step, actor)
+
+    def _report(
+        self, reported: OrderStatus, filled: int, actor: OrderActor, *, is_recent: bool = False
+    ) -> None:
+        step = reports.step_for_report(
+            self.here,
+            quantity=Decimal(self.QUANTITY),
+            filled=Decimal(self.filled_here),
+            reported=reported,
+            reported_filled=Decimal(filled),
+            actor=actor,
+            is_recent=is_recent,
         )
+        self._move(step, actor)
 
 
 TestOrderReports = OrderReports.TestCase
 
 
-def test_more_than_was_ordered_is_for_a_person_to_look_at():
-    step = reports.step_for_fill(OrderStatus.FILLED, quantity=Decimal(1), filled=Decimal("1.1"))
+class TestContradictions:
+    @pytest.mark.parametrize(
+        ("current", "filled"),
+        [(OrderStatus.FILLED, "1.1"), (OrderStatus.ACCEPTED, "1.1"), (OrderStatus.REJECTED, "0.1")],
+    )
+    def test_a_fill_that_cannot_be_is_for_a_person_to_look_at(self, current, filled):
+        step = reports.step_for_fill(
+            current, quantity=Decimal(1), filled=Decimal(filled), actor=OrderActor.VENUE
+        )
 
-    assert step.status is OrderStatus.MANUAL_REVIEW
+        assert step.contradiction
+
+    @pytest.mark.parametrize("current", [OrderStatus.CANCELED, OrderStatus.REJECTED])
+    def test_what_is_over_with_us_and_rests_there_is_one_unless_the_list_may_be_older(
+        self, current
+    ):
+        def heard(*, is_recent: bool) -> reports.Step:
+            return reports.step_for_report(
+                current,
+                quantity=Decimal(1),
+                filled=Decimal(0),
+                reported=OrderStatus.ACCEPTED,
+                reported_filled=Decimal(0),
+                actor=OrderActor.RECONCILER,
+                is_recent=is_recent,
+            )
+
+        assert heard(is_recent=False).contradiction
+        assert heard(is_recent=True) == reports.Step(None)
+
+    def test_only_an_operator_ends_a_review(self):
+        for reported in OrderStatus:
+            step = reports.step_for_report(
+                OrderStatus.MANUAL_REVIEW,
+                quantity=Decimal(1),
+                filled=Decimal(1),
+                reported=reported,
+                reported_filled=Decimal(1),
+                actor=OrderActor.RECONCILER,
+            )
+
+            assert step == reports.Step(None)

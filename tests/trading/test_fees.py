@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from exchanges.adapters.protocol import FillReport
-from market.enums import Liquidity, Side
+from market.enums import Liquidity, OrderActor, Side
 from market.timeframes import Timeframe, to_milliseconds
 from tests.factories import exchanges as market_factory
 from trading.models import Fill
@@ -39,7 +39,10 @@ def pay(desk):
         )
         with transaction.atomic():
             fills.record_fill(
-                orders.lock_order(order.pk), report=report, actor="test", now=desk.now
+                orders.lock_order(order.pk),
+                report=report,
+                actor=OrderActor.RECONCILER,
+                now=desk.now,
             )
         return Fill.objects.get()
 

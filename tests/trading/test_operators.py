@@ -32,7 +32,7 @@ from trading.models import (
 from trading.services import erasures, operators, reviews
 from trading.services.operators import NoteRequiredError
 from trading.services.restarts import OwnerInactiveError, StrategyChangedError
-from trading.services.reviews import HasFilledError, NotUnderReviewError
+from trading.services.reviews import HasFilledError, NotFilledError, NotUnderReviewError
 from trading.services.terms import AccountNotReadyError
 from trading.services.wishes import DeploymentEndedError, DeploymentNotEndedError
 
@@ -284,7 +284,9 @@ def contradiction(desk) -> Order:
 
 
 class TestReview:
-    def test_asked_again_it_ends_as_the_exchange_says_with_its_fills(self, desk, contradiction):
+    def test_asked_again_its_fills_are_booked_and_only_the_operator_ends_it(
+        self, desk, contradiction
+    ):
         found = desk.venue.find(contradiction.client_order_id)
         found.hidden_for = 0
 
@@ -293,11 +295,39 @@ class TestReview:
         desk.submit()
 
         contradiction.refresh_from_db()
-        desk.deployment.refresh_from_db()
-        assert contradiction.status == OrderStatus.FILLED
+        assert contradiction.status == OrderStatus.MANUAL_REVIEW
         assert desk.position.quantity == Decimal("0.0999")
         assert desk.order(Leg.STOP).status == OrderStatus.ACCEPTED
+
+        reviews.close(
+            order_id=contradiction.pk, closed_as="FILLED", note="Seen.", by=OPERATOR, now=desk.now
+        )
+
+        contradiction.refresh_from_db()
+        desk.deployment.refresh_from_db()
+        assert contradiction.status == OrderStatus.FILLED
         assert desk.deployment.health == "OK"
+
+    def test_what_is_not_booked_is_not_closed_as_filled(self, desk, contradiction):
+        with pytest.raises(NotFilledError):
+            reviews.close(
+                order_id=contradiction.pk, closed_as="FILLED", note="?", by=OPERATOR, now=desk.now
+            )
+
+    def test_an_order_in_doubt_may_be_given_up_and_nothing_else(self, desk):
+        desk.venue.next_submit(times_out=True)
+        order = desk.enter("0.1")
+
+        with pytest.raises(NotUnderReviewError):
+            reviews.close(
+                order_id=order.pk, closed_as="CANCELED", note="?", by=OPERATOR, now=desk.now
+            )
+        reviews.close(
+            order_id=order.pk, closed_as="ABANDONED", note="Not there.", by=OPERATOR, now=desk.now
+        )
+
+        order.refresh_from_db()
+        assert order.status == OrderStatus.ABANDONED
 
     def test_an_answer_that_does_not_help_is_kept_and_changes_nothing(self, desk, contradiction):
         reviews.ask_again(order_id=contradiction.pk, by=OPERATOR, now=desk.now)
@@ -326,7 +356,7 @@ class TestReview:
         assert not Fill.objects.exists()
         assert desk.deployment.health == "OK"
         last = OrderTransition.objects.filter(order=contradiction).latest("pk")
-        assert (last.from_status, last.actor) == ("MANUAL_REVIEW", "operator")
+        assert (last.from_status, last.actor) == ("MANUAL_REVIEW", "OPERATOR")
         assert last.evidence["note"] == "Not in the exchange's history."
 
     def test_what_has_filled_in_part_did_reach_the_exchange(self, desk, contradiction):

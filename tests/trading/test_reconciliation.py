@@ -1,9 +1,9 @@
 """Unknown fates, late news and contradictions, settled by asking the venue."""
 
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from market.enums import Leg, OrderStatus, Side
 from market.errors import VenueUnavailableError
@@ -16,7 +16,7 @@ from trading.models import (
     Order,
     OrderTransition,
 )
-from trading.services import reconciliation
+from trading.services import orders, reconciliation
 
 pytestmark = pytest.mark.django_db
 
@@ -158,21 +158,8 @@ class TestLeftBehind:
         assert sent.status == OrderStatus.FILLED
 
         intent = desk.decide(leg=Leg.EXIT, side=Side.SELL, quantity=Decimal("0.0999"))
-        left = Order.objects.create(
-            owner=intent.owner,
-            intent=intent,
-            deployment=desk.deployment,
-            account=intent.account,
-            instrument=desk.instrument,
-            client_order_id="0" * 32,
-            leg=intent.leg,
-            side=intent.side,
-            order_type=intent.order_type,
-            quantity=intent.quantity,
-            reduce_only=True,
-            submitted_at=desk.now,
-            next_check_at=desk.now + timedelta(seconds=10),
-        )
+        with transaction.atomic():
+            left = orders.create(intent, quantity=intent.quantity, now=desk.now)
 
         desk.later(11)
         reconciliation.reconcile_due_accounts(now=desk.now)
@@ -180,7 +167,7 @@ class TestLeftBehind:
         left.refresh_from_db()
         assert left.status == OrderStatus.UNKNOWN
         steps = OrderTransition.objects.filter(order=left)
-        assert [step.actor for step in steps] == ["reconciliation"]
+        assert [step.actor for step in steps.order_by("pk")] == ["SUBMITTER", "RECONCILER"]
 
     def test_one_that_may_still_be_answered_is_left_alone(self, desk):
         order = desk.enter()

@@ -45,6 +45,10 @@ def _is_under_review(order: Order) -> bool:
     return order.status == OrderStatus.MANUAL_REVIEW
 
 
+def _may_be_closed(order: Order) -> bool:
+    return order.status in {OrderStatus.MANUAL_REVIEW, OrderStatus.UNKNOWN}
+
+
 DEPLOYMENT_DEEDS: Final = (
     Deed(
         name="force-stop",
@@ -94,12 +98,13 @@ ORDER_DEEDS: Final = (
         done="closed",
         text=(
             "For an order of which the exchange says nothing usable any more. Look there first: this "
-            "books no fills, and entries beside it are possible again afterwards."
+            "books no fills, and entries beside it are possible again afterwards. One that is only "
+            "in doubt can be given up, nothing else."
         ),
         permission="trading.change_order",
         perform=_close,
         form=CloseOrderForm,
-        applies_to=_is_under_review,
+        applies_to=_may_be_closed,
         for_list=False,
         is_dangerous=True,
     ),

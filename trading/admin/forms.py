@@ -25,13 +25,15 @@ class OptionalNoteForm(forms.Form):
 
 
 class CloseOrderForm(forms.Form):
-    """How an order under review ended, as it was seen at the exchange."""
+    """How an order under review, or in doubt, ended as it was seen at the exchange."""
 
     closed_as = forms.ChoiceField(
         label="What is true",
         choices=[
             ("CANCELED", "It rests at the exchange no more; what it filled is booked"),
+            ("FILLED", "All of it has filled, and is booked"),
             ("REJECTED", "It never reached the exchange"),
+            ("ABANDONED", "Nobody can tell; give it up, and go on watching for it for a day"),
         ],
     )
     note = forms.CharField(

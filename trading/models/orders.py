@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 
 from foundation.choices import choices_of
 from foundation.fields import money_field
-from market.enums import Leg, Liquidity, OrderStatus, OrderType, Side
-from market.orders import TRANSITIONS
+from market.enums import Leg, Liquidity, OrderActor, OrderStatus, OrderType, Proof, Side
 from trading.models.deployments import Deployment, DeploymentRevision
+from trading.models.guards import ORDER_STEPS, Guard
 
 
 class IntentStatus(models.TextChoices):
@@ -113,8 +113,22 @@ class Order(models.Model):
     next_check_at = models.DateTimeField(null=True, blank=True)
     absent_lookups = models.PositiveSmallIntegerField(default=0)
     last_lookup_at = models.DateTimeField(null=True, blank=True)
+    active_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it last took a step or filled, by our clock."
+    )
+    balance_before = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What the account held before it was sent, against which its absence is proven.",
+    )
     version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # Whoever writes a status says here who takes the step, and on what. The database checks it
+    # against the table of steps, keeps it as a row of OrderTransition, and empties the columns: the
+    # next step has to say it again.
+    step_actor = models.CharField(max_length=12, blank=True, editable=False)
+    step_proof = models.CharField(max_length=14, blank=True, editable=False)
+    step_evidence = models.JSONField(null=True, editable=False)
 
     class Meta:
         constraints = [
@@ -150,43 +164,26 @@ class Order(models.Model):
                 ),
             ),
         ]
-        triggers = [
-            pgtrigger.FSM(
-                name="legal_transitions",
-                field="status",
-                transitions=sorted(
-                    (source.value, target.value)
-                    for source, targets in TRANSITIONS.items()
-                    for target in targets
-                ),
-            ),
-            pgtrigger.ReadOnly(
-                name="identity",
-                fields=[
-                    "owner",
-                    "intent",
-                    "attempt",
-                    "account",
-                    "instrument",
-                    "client_order_id",
-                    "quantity",
-                    "side",
-                ],
-            ),
-        ]
+        triggers = [Guard(name="lawful_steps", steps=ORDER_STEPS)]
 
     def __str__(self) -> str:
         return self.client_order_id
 
 
 class OrderTransition(models.Model):
-    """One step of an order, with the evidence for it."""
+    """One step of an order, with the evidence for it; the database writes it with the step."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="transitions")
     from_status = models.CharField(max_length=20, blank=True)
     to_status = models.CharField(max_length=20, choices=choices_of(OrderStatus))
-    actor = models.CharField(max_length=40)
+    actor = models.CharField(max_length=40, choices=choices_of(OrderActor))
+    proof = models.CharField(
+        max_length=14,
+        blank=True,
+        choices=choices_of(Proof),
+        help_text="The kind of evidence; empty for what was heard and changed nothing.",
+    )
     evidence = models.JSONField(default=dict)
     at = models.DateTimeField(db_default=Now(), editable=False)
 

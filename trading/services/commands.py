@@ -12,7 +12,7 @@ from foundation.audit import Actor
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue
 from foundation.transactions import transactional
-from market.enums import Leg, OrderStatus
+from market.enums import Leg, OrderActor, OrderStatus
 from market.errors import FieldProblem, InvalidInputError
 from market.orders import WORKING
 from trading.domain import keys, sizing
@@ -151,6 +151,7 @@ def _begin(*, command_id: int, now: datetime) -> int | None:
                 legs=_CANCELED_IF_LEFT if _leaves(command, deployment) else _CANCELED_LEGS,
                 now=now,
                 why=command.kind,
+                by=_order_actor(command),
             )
             if _leaves(command, deployment):
                 # What has filled meanwhile gets its stop before the deployment looks away.
@@ -235,6 +236,14 @@ def _closes(command: DeploymentCommand, deployment: Deployment) -> bool:
 def _leaves(command: DeploymentCommand, deployment: Deployment) -> bool:
     """Tell whether the position stays open while the deployment ends."""
     return command.kind == CommandKind.STOP and not _closes(command, deployment)
+
+
+def _order_actor(command: DeploymentCommand) -> OrderActor:
+    """Return as whom a command acts on orders: its owner, an operator, or a rule of the platform."""
+    if command.actor_kind == "system":
+        return OrderActor.STRATEGY
+    is_owner = command.actor_identifier == str(command.owner_id)
+    return OrderActor.USER if is_owner else OrderActor.OPERATOR
 
 
 def _is_settled(command: DeploymentCommand, deployment: Deployment) -> bool:

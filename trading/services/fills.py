@@ -12,19 +12,19 @@ from foundation.crashpoints import crashpoint
 from foundation.events import publish
 from foundation.transactions import part_of_transaction
 from market import money, positions
-from market.enums import OrderStatus, Side
+from market.enums import OrderActor, OrderStatus, Proof, Side
 from market.orders import TERMINAL
 from market.positions import Position
 from trading import events
 from trading.domain import reports
 from trading.models import DeploymentPosition, Fill, Order, Reservation
 from trading.selectors import prices
-from trading.services import orders
+from trading.services import order_rows, orders
 
 
 @part_of_transaction
 def record_fill(
-    order: Order, *, report: FillReport, actor: str, now: datetime, is_manual: bool = False
+    order: Order, *, report: FillReport, actor: OrderActor, now: datetime, is_manual: bool = False
 ) -> bool:
     """Book an execution of a locked *order* and move its position; False if it is known already.
 
@@ -135,7 +135,7 @@ def _move_position(row: DeploymentPosition, *, after: Position, report: FillRepo
     row.save()
 
 
-def _move_order(order: Order, *, report: FillReport, actor: str, now: datetime) -> None:
+def _move_order(order: Order, *, report: FillReport, actor: OrderActor, now: datetime) -> None:
     filled = order.filled_quantity + report.quantity
     with localcontext(money.WIDE):
         spent = order.filled_quantity * (order.average_price or Decimal(0))
@@ -143,27 +143,55 @@ def _move_order(order: Order, *, report: FillReport, actor: str, now: datetime) 
         order.average_price = money.quantize_money(spent / filled)
     order.filled_quantity = filled
     order.venue_order_id = order.venue_order_id or report.venue_order_id
-    step = reports.step_for_fill(OrderStatus(order.status), quantity=order.quantity, filled=filled)
-    if step.status is None:
-        order.version += 1
-        order.save()
-    else:
-        evidence = {"fill": report.venue_trade_id, "filled": str(filled)}
-        orders.move(order, to=step.status, actor=actor, now=now, evidence=evidence)
+    order.active_at = now
+    step = reports.step_for_fill(
+        OrderStatus(order.status), quantity=order.quantity, filled=filled, actor=actor
+    )
+    evidence = {
+        "venue_order_id": report.venue_order_id,
+        "fill": report.venue_trade_id,
+        "filled": str(filled),
+    }
+    is_stored = False
+    if step.contradiction:
+        is_stored = orders.review(
+            order,
+            contradiction=step.contradiction,
+            evidence=evidence,
+            message="The exchange reports executions that this order cannot have.",
+            now=now,
+        )
+    elif step.status is not None:
+        is_stored = True
+        orders.move(
+            order,
+            to=step.status,
+            actor=actor,
+            proof=Proof.VENUE_RECORD,
+            now=now,
+            evidence=evidence,
+        )
+    if not is_stored:
+        order_rows.store([order])
     if OrderStatus(order.status) not in TERMINAL:
-        _shrink_reservation(order, by=report.quantity)
+        _shrink_reservation(order, by=report.quantity, now=now)
     order.deployment.version = F("version") + 1
     order.deployment.save(update_fields=["version"])
     order.deployment.refresh_from_db(fields=["version"])
 
 
-def _shrink_reservation(order: Order, *, by: Decimal) -> None:
+def _shrink_reservation(order: Order, *, by: Decimal, now: datetime) -> None:
     """Keep aside only what the unfilled rest may still cost."""
     reservation = Reservation.objects.filter(intent_id=order.intent_id, released_at=None).first()
     if reservation is None:
         return
+    rest = order.quantity - order.filled_quantity
+    if rest <= 0:
+        # All of it is filled, although its status waits for somebody else's word.
+        reservation.released_at = now
+        reservation.save(update_fields=["released_at"])
+        return
     with localcontext(money.WIDE):
-        rest = order.quantity - order.filled_quantity
         amount = reservation.amount * rest / (rest + by)
     reservation.amount = amount.quantize(money.MONEY_QUANTUM, rounding=ROUND_UP)
     reservation.save(update_fields=["amount"])

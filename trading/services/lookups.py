@@ -9,7 +9,7 @@ from django.conf import settings
 
 from exchanges.adapters.protocol import FillReport, OrderReport, Outcome, OutcomeKind
 from foundation.transactions import part_of_transaction, transactional
-from market.enums import OrderStatus
+from market.enums import OrderActor, OrderStatus, Proof
 from trading.domain import reports as domain
 from trading.models import Fill, Order
 from trading.selectors import markets
@@ -18,7 +18,7 @@ from trading.services.venues import Answers
 
 logger = logging.getLogger(__name__)
 
-_ACTOR: Final = "reconciliation"
+_ACTOR: Final = OrderActor.RECONCILER
 
 #: An order is in doubt for too long after so many times the horizon of absence: a quarter of an hour.
 _LONG_DOUBT: Final = 15
@@ -45,11 +45,11 @@ def doubt_left_behind(*, account_id: int, now: datetime) -> None:
         if order.status != OrderStatus.SUBMITTING:
             continue
         evidence = {"submitted_at": order.submitted_at.isoformat()}
+        to, proof = OrderStatus.UNKNOWN, Proof.LEFT_BEHIND
         if markets.is_paper(order.account):
-            order.venue_order_id = f"paper-{order.client_order_id}"
-            orders.move(order, to=OrderStatus.ACCEPTED, actor=_ACTOR, now=now, evidence=evidence)
-        else:
-            orders.move(order, to=OrderStatus.UNKNOWN, actor=_ACTOR, now=now, evidence=evidence)
+            to, proof = OrderStatus.ACCEPTED, Proof.VENUE_RECORD
+            order.venue_order_id = evidence["venue_order_id"] = f"paper-{order.client_order_id}"
+        orders.move(order, to=to, actor=_ACTOR, proof=proof, now=now, evidence=evidence)
 
 
 @transactional
@@ -69,7 +69,8 @@ def apply_lookup(*, order_id: int, answers: Answers, now: datetime) -> None:
     if report is None:
         _note_absence(order, answers, now)
     elif report.symbol != symbol or report.side != order.side:
-        _review(order, {"reported": report.symbol, "side": report.side.value}, now)
+        evidence = {"reported": report.symbol, "side": report.side.value}
+        _review(order, "its id belongs to another order there", evidence, now)
     else:
         ours = [
             fill
@@ -214,11 +215,18 @@ def _note_absence(order: Order, answers: Answers, now: datetime) -> None:
         return
     evidence = {"lookups": order.absent_lookups, "asked": ["order", "open orders", "fills"]}
     if order.status == OrderStatus.UNKNOWN and _may_have_filled(order, answers):
-        _review(order, {**evidence, "contradiction": "absent, but something like it filled"}, now)
+        _review(order, "absent, but something like it filled", evidence, now)
     elif order.status == OrderStatus.UNKNOWN:
-        orders.move(order, to=OrderStatus.ABANDONED, actor=_ACTOR, now=now, evidence=evidence)
+        orders.move(
+            order,
+            to=OrderStatus.ABANDONED,
+            actor=_ACTOR,
+            proof=Proof.ABSENCE,
+            now=now,
+            evidence={**evidence, "balance": "unchanged"},
+        )
     elif order.status in _CONFIRMED:
-        _review(order, {**evidence, "contradiction": "the venue has forgotten it"}, now)
+        _review(order, "the venue has forgotten it", evidence, now)
 
 
 def _may_have_filled(order: Order, answers: Answers) -> bool:
@@ -236,13 +244,11 @@ def _may_have_filled(order: Order, answers: Answers) -> bool:
     return bool(set(alike) - set(known.values_list("venue_order_id", flat=True)))
 
 
-def _review(order: Order, evidence: dict[str, Any], now: datetime) -> None:
-    orders.move(
+def _review(order: Order, contradiction: str, evidence: dict[str, Any], now: datetime) -> None:
+    orders.review(
         order,
-        to=OrderStatus.MANUAL_REVIEW,
-        actor=_ACTOR,
-        now=now,
+        contradiction=contradiction,
         evidence=evidence,
-        code="contradicting_reports",
         message="What the exchange says of this order contradicts what it said before.",
+        now=now,
     )

@@ -1,18 +1,21 @@
-"""The write path of orders: every step goes through the table, with its evidence."""
+"""The write path of orders: every step goes through the table, with its actor and evidence.
 
-from collections.abc import Mapping
+Nobody else writes a status. Many orders are made, or moved, in as many statements as one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import Count
 
 from exchanges.adapters.protocol import OrderReport
-from foundation.events import publish
 from foundation.transactions import part_of_transaction
-from market.enums import OrderStatus
-from market.orders import TERMINAL, TRANSITIONS, advance
-from trading import events
+from market.enums import OrderActor, OrderStatus, Proof
+from market.orders import TERMINAL, advance, is_permitted
 from trading.domain import keys, reports
 from trading.domain.reports import Step
 from trading.models import (
@@ -23,22 +26,36 @@ from trading.models import (
     OrderTransition,
     Reservation,
 )
-from trading.services import health, notices
+from trading.services import order_problems, order_rows
 
 #: A cancellation whose answer was lost is asked for again after so many pauses.
 _CANCEL_AGAIN_IN_RETRIES: Final = 2
 
 #: The reason of an order that an operator has closed by hand.
-CLOSED_BY_OPERATOR: Final = "closed_by_operator"
+CLOSED_BY_OPERATOR: Final = order_problems.CLOSED_BY_OPERATOR
 
-_PROBLEMS: Final = frozenset(
-    {
-        OrderStatus.REJECTED,
-        OrderStatus.UNKNOWN,
-        OrderStatus.ABANDONED,
-        OrderStatus.MANUAL_REVIEW,
-    }
-)
+_CONTRADICTING: Final = "contradicting_reports"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The next attempt of an intent, with the quantity that is to be sent."""
+
+    intent: OrderIntent
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One step of a locked order; what else has changed of the row is stored with it."""
+
+    order: Order
+    to: OrderStatus
+    actor: OrderActor
+    proof: Proof
+    evidence: Mapping[str, Any]
+    code: str = ""
+    message: str = ""
 
 
 @part_of_transaction
@@ -56,43 +73,47 @@ def lock_order(order_id: int) -> Order:
 
 
 @part_of_transaction
-def create(intent: OrderIntent, *, quantity: Decimal, actor: str, now: datetime) -> Order:
-    """Make the next attempt of *intent* an order on its way; nothing has been sent yet.
+def create(intent: OrderIntent, *, quantity: Decimal, now: datetime) -> Order:
+    """Make the next attempt of *intent* an order on its way; nothing has been sent yet."""
+    return create_many([Planned(intent, quantity)], now=now)[0]
 
-    Its id at the venue follows from the decision and the attempt, so that it is the same again
-    after a crash or a restore.
+
+@part_of_transaction
+def create_many(
+    planned: Sequence[Planned],
+    *,
+    now: datetime,
+    actor: OrderActor = OrderActor.SUBMITTER,
+    proof: Proof = Proof.CLAIM,
+    evidence: Mapping[str, Any] | None = None,
+) -> list[Order]:
+    """Make the next attempts of intents orders on their way, in three statements for all of them.
+
+    Their ids at the venue follow from decision and attempt, so that they are the same again after a
+    crash or a restore. An intent may be named once.
     """
-    attempt = Order.objects.filter(intent=intent).count()
-    deployment = intent.deployment
-    order = Order.objects.create(
-        owner_id=intent.owner_id,
-        intent=intent,
-        attempt=attempt,
-        deployment=deployment,
-        account_id=intent.account_id,
-        instrument=intent.instrument,
-        client_order_id=keys.client_order_id(
-            salt=settings.INSTALLATION_SALT,
-            deployment=deployment.public_id,
-            decision=intent.decision_key,
-            attempt=attempt,
-        ),
-        leg=intent.leg,
-        side=intent.side,
-        order_type=intent.order_type,
-        quantity=quantity,
-        price=intent.price,
-        trigger_price=intent.trigger_price,
-        reduce_only=intent.reduce_only,
-        submitted_at=now,
-        next_check_at=_next_check(OrderStatus.SUBMITTING, now),
+    intent_ids = [each.intent.pk for each in planned]
+    attempts = dict(
+        Order.objects.filter(intent_id__in=intent_ids)
+        .values_list("intent_id")
+        .annotate(Count("pk"))
+        .order_by()
     )
-    OrderTransition.objects.create(
-        owner_id=order.owner_id, order=order, to_status=order.status, actor=actor
-    )
-    intent.status = IntentStatus.ORDERED
-    intent.save(update_fields=["status"])
-    return order
+    made = [
+        _new_order(
+            each,
+            attempt=attempts.get(each.intent.pk, 0),
+            now=now,
+            step=(actor, proof, evidence or {"epoch": each.intent.epoch}),
+        )
+        for each in planned
+    ]
+    Order.objects.bulk_create(made, batch_size=order_rows.BATCH)
+    OrderIntent.objects.filter(pk__in=intent_ids).update(status=IntentStatus.ORDERED)
+    for order in made:
+        order.intent.status = IntentStatus.ORDERED
+        order_rows.forget_step(order)
+    return made
 
 
 @part_of_transaction
@@ -100,37 +121,83 @@ def move(
     order: Order,
     *,
     to: OrderStatus,
-    actor: str,
+    actor: OrderActor,
+    proof: Proof,
     now: datetime,
     evidence: Mapping[str, Any],
     code: str = "",
     message: str = "",
 ) -> None:
-    """Take a locked *order* to another status; raise IllegalTransitionError where there is no way."""
-    before = OrderStatus(order.status)
-    order.status = advance(before, to).value
-    order.version += 1
-    order.next_check_at = _next_check(to, now)
-    if code or message:
-        order.reason_code, order.reason_message = code[:60], message[:300]
-    if to in TERMINAL:
-        order.finished_at = now
-        Reservation.objects.filter(intent_id=order.intent_id, released_at=None).update(
-            released_at=now
-        )
-    order.save()
-    OrderTransition.objects.create(
-        owner_id=order.owner_id,
+    """Take a locked *order* to another status.
+
+    Raises IllegalTransitionError, ForbiddenActorError or MissingEvidenceError, and changes nothing,
+    where there is no way, not for this actor, or not on this evidence.
+    """
+    step = Move(
         order=order,
-        from_status=before.value,
-        to_status=to.value,
+        to=to,
         actor=actor,
-        evidence=dict(evidence),
+        proof=proof,
+        evidence=evidence,
+        code=code,
+        message=message,
     )
-    if before is OrderStatus.MANUAL_REVIEW:
-        _review_is_over(order, now=now)
-    if to in _PROBLEMS:
-        _tell_problem(order, now=now)
+    move_many([step], now=now)
+
+
+@part_of_transaction
+def move_many(moves: Sequence[Move], *, now: datetime) -> None:
+    """Take locked orders to other statuses, in one statement for all of them.
+
+    Each order may be named once. Raises what ``move`` raises, before anything is changed.
+    """
+    sources = [OrderStatus(each.order.status) for each in moves]
+    for each, source in zip(moves, sources, strict=True):
+        advance(source, each.to, actor=each.actor, proof=each.proof, evidence=each.evidence)
+    freed = []
+    for each in moves:
+        order = each.order
+        order.status = each.to.value
+        order.next_check_at = _next_check(each.to, now)
+        order.active_at = now
+        if each.code or each.message:
+            order.reason_code, order.reason_message = each.code[:60], each.message[:300]
+        if each.to in TERMINAL:
+            order.finished_at = now
+            if not order.reduce_only:
+                freed.append(order.intent_id)
+        order_rows.say_step(order, actor=each.actor, proof=each.proof, evidence=each.evidence)
+    order_rows.store([each.order for each in moves])
+    if freed:
+        # Only what opens a position has something set aside for it.
+        Reservation.objects.filter(intent_id__in=freed, released_at=None).update(released_at=now)
+    for each, source in zip(moves, sources, strict=True):
+        order_problems.tell(each.order, before=source, now=now)
+
+
+@part_of_transaction
+def review(
+    order: Order, *, contradiction: str, evidence: Mapping[str, Any], message: str, now: datetime
+) -> bool:
+    """Leave a locked *order* that contradicts its venue to an operator; False if it cannot be.
+
+    Whoever heard of the contradiction, to find one is the reconciler's part.
+    """
+    here = OrderStatus(order.status)
+    actor = OrderActor.RECONCILER
+    if not is_permitted(here, OrderStatus.MANUAL_REVIEW, actor=actor):
+        return False
+    move(
+        order,
+        to=OrderStatus.MANUAL_REVIEW,
+        actor=actor,
+        proof=Proof.CONTRADICTION,
+        now=now,
+        evidence={**evidence, "contradiction": contradiction},
+        code=_CONTRADICTING,
+        message=message,
+    )
+    return True
 
 
 @part_of_transaction
@@ -138,53 +205,86 @@ def apply_report(
     order: Order,
     *,
     report: OrderReport,
-    actor: str,
+    actor: OrderActor,
     now: datetime,
     evidence: Mapping[str, Any],
     message: str = "",
 ) -> Step:
     """Take a locked *order* as far as the venue's *report* and our booked fills bear out."""
+    evidence = {
+        **evidence,
+        "venue_order_id": report.venue_order_id,
+        "reported": report.status.value,
+        "filled": str(report.filled_quantity),
+    }
     if order.venue_order_id and report.venue_order_id != order.venue_order_id:
-        evidence = {**evidence, "contradiction": f"venue order {report.venue_order_id}"}
-        if OrderStatus.MANUAL_REVIEW in TRANSITIONS[OrderStatus(order.status)]:
-            move(
-                order,
-                to=OrderStatus.MANUAL_REVIEW,
-                actor=actor,
-                now=now,
-                evidence=evidence,
-                code="contradicting_reports",
-                message="The exchange reports two orders for one of ours.",
-            )
+        review(
+            order,
+            contradiction=f"venue order {report.venue_order_id}",
+            evidence=evidence,
+            message="The exchange reports two orders for one of ours.",
+            now=now,
+        )
         return Step(None)
-    order.venue_order_id = report.venue_order_id
-    order.venue_at = report.venue_at
-    order.absent_lookups = 0
     step = reports.step_for_report(
         OrderStatus(order.status),
         quantity=order.quantity,
         filled=order.filled_quantity,
         reported=report.status,
         reported_filled=report.filled_quantity,
+        actor=actor,
+        is_recent=is_recent(order, now=now),
     )
+    order.venue_order_id = report.venue_order_id
+    order.venue_at = report.venue_at
+    order.absent_lookups = 0
+    if step.contradiction:
+        review(
+            order,
+            contradiction=step.contradiction,
+            evidence=evidence,
+            message="What the exchange says of this order contradicts what it said before.",
+            now=now,
+        )
+    elif step.status is not None:
+        move(
+            order,
+            to=step.status,
+            actor=actor,
+            proof=Proof.VENUE_RECORD,
+            now=now,
+            evidence=evidence,
+            message=message,
+        )
     if step.status is None:
-        order.save()
-    else:
-        detail = {
-            **evidence,
-            "reported": report.status.value,
-            "filled": str(report.filled_quantity),
-        }
-        move(order, to=step.status, actor=actor, now=now, evidence=detail, message=message)
+        order_rows.store([order])
     if step.awaits_fills:
         check_again(order, at=now)
     return step
 
 
+def speaker(order: Order) -> OrderActor | None:
+    """Return as whom the holder of a venue's answer may speak of *order* now, None if not at all."""
+    return reports.speaker(OrderStatus(order.status))
+
+
+def is_recent(order: Order, *, now: datetime) -> bool:
+    """Tell whether *order* moved or filled so lately that a venue's list may not show it yet."""
+    recent = timedelta(seconds=settings.HORIZONS.recent_s)
+    return order.active_at is not None and now - order.active_at < recent
+
+
 @part_of_transaction
-def request_cancel(order: Order, *, actor: str, now: datetime, why: str) -> None:
+def request_cancel(order: Order, *, actor: OrderActor, now: datetime, why: str) -> None:
     """Mark a resting, locked *order* to be canceled; whoever serves the account sends it."""
-    move(order, to=OrderStatus.PENDING_CANCEL, actor=actor, now=now, evidence={"why": why})
+    move(
+        order,
+        to=OrderStatus.PENDING_CANCEL,
+        actor=actor,
+        proof=Proof.COMMAND,
+        now=now,
+        evidence={"why": why},
+    )
 
 
 @part_of_transaction
@@ -195,14 +295,14 @@ def check_again(order: Order, *, at: datetime) -> None:
 
 
 @part_of_transaction
-def note_evidence(order: Order, *, actor: str, evidence: Mapping[str, Any]) -> None:
+def note_evidence(order: Order, *, actor: OrderActor, evidence: Mapping[str, Any]) -> None:
     """Keep what was heard of a locked *order* that stays where it is."""
     OrderTransition.objects.create(
         owner_id=order.owner_id,
         order=order,
         from_status=order.status,
         to_status=order.status,
-        actor=actor,
+        actor=actor.value,
         evidence=dict(evidence),
     )
 
@@ -212,6 +312,44 @@ def cancel_was_sent(order: Order, *, now: datetime) -> None:
     """Note that a cancellation is on its way, so that it is not sent twice at once."""
     pause_s = _CANCEL_AGAIN_IN_RETRIES * settings.HORIZONS.retry_s
     check_again(order, at=now + timedelta(seconds=pause_s))
+
+
+def _new_order(
+    planned: Planned,
+    *,
+    attempt: int,
+    now: datetime,
+    step: tuple[OrderActor, Proof, Mapping[str, Any]],
+) -> Order:
+    intent = planned.intent
+    actor, proof, evidence = step
+    advance(None, OrderStatus.SUBMITTING, actor=actor, proof=proof, evidence=evidence)
+    order = Order(
+        owner_id=intent.owner_id,
+        intent=intent,
+        attempt=attempt,
+        deployment=intent.deployment,
+        account_id=intent.account_id,
+        instrument=intent.instrument,
+        client_order_id=keys.client_order_id(
+            salt=settings.INSTALLATION_SALT,
+            deployment=intent.deployment.public_id,
+            decision=intent.decision_key,
+            attempt=attempt,
+        ),
+        leg=intent.leg,
+        side=intent.side,
+        order_type=intent.order_type,
+        quantity=planned.quantity,
+        price=intent.price,
+        trigger_price=intent.trigger_price,
+        reduce_only=intent.reduce_only,
+        submitted_at=now,
+        active_at=now,
+        next_check_at=_next_check(OrderStatus.SUBMITTING, now),
+    )
+    order_rows.say_step(order, actor=actor, proof=proof, evidence=evidence)
+    return order
 
 
 def _next_check(status: OrderStatus, now: datetime) -> datetime | None:
@@ -227,36 +365,3 @@ def _next_check(status: OrderStatus, now: datetime) -> datetime | None:
             return now + timedelta(seconds=horizons.absence_s)
         case _:
             return None
-
-
-def _review_is_over(order: Order, *, now: datetime) -> None:
-    """Let the deployment go on, if no other order of it waits for an operator."""
-    others = Order.objects.filter(
-        deployment_id=order.deployment_id, status=OrderStatus.MANUAL_REVIEW.value
-    )
-    if not others.exists():
-        health.recover(order.deployment, codes={health.ORDER_UNDER_REVIEW}, now=now)
-
-
-def _tell_problem(order: Order, *, now: datetime) -> None:
-    publish(
-        events.ORDER_PROBLEM,
-        occurred_at=now,
-        owner_id=order.owner_id,
-        deployment_id=order.deployment_id,
-        order_id=order.pk,
-        status=order.status,
-        code=order.reason_code,
-    )
-    if order.status == OrderStatus.REJECTED and order.reason_code != CLOSED_BY_OPERATOR:
-        said = order.reason_message or order.reason_code or "it gave no reason"
-        notices.tell_order_problem(order, what=f"the exchange refused it: {said}", now=now)
-    if order.status == OrderStatus.MANUAL_REVIEW:
-        what = "the exchange's reports contradict each other; an operator looks at it."
-        notices.tell_order_problem(order, what=what, now=now)
-        health.degrade(
-            order.deployment,
-            code=health.ORDER_UNDER_REVIEW,
-            message=f"Order {order.client_order_id} contradicts the exchange's reports.",
-            now=now,
-        )

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from exchanges.adapters.protocol import FillReport
 from foundation.transactions import part_of_transaction
 from market import money
 from market.costs import Costs
-from market.enums import Leg, Liquidity, OrderStatus, OrderType, Side
+from market.enums import Leg, Liquidity, OrderActor, OrderStatus, OrderType, Proof, Side
 from market.kernel.records import AT_LIMIT, AT_MARKET, AT_STOP, EXIT_SIGNAL
 from market.matching import Bar
 from market.orders import TERMINAL, KernelFill, KernelOrder
@@ -30,7 +30,6 @@ from trading.services import fills, intents, orders
 if TYPE_CHECKING:
     from exchanges.models import Instrument
 
-_ACTOR: Final = "paper"
 _KINDS: Final = {
     OrderType.MARKET: AT_MARKET,
     OrderType.LIMIT: AT_LIMIT,
@@ -99,15 +98,14 @@ def book(
         fills.record_fill(
             order,
             report=_report_of(fill, order=order, matching=matching, number=number),
-            actor=_ACTOR,
+            actor=orders.speaker(order) or OrderActor.VENUE,
             now=now,
         )
     state = matching.matched.state
     left = {Leg.ENTRY: state.entry_side, Leg.EXIT: state.exit_lots}
     for leg, order in by_leg.items():
         if not left.get(leg) and OrderStatus(order.status) not in TERMINAL:
-            evidence = {"bar_open_ms": matching.bar.open_time}
-            orders.move(order, to=OrderStatus.CANCELED, actor=_ACTOR, now=now, evidence=evidence)
+            _cancel(order, {"bar_open_ms": matching.bar.open_time}, now)
 
 
 @part_of_transaction
@@ -116,8 +114,7 @@ def cancel_entry(deployment: Deployment, *, resting: Sequence[Order], now: datet
     for order in resting:
         if order.leg == Leg.ENTRY and OrderStatus(order.status) not in TERMINAL:
             order.deployment = deployment
-            evidence = {"why": "the entry is no longer wanted"}
-            orders.move(order, to=OrderStatus.CANCELED, actor=_ACTOR, now=now, evidence=evidence)
+            _cancel(order, {"why": "the entry is no longer wanted"}, now)
 
 
 @part_of_transaction
@@ -136,7 +133,7 @@ def close_at_last_price(
     paid = money.from_ticks(ticks, tick=instrument.tick_size)
     intents.write_exit(deployment, position=position, key=key, reason="MANUAL", now=now)
     intent = OrderIntent.objects.get(deployment=deployment, decision_key=key)
-    order = orders.create(intent, quantity=intent.quantity, actor=_ACTOR, now=now)
+    order = orders.create(intent, quantity=intent.quantity, now=now)
     fee = abs(position.quantity) * paid * deployment.account.venue.taker_fee_bps / 10_000
     report = FillReport(
         venue_trade_id=f"paper-{order.client_order_id}",
@@ -150,7 +147,7 @@ def close_at_last_price(
         liquidity=Liquidity.TAKER,
         venue_at=now,
     )
-    fills.record_fill(order, report=report, actor=_ACTOR, now=now, is_manual=True)
+    fills.record_fill(order, report=report, actor=OrderActor.SUBMITTER, now=now, is_manual=True)
 
 
 @part_of_transaction
@@ -163,7 +160,19 @@ def cancel_all(deployment: Deployment, *, instrument_id: int, now: datetime, why
     )
     for order in working.order_by("pk"):
         order.deployment = deployment
-        orders.move(order, to=OrderStatus.CANCELED, actor=_ACTOR, now=now, evidence={"why": why})
+        _cancel(order, {"why": why}, now)
+
+
+def _cancel(order: Order, evidence: dict[str, Any], now: datetime) -> None:
+    """End a locked order that rests: here the paper venue's word is ours."""
+    orders.move(
+        order,
+        to=OrderStatus.CANCELED,
+        actor=OrderActor.VENUE,
+        proof=Proof.VENUE_RECORD,
+        now=now,
+        evidence={**evidence, "venue_order_id": _venue_id(order)},
+    )
 
 
 def _attached_order(
@@ -207,7 +216,7 @@ def _attached_order(
     )
     intents.write([decided], now=now)
     intent = OrderIntent.objects.get(deployment=deployment, decision_key=key)
-    return orders.create(intent, quantity=values.quantity, actor=_ACTOR, now=now)
+    return orders.create(intent, quantity=values.quantity, now=now)
 
 
 def _report_of(fill: KernelFill, *, order: Order, matching: Matching, number: int) -> FillReport:

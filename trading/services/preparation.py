@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 #: Decisions of one account that are looked at in one turn.
 _MOST_INTENTS: Final = 100
 
-_ACTOR: Final = "submission"
 
 #: Exits first, then stops, then what opens.
 _PRECEDENCE: Final = {Leg.EXIT: 0, Leg.TARGET: 0, Leg.STOP: 1, Leg.ENTRY: 2}
@@ -142,7 +141,7 @@ def _prepare_one(intent: OrderIntent, situation: Situation, now: datetime) -> Su
         _make_way(intent, situation, now)
         intents.postpone(intent, until=_when_to_look_again(verdict, now))
         return None
-    order = orders.create(intent, quantity=verdict.quantity, actor=_ACTOR, now=now)
+    order = orders.create(intent, quantity=verdict.quantity, now=now)
     if verdict.reserve:
         currency = intent.instrument.quote
         Reservation.objects.update_or_create(

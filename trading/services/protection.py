@@ -15,7 +15,7 @@ from django.db.models import QuerySet, Sum
 from foundation.crashpoints import crashpoint
 from foundation.transactions import part_of_transaction
 from market import matching, money
-from market.enums import Leg, OrderStatus, OrderType, Side
+from market.enums import Leg, OrderActor, OrderStatus, OrderType, Side
 from market.orders import TERMINAL, WORKING
 from trading.domain import kernel, keys, sizing
 from trading.models import (
@@ -71,7 +71,13 @@ def follow(deployment: Deployment, *, instrument_id: int, now: datetime) -> None
 
 @part_of_transaction
 def cancel_resting(
-    deployment: Deployment, *, instrument_id: int, legs: frozenset[Leg], now: datetime, why: str
+    deployment: Deployment,
+    *,
+    instrument_id: int,
+    legs: frozenset[Leg],
+    now: datetime,
+    why: str,
+    by: OrderActor = OrderActor.STRATEGY,
 ) -> None:
     """Ask for the cancellation of what rests at the venue for a locked *deployment*."""
     resting = Order.objects.select_for_update(of=("self",)).filter(
@@ -82,7 +88,7 @@ def cancel_resting(
     )
     for order in resting.order_by("pk"):
         order.deployment = deployment
-        orders.request_cancel(order, actor="protection", now=now, why=why)
+        orders.request_cancel(order, actor=by, now=now, why=why)
 
 
 def _after_close(deployment: Deployment, position: DeploymentPosition, *, now: datetime) -> None:

@@ -10,16 +10,23 @@ from foundation import audit
 from foundation.audit import Actor
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
-from market.enums import OrderStatus
+from market.enums import OrderActor, OrderStatus, Proof
 from market.errors import ConflictError, FieldProblem, InvalidInputError
+from market.orders import is_permitted
 from trading.models import Order
 from trading.selectors import markets
 from trading.selectors.orders import OrderNotFoundError
 from trading.services import orders, protection
 from trading.services.operators import checked_note
 
-#: How an operator may close an order: it rests no more, or it never reached the venue.
-CLOSED_AS: Final = frozenset({OrderStatus.CANCELED, OrderStatus.REJECTED})
+#: How an operator may end an order under review: it rests no more, all of it has filled, it never
+#: reached the venue, or nobody can tell and it is only watched.
+CLOSED_AS: Final = frozenset(
+    {OrderStatus.CANCELED, OrderStatus.FILLED, OrderStatus.REJECTED, OrderStatus.ABANDONED}
+)
+
+#: Where an order is that never reached its venue, or is not known to have.
+_NEVER_THERE: Final = frozenset({OrderStatus.REJECTED, OrderStatus.ABANDONED})
 
 
 class NotUnderReviewError(ConflictError):
@@ -44,6 +51,18 @@ class HasFilledError(ConflictError):
         )
 
 
+class NotFilledError(ConflictError):
+    """Filled is what is booked as filled; nobody makes up executions."""
+
+    code = "order_not_filled"
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(
+            f"Only {order.filled_quantity.normalize():f} of {order.quantity.normalize():f} of order "
+            f"{order.client_order_id} is booked as filled. Ask the exchange again first."
+        )
+
+
 class NobodyToAskError(ConflictError):
     """The account has no key any more, or never had one."""
 
@@ -60,6 +79,8 @@ def ask_again(*, order_id: int, by: Actor, now: datetime) -> Order:
     Raises OrderNotFoundError, NotUnderReviewError, or NobodyToAskError.
     """
     order = _lock(order_id)
+    if order.status != OrderStatus.MANUAL_REVIEW:
+        raise NotUnderReviewError(order)
     if markets.is_paper(order.account) or not markets.is_connected(order.account):
         raise NobodyToAskError
     orders.check_again(order, at=now)
@@ -70,24 +91,30 @@ def ask_again(*, order_id: int, by: Actor, now: datetime) -> Order:
 
 @transactional
 def close(*, order_id: int, closed_as: str, note: str, by: Actor, now: datetime) -> Order:
-    """End an order under review as an operator has seen it at the venue: CANCELED or REJECTED.
+    """End an order under review as an operator has seen it at the venue; *note* says what was seen.
 
-    REJECTED says that it never reached the venue, which holds only if nothing of it filled. *note*
-    says what was seen. Raises OrderNotFoundError, NotUnderReviewError, HasFilledError,
-    NoteRequiredError, InvalidInputError.
+    REJECTED and ABANDONED hold only if nothing of it filled, FILLED only if all of it is booked. An
+    order in doubt may be given up, ABANDONED, before its absence is proven. Raises
+    OrderNotFoundError, NotUnderReviewError, HasFilledError, NotFilledError, NoteRequiredError,
+    InvalidInputError.
     """
     if closed_as not in CLOSED_AS:
-        text = "Close it as CANCELED or REJECTED."
+        text = f"Close it as one of {', '.join(sorted(CLOSED_AS))}."
         raise InvalidInputError(text, problems=[FieldProblem("closed_as", "unknown_choice", text)])
     seen = checked_note(note)
-    order = _lock(order_id)
     to = OrderStatus(closed_as)
-    if to is OrderStatus.REJECTED and order.filled_quantity:
+    order = _lock(order_id)
+    if not is_permitted(OrderStatus(order.status), to, actor=OrderActor.OPERATOR):
+        raise NotUnderReviewError(order)
+    if to in _NEVER_THERE and order.filled_quantity:
         raise HasFilledError(order)
+    if to is OrderStatus.FILLED and order.filled_quantity < order.quantity:
+        raise NotFilledError(order)
     orders.move(
         order,
         to=to,
-        actor="operator",
+        actor=OrderActor.OPERATOR,
+        proof=Proof.NOTE,
         now=now,
         evidence={"note": seen, "by": by.identifier},
         code=orders.CLOSED_BY_OPERATOR,
@@ -101,10 +128,7 @@ def close(*, order_id: int, closed_as: str, note: str, by: Actor, now: datetime)
 def _lock(order_id: int) -> Order:
     if not Order.objects.filter(pk=order_id).exists():
         raise OrderNotFoundError
-    order = orders.lock_order(order_id)
-    if order.status != OrderStatus.MANUAL_REVIEW:
-        raise NotUnderReviewError(order)
-    return order
+    return orders.lock_order(order_id)
 
 
 def _audit(order: Order, verb: str, by: Actor, note: str) -> None:

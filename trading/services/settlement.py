@@ -10,15 +10,13 @@ from exchanges.adapters.protocol import OrderReport, Outcome, OutcomeKind
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
-from market.enums import OrderStatus
-from market.orders import TRANSITIONS
+from market.enums import OrderActor, OrderStatus, Proof
+from market.orders import is_permitted
 from trading.models import Order
 from trading.services import fills, intents, orders, protection
 from trading.services.venues import Call, Cancellation
 
 logger = logging.getLogger(__name__)
-
-_ACTOR: Final = "submission"
 
 #: The code of a call that waited for its turn in vain.
 _NO_ROOM: Final = "rate_limited"
@@ -43,14 +41,13 @@ def _settle_submission(order: Order, symbol: str, outcome: Outcome, now: datetim
         case OutcomeKind.DONE if _is_about(outcome.report, order, symbol):
             apply_answer(order, outcome=outcome, now=now)
         case OutcomeKind.REJECTED:
-            _move(order, OrderStatus.REJECTED, outcome, evidence, now)
+            _move(order, OrderStatus.REJECTED, Proof.REFUSAL, outcome, evidence, now)
         case OutcomeKind.NOT_SENT:
-            _move(order, OrderStatus.DENIED, outcome, evidence, now)
+            _move(order, OrderStatus.DENIED, Proof.NOT_SENT, outcome, evidence, now)
             _queue_again(order, outcome, now)
         case _:
-            _move(order, OrderStatus.UNKNOWN, outcome, evidence, now)
-            orders.check_again(order, at=now + timedelta(seconds=settings.HORIZONS.retry_s))
-            enqueue_on_commit("trading.reconcile_account", account_id=order.account_id)
+            _move(order, OrderStatus.UNKNOWN, Proof.NO_PROOF, outcome, evidence, now)
+            _look_up(order, at=now + timedelta(seconds=settings.HORIZONS.retry_s))
 
 
 def _queue_again(order: Order, outcome: Outcome, now: datetime) -> None:
@@ -68,35 +65,65 @@ def _settle_cancellation(order: Order, outcome: Outcome, now: datetime) -> None:
     # Everything else leaves it PENDING_CANCEL: it is asked about, and canceled again, until it ends.
 
 
-def apply_answer(order: Order, *, outcome: Outcome, now: datetime, actor: str = _ACTOR) -> None:
-    """Apply a report to a locked *order*: that it exists, its fills, then how it ended."""
+def apply_answer(
+    order: Order, *, outcome: Outcome, now: datetime, actor: OrderActor | None = None
+) -> None:
+    """Apply a report to a locked *order*: that it exists, its fills, then how it ended.
+
+    Without an *actor* it is the answer to a call of ours, in the name of whoever may speak of the
+    order by then. If nobody may, it is in doubt or over: the answer is kept, and the venue asked.
+    """
     report = outcome.report
     if report is None:
         return
     evidence = _evidence(outcome)
-    orders.apply_report(order, report=report, actor=actor, now=now, evidence=evidence)
+    speaking = actor or orders.speaker(order)
+    if speaking is None:
+        _too_late(order, {**evidence, "venue_order_id": report.venue_order_id}, now)
+        return
+    orders.apply_report(order, report=report, actor=speaking, now=now, evidence=evidence)
     if order.status == OrderStatus.MANUAL_REVIEW:
         return
-    booked = [
-        fills.record_fill(order, report=fill, actor=actor, now=now)
-        for fill in outcome.fills
-        if fill.venue_order_id == order.venue_order_id
-    ]
-    if any(booked):
-        orders.apply_report(order, report=report, actor=actor, now=now, evidence=evidence)
+    booked = []
+    for fill in outcome.fills:
+        speaking = actor or orders.speaker(order)
+        if speaking is not None and fill.venue_order_id == order.venue_order_id:
+            booked.append(fills.record_fill(order, report=fill, actor=speaking, now=now))
+    speaking = actor or orders.speaker(order)
+    if any(booked) and speaking is not None:
+        orders.apply_report(order, report=report, actor=speaking, now=now, evidence=evidence)
+
+
+def _too_late(order: Order, evidence: dict[str, Any], now: datetime) -> None:
+    """Keep an answer that came after reconciliation had taken over, and let it ask at once."""
+    logger.info("settlement.too_late", extra={"order_id": order.pk})
+    orders.note_evidence(order, actor=OrderActor.SUBMITTER, evidence=evidence)
+    if order.status in {OrderStatus.UNKNOWN, OrderStatus.ABANDONED}:
+        _look_up(order, at=now)
+
+
+def _look_up(order: Order, *, at: datetime) -> None:
+    orders.check_again(order, at=at)
+    enqueue_on_commit("trading.reconcile_account", account_id=order.account_id)
 
 
 def _move(
-    order: Order, to: OrderStatus, outcome: Outcome, evidence: dict[str, Any], now: datetime
+    order: Order,
+    to: OrderStatus,
+    proof: Proof,
+    outcome: Outcome,
+    evidence: dict[str, Any],
+    now: datetime,
 ) -> None:
-    if to not in TRANSITIONS[OrderStatus(order.status)]:
+    if not is_permitted(OrderStatus(order.status), to, actor=OrderActor.SUBMITTER):
         # Reconciliation was faster and knows better.
-        logger.info("settlement.too_late", extra={"order_id": order.pk, "to": to.value})
+        _too_late(order, {**evidence, "would_be": to.value}, now)
         return
     orders.move(
         order,
         to=to,
-        actor=_ACTOR,
+        actor=OrderActor.SUBMITTER,
+        proof=proof,
         now=now,
         evidence=evidence,
         code=outcome.code,
