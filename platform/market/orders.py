@@ -13,7 +13,7 @@ _ENDED: Final = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED)
 _REPORTED: Final = (*_RESTING, *_ENDED)
 
 #: Who may take a step, and on what kind of evidence.
-Permits = Mapping[OrderActor, Proof]
+Permits = dict[OrderActor, Proof]
 
 _BY_ANSWER: Final[Permits] = {
     OrderActor.SUBMITTER: Proof.VENUE_RECORD,

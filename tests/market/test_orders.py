@@ -75,14 +75,14 @@ def test_an_order_goes_exactly_where_the_table_lets_whom(current, to):
     permits = STEPS.get((current, to), {})
     for actor in OrderActor:
         proof = permits.get(actor, Proof.VENUE_RECORD)
-        say = {"actor": actor, "proof": proof, "evidence": evidence(proof)}
+        told = evidence(proof)
         if (current or "", to, actor) in lawful():
-            assert advance(current, to, **say) is to
+            assert advance(current, to, actor=actor, proof=proof, evidence=told) is to
         else:
             with pytest.raises(
                 ForbiddenActorError if permits else IllegalTransitionError
             ) as caught:
-                advance(current, to, **say)
+                advance(current, to, actor=actor, proof=proof, evidence=told)
             assert isinstance(caught.value, ConflictError)
 
 

@@ -1,6 +1,7 @@
 """What the database itself refuses to do to orders."""
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 import pgtrigger
 from django.db.models import Model
@@ -33,7 +34,7 @@ IDENTITY: Final = (
 )
 
 
-class Guard(pgtrigger.Trigger):  # type: ignore[misc]  # pgtrigger has no types
+class Guard(pgtrigger.Trigger):
     """Refuse unlawful steps of an order and changes of what it is; keep each lawful step as a row.
 
     A write of another status names its actor and evidence in the step columns. Forgetting them,
@@ -47,11 +48,11 @@ class Guard(pgtrigger.Trigger):  # type: ignore[misc]  # pgtrigger has no types
         super().__init__(name=name)
         self.steps = steps
 
-    def get_declare(self, model: type[Model]) -> list[tuple[str, str]]:
+    def get_declare(self, model: Model) -> list[tuple[str, str]]:
         """Return the variables of the function."""
         return [("came_from", "text := ''"), ("step", "text")]
 
-    def get_func(self, model: type[Model]) -> str:
+    def get_func(self, model: Model) -> str:
         """Return the body of the function."""
         changed = " OR ".join(f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in IDENTITY)
         lawful = ", ".join(f"'{step}'" for step in self.steps)
@@ -94,5 +95,5 @@ class Guard(pgtrigger.Trigger):  # type: ignore[misc]  # pgtrigger has no types
         """  # noqa: S608  # nothing in it comes from outside
 
 
-def _quoted(names: Any) -> str:
+def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in sorted(names))
