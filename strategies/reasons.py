@@ -34,6 +34,7 @@ class ReasonCode(StrEnum):
     RUN_LIMIT = "RUN_LIMIT"
     POSITION_LIMIT = "POSITION_LIMIT"
     ORDER_EXPIRED = "ORDER_EXPIRED"
+    PARAMETERS_CHANGED = "PARAMETERS_CHANGED"
 
     @property
     def acts(self) -> bool:
@@ -90,6 +91,7 @@ _PHRASES: Final[Mapping[ReasonCode, str]] = {
     ReasonCode.RUN_LIMIT: "no entry, the run has made all the trades that it may",
     ReasonCode.POSITION_LIMIT: "no entry, as many positions are open as may be",
     ReasonCode.ORDER_EXPIRED: "an entry order expired without a fill",
+    ReasonCode.PARAMETERS_CHANGED: "nothing, the parameters were being changed",
 }
 
 

@@ -50,6 +50,7 @@ _PROBLEMS: Final = {
     "403": "The token lacks the scope.",
     "404": "There is no such thing, or it is somebody else's.",
     "409": "It cannot be done in the present state.",
+    "412": "It has changed since you looked at it.",
     "422": "Well formed, and refused by a limit or a rule.",
     "429": "Too many requests; see Retry-After.",
     "503": "Not available at the moment; see Retry-After.",

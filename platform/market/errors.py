@@ -70,6 +70,14 @@ class ConflictError(PlatformError):
     title = "This cannot be done now"
 
 
+class PreconditionError(PlatformError):
+    """The thing is not as the one who changes it believes."""
+
+    code = "precondition_failed"
+    status = 412
+    title = "It has changed meanwhile"
+
+
 class UnprocessableError(PlatformError):
     """The input is well formed, and a rule of the venue or of a limit refuses it."""
 

@@ -34,7 +34,7 @@ def _detail(person: User, kind: AccountKind) -> str:
 
 
 def _stopped_by_an_operator(person: User) -> str:
-    traded = make_traded_deployment(person, stop_policy="LEAVE")
+    traded = make_traded_deployment(person, stop_policy="PROTECT")
     operators.force_stop(
         deployment_id=traded.deployment.pk,
         by=Actor.system("test-operator"),
@@ -60,6 +60,19 @@ def _new_without_subscription(person: User) -> str:
     return reverse("trading:new")
 
 
+def _change(person: User) -> str:
+    traded = make_traded_deployment(person)
+    return reverse("trading:change", args=[traded.deployment.public_id])
+
+
+def _draft(person: User) -> str:
+    instrument = factory.make_memory_instrument()
+    now = timezone.now()
+    account = factory.make_account(person, instrument, kind=AccountKind.LIVE, now=now)
+    draft = factory.make_deployment(account, now=now, is_started=False, starts=False)
+    return reverse("trading:detail", args=[draft.public_id])
+
+
 def _dashboard(person: User) -> str:
     make_traded_deployment(person)
     return reverse("web:dashboard")
@@ -71,6 +84,8 @@ PAGES = [
     PageCase("deployment-live", _live),
     PageCase("deployment-paper", _paper),
     PageCase("deployment-stopped-by-an-operator", _stopped_by_an_operator),
+    PageCase("deployment-change", _change),
+    PageCase("deployment-draft", _draft),
     PageCase("deployment-new", _new),
     PageCase("deployment-new-unsubscribed", _new_without_subscription),
     PageCase("deployment-new-empty", lambda person: reverse("trading:new")),

@@ -58,7 +58,7 @@ class TestStartingADeployment:
             "timeframe": "1m",
             "parameters": {"short_ema_period": 3, "long_ema_period": 6},
             "capital": "1000",
-            "stop_policy": "LEAVE",
+            "stop_policy": "PROTECT",
         }
 
     def test_a_market_that_does_not_trade_is_a_conflict_and_nothing_is_made(self, person, wish):

@@ -96,7 +96,7 @@ class TestStop:
         assert DeploymentRevision.objects.get().to_bar_at == desk.now
 
     def test_leaves_the_position_with_its_stop_if_that_was_chosen(self, desk):
-        desk.deployment.stop_policy = StopPolicy.LEAVE
+        desk.deployment.stop_policy = StopPolicy.PROTECT
         desk.deployment.save()
         desk.enter("0.1")
 

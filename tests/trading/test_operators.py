@@ -109,7 +109,7 @@ class TestForceStop:
         assert desk.deployment.actual_state == ActualState.STOPPED
 
     def test_with_the_position_left_what_filled_in_between_is_protected_first(self, desk):
-        Deployment.objects.update(stop_policy=StopPolicy.LEAVE)
+        Deployment.objects.update(stop_policy=StopPolicy.PROTECT)
         desk.venue.next_submit(times_out=True, but_is_accepted=True)
         desk.enter("0.1")
         force_stop(desk)
@@ -191,7 +191,7 @@ class TestRestart:
 
     def test_takes_a_position_up_again_that_was_left_with_its_stop(self, desk):
         desk.enter("0.1")
-        stopped(desk, StopPolicy.LEAVE)
+        stopped(desk, StopPolicy.PROTECT)
 
         restart(desk)
         desk.reconcile()
@@ -204,7 +204,7 @@ class TestRestart:
 
     def test_waits_while_the_account_holds_less_than_it_should(self, desk):
         desk.enter("0.1")
-        stopped(desk, StopPolicy.LEAVE)
+        stopped(desk, StopPolicy.PROTECT)
         desk.venue.book.deposit(str(desk.deployment.account.public_id), "BTC", Decimal("-0.05"))
 
         restart(desk)
@@ -398,7 +398,7 @@ class TestWhatTheOwnerHears:
 
     def test_of_a_position_that_is_left_and_whether_its_stop_rests(self, desk):
         desk.enter("0.1")
-        stopped(desk, StopPolicy.LEAVE)
+        stopped(desk, StopPolicy.PROTECT)
 
         note = self.told(NotificationKind.DEPLOYMENT_STOPPED)[0]
         assert "its stop still rests at the exchange" in note.body

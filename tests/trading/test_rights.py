@@ -210,7 +210,7 @@ class TestTheEndOfASubscription:
         assert "subscription" in command.note
 
     def test_leaves_the_position_with_its_stop_if_that_was_chosen(self, desk):
-        Deployment.objects.update(stop_policy=StopPolicy.LEAVE)
+        Deployment.objects.update(stop_policy=StopPolicy.PROTECT)
         desk.enter("0.1")
         end_subscription(desk.deployment.owner, now=desk.now)
 

@@ -79,6 +79,7 @@ class DeploymentDetailSerializer(DeploymentSerializer):
     """A deployment with the parameters in force."""
 
     parameters = serializers.DictField()
+    revision = serializers.IntegerField(help_text="Rises with every change of the parameters.")
 
 
 class TransitionSerializer(serializers.Serializer[Any]):

@@ -1,5 +1,7 @@
 """What the API of trading takes."""
 
+from rest_framework import serializers
+
 from foundation.serializers import DecimalField, IdField, ObjectField, StrictSerializer, TextField
 from trading.models import CommandKind, StopPolicy
 
@@ -15,6 +17,24 @@ class DeploymentRequestSerializer(StrictSerializer):
     parameters = ObjectField(default=dict)
     capital = DecimalField(help_text="In the settle currency.")
     stop_policy = TextField(max_length=10, default=StopPolicy.FLATTEN.value)
+    starts = serializers.BooleanField(
+        default=True, help_text="False keeps a draft, which a START command starts."
+    )
+
+
+class ChangeRequestSerializer(StrictSerializer):
+    """What to change of a deployment; what is not sent stays."""
+
+    name = TextField(max_length=80, required=False)
+    stop_policy = TextField(max_length=10, required=False)
+    parameters = ObjectField(
+        required=False, help_text="All that are not the defaults; a new revision from the next bar."
+    )
+    revision = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        help_text="The revision that you have looked at: 412 if it is another one by now.",
+    )
 
 
 class CommandRequestSerializer(StrictSerializer):

@@ -16,13 +16,17 @@ from foundation import idempotency, pagination, schema, scopes
 from foundation.http import actor_of
 from market.enums import OrderStatus
 from trading.api import answers, presenters
-from trading.api.serializers import CommandRequestSerializer, DeploymentRequestSerializer
+from trading.api.serializers import (
+    ChangeRequestSerializer,
+    CommandRequestSerializer,
+    DeploymentRequestSerializer,
+)
 from trading.models import ActualState, Deployment
 from trading.selectors import decisions, pages
 from trading.selectors import deployments as selectors
 from trading.selectors.decisions import DecisionView
 from trading.selectors.pages import DeploymentFilter, OrderFilter
-from trading.services import commands, deployments
+from trading.services import changes, commands, deployments
 
 #: A deployment on the shortest bars makes as many in a quarter of an hour.
 _DECISIONS_KEPT: Final = 1_000
@@ -83,14 +87,35 @@ class Deployments(APIView):
 class OneDeployment(APIView):
     """One deployment."""
 
-    required_scope = "read:account"
+    required_scope = {"GET": "read:account", "PATCH": ("trade:paper", "trade:live")}
+    throttle_buckets = {"PATCH": ("trade",)}
+    problem_statuses = {"PATCH": (409, 412, 422)}
 
     @extend_schema(responses=answers.DeploymentDetailSerializer)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Return its states, position, results and parameters."""
-        deployment = selectors.view_deployment_for(request.user, public_id=public_id).deployment
-        shown = presenters.present_deployment(deployment)
-        return Response({**shown, "parameters": selectors.revision_of(deployment).parameters})
+        return Response(_detail_of(request, public_id))
+
+    @extend_schema(request=ChangeRequestSerializer, responses=answers.DeploymentDetailSerializer)
+    def patch(self, request: Request, public_id: UUID) -> Response:
+        """Change its name, what its end does, or its parameters from the next bar on.
+
+        A deployment on a paper account needs `trade:paper`, any other `trade:live`.
+        """
+        deployment = selectors.get_deployment_for(request.user, public_id=public_id)
+        _require_scope(request, kind=deployment.account.kind)
+        serializer = ChangeRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        wanted: dict[str, Any] = dict(serializer.validated_data)
+        changes.change(
+            owner=request.user,
+            deployment_public_id=public_id,
+            expected_revision=wanted.pop("revision", None),
+            by=actor_of(request),
+            now=timezone.now(),
+            **wanted,
+        )
+        return Response(_detail_of(request, public_id))
 
 
 class Orders(APIView):
@@ -236,6 +261,16 @@ class Commands(APIView):
         return idempotency.answer_once(
             request, lambda key: _tell(request, deployment, key=key), now=timezone.now()
         )
+
+
+def _detail_of(request: Request, public_id: UUID) -> dict[str, Any]:
+    deployment = selectors.view_deployment_for(request.user, public_id=public_id).deployment
+    revision = selectors.revision_of(deployment)
+    return {
+        **presenters.present_deployment(deployment),
+        "parameters": revision.parameters,
+        "revision": revision.number,
+    }
 
 
 def _start(request: Request, *, key: str) -> Response:

@@ -2,6 +2,7 @@
 
 from trading.models.decisions import DeploymentDecision, GroupDecision
 from trading.models.deployments import (
+    IDLE_STATES,
     ActualState,
     CommandKind,
     Deployment,
@@ -17,6 +18,7 @@ from trading.models.orders import Fill, IntentStatus, Order, OrderIntent, OrderT
 from trading.models.positions import AccountPosition, DeploymentPosition, Reservation
 
 __all__ = (
+    "IDLE_STATES",
     "AccountPosition",
     "ActualState",
     "CommandKind",

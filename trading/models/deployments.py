@@ -1,6 +1,7 @@
 """A strategy at work for a person: what was asked, what is true, and with which parameters since when."""
 
 import uuid
+from typing import Final
 
 from django.conf import settings
 from django.db import models
@@ -21,12 +22,17 @@ class DesiredState(models.TextChoices):
 class ActualState(models.TextChoices):
     """What is true."""
 
+    DRAFT = "DRAFT", "Draft"
     STARTING = "STARTING", "Starting"
     RUNNING = "RUNNING", "Running"
     PAUSED = "PAUSED", "Paused"
     STOPPING = "STOPPING", "Stopping"
     STOPPED = "STOPPED", "Stopped"
     FAILED = "FAILED", "Failed"
+
+
+#: Nothing happens in a deployment of these states: it has not begun, or it is over.
+IDLE_STATES: Final = (ActualState.DRAFT, ActualState.STOPPED, ActualState.FAILED)
 
 
 class Health(models.TextChoices):
@@ -37,10 +43,11 @@ class Health(models.TextChoices):
 
 
 class StopPolicy(models.TextChoices):
-    """What happens to an open position when the deployment stops."""
+    """What happens when the deployment stops, or the right to it ends."""
 
     FLATTEN = "FLATTEN", "Close the position"
-    LEAVE = "LEAVE", "Leave the position to me"
+    PROTECT = "PROTECT", "Keep the position and the stop that protects it"
+    CANCEL = "CANCEL", "Cancel all orders and leave the position to me"
 
 
 class Deployment(models.Model):

@@ -12,7 +12,7 @@ from market import money, positions
 from market.errors import NotFoundError
 from market.positions import Position
 from trading.models import (
-    ActualState,
+    IDLE_STATES,
     Deployment,
     DeploymentCommand,
     DeploymentInstrument,
@@ -24,8 +24,8 @@ from trading.selectors.owners import Owner
 #: Deployments, positions or commands that are read for one page.
 PAGE_SIZE: Final = 100
 
-#: Nothing happens any more in a deployment of these states.
-ENDED_STATES: Final = frozenset({ActualState.STOPPED, ActualState.FAILED})
+#: Nothing happens in a deployment of these states: it has not begun, or it is over.
+ENDED_STATES: Final = frozenset(IDLE_STATES)
 
 
 class DeploymentNotFoundError(NotFoundError):

@@ -6,7 +6,7 @@ from django.db.models import Count, Min, Q
 
 from foundation import replica
 from market.enums import OrderStatus
-from trading.models import ActualState, Deployment, Order
+from trading.models import IDLE_STATES, Deployment, Order
 
 #: Orders that are not finished, and those that a person has to look at.
 _WATCHED = (
@@ -19,7 +19,7 @@ _WATCHED = (
 )
 
 #: Deployments of which nothing runs any more.
-_ENDED = (ActualState.STOPPED, ActualState.FAILED)
+_ENDED = IDLE_STATES
 
 
 def orders_by_status() -> dict[OrderStatus, int]:

@@ -50,8 +50,8 @@ _SWEPT_AT_ONCE: Final = 200
 #: What rests for a deployment and is taken away when it is to hold nothing; exits go on.
 _CANCELED_LEGS: Final = frozenset({Leg.ENTRY, Leg.STOP, Leg.TARGET})
 
-#: A position that is left to its owner keeps the stop that protects it.
-_CANCELED_IF_LEFT: Final = _CANCELED_LEGS - {Leg.STOP}
+#: A position that is kept protected keeps its stop.
+_CANCELED_IF_KEPT: Final = _CANCELED_LEGS - {Leg.STOP}
 
 _RESTING: Final = [OrderStatus.ACCEPTED.value, OrderStatus.PARTIALLY_FILLED.value]
 
@@ -148,12 +148,12 @@ def _begin(*, command_id: int, now: datetime) -> int | None:
             protection.cancel_resting(
                 deployment,
                 instrument_id=position.instrument_id,
-                legs=_CANCELED_IF_LEFT if _leaves(command, deployment) else _CANCELED_LEGS,
+                legs=_CANCELED_IF_KEPT if _keeps(command, deployment) else _CANCELED_LEGS,
                 now=now,
                 why=command.kind,
                 by=_order_actor(command),
             )
-            if _leaves(command, deployment):
+            if _keeps(command, deployment):
                 # What has filled meanwhile gets its stop before the deployment looks away.
                 protection.follow(deployment, instrument_id=position.instrument_id, now=now)
         if _closes(command, deployment) and _is_open(position):
@@ -214,8 +214,11 @@ def _conclude(*, command_id: int, now: datetime) -> bool:
 def _outcome(command: DeploymentCommand, deployment: Deployment) -> str:
     if _closes(command, deployment):
         return "The position is closed."
-    is_open = any(map(_is_open, _positions(deployment)))
-    return "The position is left as it is." if is_open else "Done."
+    if not any(map(_is_open, _positions(deployment))):
+        return "Done."
+    if _keeps(command, deployment):
+        return "The position is kept, with the stop that protects it."
+    return "Every order is canceled; the position is left as it is."
 
 
 def _lock(command_id: int) -> tuple[DeploymentCommand, Deployment]:
@@ -233,9 +236,9 @@ def _closes(command: DeploymentCommand, deployment: Deployment) -> bool:
     return command.kind == CommandKind.FLATTEN or (command.kind == CommandKind.STOP and stops_flat)
 
 
-def _leaves(command: DeploymentCommand, deployment: Deployment) -> bool:
-    """Tell whether the position stays open while the deployment ends."""
-    return command.kind == CommandKind.STOP and not _closes(command, deployment)
+def _keeps(command: DeploymentCommand, deployment: Deployment) -> bool:
+    """Tell whether the position stays open with its stop while the deployment ends."""
+    return command.kind == CommandKind.STOP and deployment.stop_policy == StopPolicy.PROTECT
 
 
 def _order_actor(command: DeploymentCommand) -> OrderActor:
@@ -254,7 +257,7 @@ def _is_settled(command: DeploymentCommand, deployment: Deployment) -> bool:
     if command.kind == CommandKind.FLATTEN:
         # A flattened deployment goes on; only what closes the position counts.
         working, waiting = working.filter(reduce_only=True), waiting.filter(reduce_only=True)
-    elif _leaves(command, deployment):
+    elif _keeps(command, deployment):
         working = working.exclude(Q(leg=Leg.STOP.value) & Q(status__in=_RESTING))
     if working.exists() or waiting.exists():
         return False

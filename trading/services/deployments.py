@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -19,9 +19,11 @@ from strategies.selectors import catalogue
 from trading import events
 from trading.domain import kernel
 from trading.models import (
+    ActualState,
     Deployment,
     DeploymentInstrument,
     DeploymentPosition,
+    DesiredState,
     StopPolicy,
 )
 from trading.selectors.owners import Owner
@@ -53,12 +55,14 @@ def deploy(
     capital: Decimal,
     stop_policy: str = StopPolicy.FLATTEN.value,
     parameters_are_text: bool = False,
+    starts: bool = True,
     request_key: str = "",
     by: Actor,
     now: datetime,
 ) -> Deployment:
     """Start a strategy on an account of *owner*; it decides from the next bar that closes.
 
+    Without *starts* it stays a draft, which trades nothing and counts for no limit until it is started.
     *capital* is in the settle currency. The same *request_key* again returns the deployment that it
     made, whatever else is asked for. Raises InvalidDeploymentError with every problem at once,
     or UnknownStrategyError, SubscriptionRequiredError, PlanLimitError, TooManyDeploymentsError,
@@ -88,8 +92,12 @@ def deploy(
         stop_policy=stop_policy,
         parameters_are_text=parameters_are_text,
     )
+    if not starts:
+        draft = _create(agreed, starts=False, request_key=request_key, now=now)
+        audit.record(actor=by, verb="deployment.drafted", target=draft, owner_id=owner.pk)
+        return draft
     rights.require_start(owner, strategy_slug=strategy_slug, account=agreed.account, now=now)
-    deployment = _create(agreed, request_key=request_key, now=now)
+    deployment = _create(agreed, starts=True, request_key=request_key, now=now)
     audit.record(actor=by, verb="deployment.started", target=deployment, owner_id=owner.pk)
     publish(
         events.DEPLOYMENT_STARTED,
@@ -100,7 +108,7 @@ def deploy(
     return deployment
 
 
-def _create(agreed: Terms, *, request_key: str, now: datetime) -> Deployment:
+def _create(agreed: Terms, *, starts: bool, request_key: str, now: datetime) -> Deployment:
     version = catalogue.version_of_code(agreed.definition)
     instrument, account = agreed.instrument, agreed.account
     group = revisions.group_for(
@@ -120,31 +128,38 @@ def _create(agreed: Terms, *, request_key: str, now: datetime) -> Deployment:
         timeframe=agreed.timeframe.value,
         capital=agreed.capital,
         stop_policy=agreed.stop_policy,
-        started_at=now,
+        desired_state=DesiredState.RUNNING if starts else DesiredState.STOPPED,
+        actual_state=ActualState.STARTING if starts else ActualState.DRAFT,
+        started_at=now if starts else None,
     )
     kind = InstrumentKind(instrument.kind)
-    claim_instrument(
-        DeploymentInstrument(
-            owner_id=deployment.owner_id,
-            deployment=deployment,
-            account=account,
-            instrument=instrument,
-            is_exclusive=kind is not InstrumentKind.SPOT,
-        )
+    traded = DeploymentInstrument(
+        owner_id=deployment.owner_id,
+        deployment=deployment,
+        account=account,
+        instrument=instrument,
+        is_exclusive=kind is not InstrumentKind.SPOT,
+        is_active=False,
     )
+    if starts:
+        claim_instrument(traded)
+    else:
+        traded.save()
     DeploymentPosition.objects.create(
         owner_id=deployment.owner_id, deployment=deployment, instrument=instrument
     )
     rules = agreed.definition.rules(agreed.params).for_market(kind, agreed.timeframe)
-    revisions.begin(
-        deployment,
-        number=1,
-        group=group,
-        instrument_id=instrument.pk,
-        parameters=agreed.params.model_dump(mode="json"),
-        rules=kernel.rules_to_json(rules),
-        now=now,
-    )
+    terms_of_it: dict[str, Any] = {
+        "number": 1,
+        "group": group,
+        "parameters": agreed.params.model_dump(mode="json"),
+        "rules": kernel.rules_to_json(rules),
+        "now": now,
+    }
+    if starts:
+        revisions.begin(deployment, instrument_id=instrument.pk, **terms_of_it)
+    else:
+        revisions.note(deployment, **terms_of_it)
     return deployment
 
 

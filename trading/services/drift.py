@@ -13,7 +13,7 @@ from exchanges.adapters.protocol import BalanceReport, PositionReport
 from exchanges.services import balances as exchange_balances
 from foundation.transactions import part_of_transaction
 from market.enums import InstrumentKind
-from trading.models import AccountPosition, ActualState, DeploymentInstrument, DeploymentPosition
+from trading.models import IDLE_STATES, AccountPosition, DeploymentInstrument, DeploymentPosition
 from trading.services import health, protection
 
 #: Of the deployed quantity: fees that a venue rounds differently are no drift.
@@ -96,7 +96,7 @@ def _tell(
             deployment__account_id=account_id, instrument_id=instrument_id
         )
         .exclude(quantity=0)
-        .exclude(deployment__actual_state__in=[ActualState.STOPPED, ActualState.FAILED])
+        .exclude(deployment__actual_state__in=IDLE_STATES)
         .select_related("deployment__strategy_version__strategy", "instrument")
     )
     for position in holders.order_by("deployment_id"):

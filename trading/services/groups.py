@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 
 from foundation.transactions import part_of_transaction, transactional
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
-from trading.models import ActualState, Deployment, SignalGroup
+from trading.models import IDLE_STATES, Deployment, SignalGroup
 
 #: An evaluation takes milliseconds and every write of it is fenced by the epoch, so the claim of a
 #: worker that died may run out sooner than other leases.
@@ -80,7 +80,7 @@ def is_in_use(group_id: int) -> bool:
     """Tell whether a deployment that has not ended uses the group."""
     return (
         Deployment.objects.filter(revisions__group_id=group_id, revisions__to_bar_at=None)
-        .exclude(actual_state__in=[ActualState.STOPPED, ActualState.FAILED])
+        .exclude(actual_state__in=IDLE_STATES)
         .exists()
     )
 

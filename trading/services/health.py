@@ -9,7 +9,7 @@ from django.db.models import F
 from foundation.events import publish
 from foundation.transactions import part_of_transaction
 from trading import events
-from trading.models import ActualState, Deployment, Health
+from trading.models import IDLE_STATES, Deployment, Health
 from trading.services import notices
 
 #: Codes that a person reads on the page and programs compare.
@@ -87,6 +87,6 @@ def _active_on(account_id: int) -> list[Deployment]:
     return list(
         Deployment.objects.select_for_update(of=("self",))
         .filter(account_id=account_id)
-        .exclude(actual_state__in=[ActualState.STOPPED, ActualState.FAILED])
+        .exclude(actual_state__in=IDLE_STATES)
         .order_by("pk")
     )

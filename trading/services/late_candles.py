@@ -7,7 +7,7 @@ from typing import Final
 from exchanges.selectors import feeds, instruments
 from foundation.transactions import transactional
 from market.timeframes import Timeframe
-from trading.models import ActualState, Deployment, Health, SignalGroup
+from trading.models import IDLE_STATES, Deployment, Health, SignalGroup
 from trading.services import health, notices
 
 _AT_ONCE: Final = 100
@@ -42,7 +42,7 @@ def _deployments_on(instrument_id: int, timeframe: Timeframe) -> list[int]:
     groups = SignalGroup.objects.filter(instruments=instrument_id, timeframe=timeframe.value)
     return list(
         Deployment.objects.filter(revisions__to_bar_at=None, revisions__group__in=groups)
-        .exclude(actual_state__in=[ActualState.STOPPED, ActualState.FAILED])
+        .exclude(actual_state__in=IDLE_STATES)
         .distinct()
         .order_by("pk")
         .values_list("pk", flat=True)

@@ -19,6 +19,7 @@ from market.enums import Leg, OrderActor, OrderStatus, OrderType, Side
 from market.orders import TERMINAL, WORKING
 from trading.domain import kernel, keys, sizing
 from trading.models import (
+    IDLE_STATES,
     ActualState,
     Deployment,
     DeploymentPosition,
@@ -61,12 +62,19 @@ def follow(deployment: Deployment, *, instrument_id: int, now: datetime) -> None
     if exit_is_under_way(deployment, position=position, now=now):
         return
     # What was left to its owner keeps the stop that rests; whether it stays is theirs to say.
-    is_left = (
-        deployment.actual_state in {ActualState.STOPPED, ActualState.FAILED}
-        and deployment.stop_policy == StopPolicy.LEAVE
-    )
-    if not is_left:
+    if not _is_left_to_its_owner(deployment):
         _protect(deployment, position, now=now)
+
+
+def _is_left_to_its_owner(deployment: Deployment) -> bool:
+    """Tell whether no stop is placed any more for what *deployment* holds."""
+    match deployment.stop_policy:
+        case StopPolicy.CANCEL:
+            return deployment.actual_state in {*IDLE_STATES, ActualState.STOPPING}
+        case StopPolicy.PROTECT:
+            return deployment.actual_state in IDLE_STATES
+        case _:
+            return False
 
 
 @part_of_transaction

@@ -1,4 +1,4 @@
-"""A deployment that has ended, started again: the same row, a new revision, the same checks as a new one."""
+"""A deployment that has ended, or is a draft, started: the same row, a new revision, the same checks as a new one."""
 
 from datetime import datetime
 from typing import Final
@@ -73,7 +73,7 @@ class OwnerInactiveError(ForbiddenError):
 
 @part_of_transaction
 def start_again(deployment: Deployment, *, now: datetime) -> None:
-    """Let a locked *deployment* that has ended decide again from the next bar that closes.
+    """Let a locked *deployment* that has ended, or is a draft, decide from the next bar that closes.
 
     Its parameters, capital and fills stay; what it remembered of past bars is forgotten, and its
     account is compared with the venue before anything opens. The caller has locked the owner's

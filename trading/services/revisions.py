@@ -75,6 +75,29 @@ def begin(
 
 
 @part_of_transaction
+def note(
+    deployment: Deployment,
+    *,
+    number: int,
+    group: SignalGroup,
+    parameters: Mapping[str, Any],
+    rules: Mapping[str, Any],
+    now: datetime,
+) -> DeploymentRevision:
+    """Keep what *deployment* is to start with; a revision of no bar, which holds nothing."""
+    return DeploymentRevision.objects.create(
+        owner_id=deployment.owner_id,
+        deployment=deployment,
+        number=number,
+        group=group,
+        parameters=dict(parameters),
+        rules=dict(rules),
+        from_bar_at=now,
+        to_bar_at=now,
+    )
+
+
+@part_of_transaction
 def end(deployment: Deployment, *, now: datetime) -> None:
     """End the revision in force, if there is one, and let go of candles that nobody else needs."""
     revision = (

@@ -130,21 +130,16 @@ def check_terms(
     except PlatformError as error:
         problems.append(FieldProblem("symbol", error.code, error.message))
     shown = name.strip()
-    if not 1 <= len(shown) <= _LONGEST_NAME:
-        text = f"Give it a name of 1 to {_LONGEST_NAME} characters."
-        problems.append(FieldProblem("name", "out_of_range", text))
-    problems += _timeframe_problems(definition, params, timeframe)
+    problems += [*_name_problems(shown), *_timeframe_problems(definition, params, timeframe)]
     if not capital.is_finite() or not 0 < capital <= MAXIMUM_CAPITAL:
         text = f"The capital must be more than 0 and at most {MAXIMUM_CAPITAL:,}."
         problems.append(FieldProblem("capital", "out_of_range", text))
     elif params is not None:
         problems += registry.capital_problems(definition, params, capital)
-    if stop_policy not in StopPolicy.values:
-        text = f"Use one of {', '.join(StopPolicy.values)}."
-        problems.append(FieldProblem("stop_policy", "unknown_choice", text))
-    if problems or params is None or instrument is None:
-        message = " ".join(problem.message for problem in problems)
-        raise InvalidDeploymentError(message, problems=problems)
+    problems += _stop_policy_problems(stop_policy)
+    _raise(problems)
+    if params is None or instrument is None:
+        raise InvalidDeploymentError
     check_market(account, instrument=instrument, capital=capital)
     check_orders(account, definition=definition, params=params)
     return Terms(
@@ -157,6 +152,58 @@ def check_terms(
         capital=capital,
         stop_policy=StopPolicy(stop_policy),
     )
+
+
+def checked_name(name: str) -> str:
+    """Return *name* as it is stored; raise InvalidDeploymentError."""
+    _raise(_name_problems(name.strip()))
+    return name.strip()
+
+
+def checked_stop_policy(stop_policy: str) -> StopPolicy:
+    """Return what happens at the end; raise InvalidDeploymentError."""
+    _raise(_stop_policy_problems(stop_policy))
+    return StopPolicy(stop_policy)
+
+
+def checked_params(
+    definition: Definition,
+    *,
+    parameters: Mapping[str, object],
+    timeframe: str,
+    capital: Decimal,
+    strict: bool,
+) -> StrategyParams:
+    """Return the parameters of a deployment of that timeframe and capital; raise InvalidDeploymentError."""
+    problems: list[FieldProblem] = []
+    params = _params(definition, parameters, problems, strict=strict)
+    problems += _timeframe_problems(definition, params, timeframe)
+    if params is not None:
+        problems += registry.capital_problems(definition, params, capital)
+    _raise(problems)
+    if params is None:
+        raise InvalidDeploymentError
+    return params
+
+
+def _raise(problems: Sequence[FieldProblem]) -> None:
+    if problems:
+        message = " ".join(problem.message for problem in problems)
+        raise InvalidDeploymentError(message, problems=problems)
+
+
+def _name_problems(name: str) -> Sequence[FieldProblem]:
+    if 1 <= len(name) <= _LONGEST_NAME:
+        return ()
+    text = f"Give it a name of 1 to {_LONGEST_NAME} characters."
+    return (FieldProblem("name", "out_of_range", text),)
+
+
+def _stop_policy_problems(stop_policy: str) -> Sequence[FieldProblem]:
+    if stop_policy in StopPolicy.values:
+        return ()
+    text = f"Use one of {', '.join(StopPolicy.values)}."
+    return (FieldProblem("stop_policy", "unknown_choice", text),)
 
 
 def _params(

@@ -115,6 +115,8 @@ def record(
 
 def _refuse_out_of_time(deployment: Deployment, kind: CommandKind) -> None:
     has_ended = deployment.actual_state in ENDED_STATES
+    if kind is CommandKind.STOP and deployment.actual_state == ActualState.DRAFT:
+        return
     if kind is CommandKind.START:
         if not has_ended:
             raise DeploymentNotEndedError(deployment)
@@ -128,6 +130,11 @@ def _note_wish(deployment: Deployment, command: DeploymentCommand, now: datetime
     match command.kind:
         case CommandKind.START:
             restarts.start_again(deployment, now=now)
+        case CommandKind.STOP if deployment.actual_state == ActualState.DRAFT:
+            # Nothing has begun, so nothing has to be settled.
+            deployment.actual_state = ActualState.STOPPED
+            deployment.stopped_at = now
+            deployment.save(update_fields=["stopped_at"])
         case CommandKind.STOP:
             deployment.desired_state = DesiredState.STOPPED
             deployment.actual_state = ActualState.STOPPING
@@ -145,7 +152,7 @@ def _note_wish(deployment: Deployment, command: DeploymentCommand, now: datetime
     deployment.save(update_fields=["desired_state", "actual_state", "epoch", "version"])
     waiting = OrderIntent.objects.filter(deployment=deployment, leg=Leg.ENTRY.value)
     intents.supersede(waiting, code=f"COMMAND_{command.kind}")
-    if command.kind in _DONE_AT_ONCE:
+    if command.kind in _DONE_AT_ONCE or deployment.actual_state == ActualState.STOPPED:
         command.done_at = now
         command.outcome = "Done."
         command.save(update_fields=["done_at", "outcome"])

@@ -1,13 +1,24 @@
 """The buttons of a deployment's page: the commands that make sense in its state."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import uuid4
 
 from django.urls import reverse
 
-from trading.models import CommandKind, Deployment, DesiredState
+from trading.models import ActualState, CommandKind, Deployment, DesiredState, StopPolicy
 from trading.selectors import holdings
 from trading.web import presenters
+
+#: What a stop does, by the policy that was chosen at the start.
+_AT_THE_STOP: Final[Mapping[str, str]] = {
+    StopPolicy.FLATTEN: "Working orders are canceled and an open position is closed at the market.",
+    StopPolicy.PROTECT: "Entries are canceled and the position stays open: it is yours to manage then. "
+    "A stop that rests at the exchange stays there; cancel it before you sell.",
+    StopPolicy.CANCEL: "Every order is canceled, the stop too, and the position stays open without "
+    "protection: it is yours to manage then.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,8 @@ def present_actions(deployment: Deployment) -> Actions:
             kinds.append(CommandKind.STOP)
     else:
         kinds.append(CommandKind.START)
+        if deployment.actual_state == ActualState.DRAFT:
+            kinds.append(CommandKind.STOP)
     return Actions(
         url=reverse("trading:command", args=[deployment.public_id]),
         actions=tuple(_action(kind, deployment) for kind in kinds),
@@ -52,7 +65,7 @@ def present_actions(deployment: Deployment) -> Actions:
 
 
 def _action(kind: CommandKind, deployment: Deployment) -> Action:
-    leaves = deployment.stop_policy == "LEAVE"
+    is_draft = deployment.actual_state == ActualState.DRAFT
     words = {
         CommandKind.PAUSE: (
             "Pause",
@@ -76,19 +89,17 @@ def _action(kind: CommandKind, deployment: Deployment) -> Action:
             "arrow-down-to-line",
         ),
         CommandKind.STOP: (
-            "Stop",
-            "Stop this deployment?",
-            "Entries are canceled and the position stays open: it is yours to manage then. "
-            "A stop that rests at the exchange stays there; cancel it before you sell."
-            if leaves
-            else "Working orders are canceled and an open position is closed at the market.",
+            "Discard" if is_draft else "Stop",
+            "Discard this draft?" if is_draft else "Stop this deployment?",
+            "It has traded nothing." if is_draft else _AT_THE_STOP[deployment.stop_policy],
             "danger",
             "square",
         ),
         CommandKind.START: (
-            "Start again",
-            "Start this deployment again?",
-            "It decides from the next bar that closes, as it is set. What it holds it goes on with.",
+            "Start" if is_draft else "Start again",
+            "Start this deployment?" if is_draft else "Start this deployment again?",
+            "It decides from the next bar that closes, as it is set."
+            + ("" if is_draft else " What it holds it goes on with."),
             "primary",
             "play",
         ),

@@ -123,6 +123,7 @@ class DeploymentForm(forms.Form):
             "parameters_are_text": True,
             "capital": values["capital"],
             "stop_policy": values["stop_policy"],
+            "starts": "draft" not in self.data,
         }
 
     def add_problems(self, error: PlatformError) -> None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from market.timeframes import MINUTE_MS, Timeframe
 from strategies import parameters
-from trading.models import Deployment
+from trading.models import Deployment, DeploymentRevision
 from trading.selectors import holdings
 from trading.selectors.deployments import revision_of
 from trading.web import presenters
@@ -42,6 +42,7 @@ class Setting:
 class DeploymentPage:
     """The page of a deployment without its moving parts."""
 
+    public_id: UUID
     name: str
     lead: str
     account: str
@@ -55,6 +56,8 @@ class DeploymentPage:
     strategy_slug: str
     strategy_version: int
     settings: Sequence[Setting]
+    revision: int
+    revision_from: datetime | None
     stop_policy: str
     stop_note: str
     created_at: datetime
@@ -70,7 +73,9 @@ def present_page(deployment: Deployment) -> DeploymentPage:
     instrument = holdings.instrument_of(deployment)
     symbol = instrument.symbol
     strategy = version.strategy.name
+    revision = revision_of(deployment)
     return DeploymentPage(
+        public_id=deployment.public_id,
         name=deployment.name,
         lead=f"{strategy} on {symbol}, {deployment.timeframe} bars, account {account.label}.",
         account=account.label,
@@ -83,7 +88,9 @@ def present_page(deployment: Deployment) -> DeploymentPage:
         strategy=strategy,
         strategy_slug=version.strategy.slug,
         strategy_version=version.number,
-        settings=_settings(deployment),
+        settings=_settings(deployment, revision),
+        revision=revision.number,
+        revision_from=revision.from_bar_at if revision.to_bar_at is None else None,
         stop_policy=deployment.get_stop_policy_display(),
         stop_note=_PAPER_STOPS if account.kind == "PAPER" else _LIVE_STOPS,
         created_at=deployment.created_at,
@@ -94,8 +101,8 @@ def present_page(deployment: Deployment) -> DeploymentPage:
     )
 
 
-def _settings(deployment: Deployment) -> list[Setting]:
-    values = revision_of(deployment).parameters
+def _settings(deployment: Deployment, revision: DeploymentRevision) -> list[Setting]:
+    values = revision.parameters
     schema = deployment.strategy_version.parameters_schema
     return [
         Setting(info.title, info.shown(values.get(info.name, info.default)), info.unit)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import reverse
 
-from trading.models import ActualState, Deployment, Health
+from trading.models import IDLE_STATES, Deployment, Health
 from trading.selectors import holdings, results
 
 if TYPE_CHECKING:
     from exchanges.models import ExchangeAccount
 
 
-#: Nothing happens in these any more.
-ENDED: Final[frozenset[str]] = frozenset({ActualState.STOPPED, ActualState.FAILED})
+#: Nothing happens in these.
+ENDED: Final[frozenset[str]] = frozenset(IDLE_STATES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from market.errors import EntitlementError, NotFoundError, PlatformError
 from strategies.models import StrategyVersion
 from strategies.registry import UnknownStrategyError
 from strategies.selectors import catalogue
-from trading.models import Deployment
+from trading.models import ActualState, Deployment
 from trading.selectors import decisions, orders, results, usage
 from trading.selectors import deployments as selectors
 from trading.selectors.charts import price_chart_for
@@ -69,7 +69,7 @@ def new(request: HttpRequest) -> HttpResponse:
         except PlatformError as error:
             form.add_problems(error)
         else:
-            messages.success(request, f"“{deployment.name}” starts at the next bar.")
+            messages.success(request, _what_comes_next(deployment))
             return redirect("trading:detail", public_id=deployment.public_id)
     context = {
         "form": form,
@@ -135,6 +135,12 @@ def command(request: HttpRequest, public_id: UUID) -> HttpResponse:
     except PlatformError as error:
         messages.error(request, error.message)
     return redirect("trading:detail", public_id=public_id)
+
+
+def _what_comes_next(deployment: Deployment) -> str:
+    if deployment.actual_state == ActualState.DRAFT:
+        return f"“{deployment.name}” is a draft: it trades nothing until you start it."
+    return f"“{deployment.name}” starts at the next bar."
 
 
 def _deployment_or_404(request: HttpRequest, public_id: UUID) -> Deployment:

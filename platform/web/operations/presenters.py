@@ -18,7 +18,9 @@ _LATE_OUTBOX_S: Final = 120.0
 _LATE_MAIL_S: Final = 600.0
 _LATE_CANDLES_S: Final = 180.0
 #: In the order in which a deployment goes through them.
-_STATES: Final = ("STARTING", "RUNNING", "PAUSED", "STOPPING", "STOPPED", "FAILED")
+_STATES: Final = ("DRAFT", "STARTING", "RUNNING", "PAUSED", "STOPPING", "STOPPED", "FAILED")
+#: Nothing happens in deployments of these.
+_IDLE: Final = frozenset({"DRAFT", "STOPPED", "FAILED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def present(figures: Figures) -> SummaryPage:
 def _tiles(figures: Figures) -> list[Tile]:
     people, orders = figures.people, figures.orders
     states = _by_state(figures)
-    running = sum(count for state, count in states.items() if state not in {"STOPPED", "FAILED"})
+    running = sum(count for state, count in states.items() if state not in _IDLE)
     unknown, review = orders[OrderStatus.UNKNOWN], orders[OrderStatus.MANUAL_REVIEW]
     working = sum(orders.values()) - unknown - review
     return [
@@ -160,7 +162,7 @@ def _of_deployments(figures: Figures) -> list[Concern]:
     troubled = sum(
         count
         for (_, actual, health), count in figures.deployments.items()
-        if health != "OK" and actual not in {"STOPPED", "FAILED"}
+        if health != "OK" and actual not in _IDLE
     )
     if not troubled:
         return []
