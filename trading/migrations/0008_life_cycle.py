@@ -19,7 +19,7 @@ def rename_back(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0006_ladder_leg'),
+        ('trading', '0007_order_steps'),
     ]
 
     operations = [
