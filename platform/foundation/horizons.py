@@ -20,6 +20,8 @@ class Horizons:
     recent_s: float = 5.0
     #: Two look-ups count as two only if they are this far apart.
     lookup_interval_s: float = 10.0
+    #: An order whose fate nobody knows is looked for this often.
+    in_flight_s: float = 5.0
     #: Accounts with working orders are reconciled this often, others at ``reconcile_idle_s``.
     reconcile_s: float = 15.0
     reconcile_idle_s: float = 60.0
@@ -38,6 +40,8 @@ class Horizons:
     gap_s: float = 60.0
     #: While a feed stays behind, those who depend on it are told again this often.
     remind_s: float = 3_600.0
+    #: A call to a venue begins only if the claim on its account lasts this much longer.
+    wire_margin_s: float = 5.0
     #: No answer from a venue within this time is no answer.
     venue_timeout_s: float = 8.0
     #: A venue that fails too often is left alone for this long at first, and at most for twenty times as long.
