@@ -32,10 +32,10 @@ def sweep_evaluation() -> None:
 
 
 @queued_task("trading.submit_due_intents", queue="orders")
-def submit_due_intents() -> None:
+def submit_due_intents(*, calls_others: bool = True) -> None:
     """Send what is due, for accounts that nobody serves."""
     with tenancy.bypass("accounts are served side by side"):
-        submission.submit_due_intents(now=timezone.now())
+        submission.submit_due_intents(now=timezone.now(), calls_others=calls_others)
 
 
 @queued_task("trading.reconcile_account", queue="orders")

@@ -4,7 +4,7 @@ Call it outside an event loop and outside a transaction; the client then belongs
 not the main one to one ``asyncio.run``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
@@ -64,8 +64,37 @@ def venue_client(account_id: int) -> VenueClient:
     Raises AccountClosedError or CredentialUnavailableError; the latter also in a process that does not hold the private
     ring of keys.
     """
+    client = venue_clients([account_id])[account_id]
+    if isinstance(client, PlatformError):
+        raise client
+    return client
+
+
+def venue_clients(account_ids: Collection[int]) -> dict[int, VenueClient | PlatformError]:
+    """Return a client for each account, or the error that keeps it from having one, in a fixed number of queries.
+
+    An account whose key cannot be opened must not keep the others from trading.
+    """
     refuse_inside_transaction("Speaking to a venue")
-    account = ExchangeAccount.objects.select_related("venue", "owner").get(pk=account_id)
+    accounts = ExchangeAccount.objects.select_related("venue", "owner").filter(pk__in=account_ids)
+    found = {account.pk: account for account in accounts}
+    in_use = Credential.objects.filter(account__in=found, replaced_at=None)
+    credentials = {credential.account_id: credential for credential in in_use}
+    clients: dict[int, VenueClient | PlatformError] = {}
+    for account_id in account_ids:
+        account, credential = found.get(account_id), credentials.get(account_id)
+        if account is None:
+            raise ExchangeAccount.DoesNotExist(account_id)
+        if credential is not None:
+            credential.account = account
+        try:
+            clients[account_id] = _client_of(account, credential)
+        except PlatformError as error:
+            clients[account_id] = error
+    return clients
+
+
+def _client_of(account: ExchangeAccount, credential: Credential | None) -> VenueClient:
     if account.closed_at is not None:
         _pool.forget(account.public_id)
         raise AccountClosedError
@@ -74,7 +103,9 @@ def venue_client(account_id: int) -> VenueClient:
         return PaperVenueClient(rules=rules, market_data=market_data(account.venue))
     if account.venue.ccxt_id == MEMORY:
         return memory.get_venue(account.venue.code).client(str(account.public_id))
-    credential = _credential_of(account)
+    if credential is None:
+        _pool.forget(account.public_id)
+        raise CredentialUnavailableError("there is none")
     if not loops.is_kept_here():
         return _make_client(account, credential, is_kept=False)
     holder = Holder(account.public_id, credential.version, account.venue.api_url)
@@ -119,18 +150,6 @@ def _import_http_client() -> "tuple[type[CcxtVenueClient], Callable[..., Transpo
     from exchanges.adapters.connections import transport_for  # noqa: PLC0415
 
     return CcxtVenueClient, transport_for
-
-
-def _credential_of(account: ExchangeAccount) -> Credential:
-    credential = (
-        Credential.objects.select_related("account__owner")
-        .filter(account=account, replaced_at=None)
-        .first()
-    )
-    if credential is None:
-        _pool.forget(account.public_id)
-        raise CredentialUnavailableError("there is none")
-    return credential
 
 
 def _open_credential(credential: Credential) -> ApiCredential:

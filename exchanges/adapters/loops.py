@@ -11,7 +11,8 @@ import contextvars
 import itertools
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+import time
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
@@ -31,13 +32,13 @@ class _KeptLoop:
         self.runner = asyncio.Runner()
         self.closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], *, spared: Collection[Any] = ()) -> T:
         try:
             answer: T = self.runner.run(_caught_up(coroutine), context=contextvars.copy_context())
             return answer
         finally:
             coroutine.close()
-            self._end_what_is_left()
+            self.end_what_is_left(spared)
 
     def close(self) -> None:
         closers, self.closers = self.closers, []
@@ -47,9 +48,9 @@ class _KeptLoop:
         finally:
             self.runner.close()
 
-    def _end_what_is_left(self) -> None:
+    def end_what_is_left(self, spared: Collection[Any] = ()) -> None:
         loop = self.runner.get_loop()
-        left = asyncio.all_tasks(loop)
+        left = asyncio.all_tasks(loop).difference(spared)
         for task in left:
             task.cancel()
         if left:
@@ -64,19 +65,65 @@ _inherited: list[_KeptLoop] = []
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run *coroutine* to its end, in the loop that this process keeps."""
-    with held() as run_here:
-        answer: T = run_here(coroutine)
+    with held() as loop:
+        answer: T = loop.run(coroutine)
         return answer
 
 
+class Held:
+    """A loop that is held for several pieces of work: one after the other, or side by side."""
+
+    def __init__(self, kept: _KeptLoop) -> None:
+        self._kept = kept
+        self._begun: set[asyncio.Task[Any]] = set()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run *coroutine* to its end; what was begun goes on meanwhile."""
+        answer: T = self._kept.run(coroutine, spared=self._begun)
+        return answer
+
+    def begin(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Let *coroutine* go on whenever the loop runs, and return its task."""
+        loop = self._kept.runner.get_loop()
+        task = loop.create_task(_caught_up(coroutine), context=contextvars.copy_context())
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return task
+
+    def go_on(
+        self, tasks: "Iterable[asyncio.Task[Any]]", *, until_done: int, within_s: float
+    ) -> None:
+        """Let what was begun go on until so many of *tasks* are done, or so much time has passed."""
+        awaited = set(tasks)
+        if awaited:
+            least = min(until_done, len(awaited))
+            self.run(_some_done(awaited, least=least, within_s=within_s))
+
+    def end(self) -> None:
+        """End whatever has been begun and is not done."""
+        self._kept.end_what_is_left()
+
+
 @contextmanager
-def held() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
-    """Hold a loop for several runs; yields what runs a coroutine in it."""
-    if is_kept_here():
-        yield _keep().run
-        return
-    with asyncio.Runner() as runner:
-        yield runner.run
+def held() -> Iterator[Held]:
+    """Hold a loop for several runs; nothing of it goes on afterwards."""
+    kept = _keep() if is_kept_here() else _KeptLoop()
+    holding = Held(kept)
+    try:
+        yield holding
+    finally:
+        holding.end()
+        if not is_kept_here():
+            kept.close()
+
+
+async def _some_done(tasks: "set[asyncio.Task[Any]]", *, least: int, within_s: float) -> None:
+    until_s, left = time.monotonic() + within_s, tasks
+    while left and len(tasks) - len(left) < least:
+        pause_s = until_s - time.monotonic()
+        if pause_s <= 0:
+            return
+        _, left = await asyncio.wait(left, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
 
 
 def is_kept_here() -> bool:

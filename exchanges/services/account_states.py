@@ -1,6 +1,7 @@
 """What state an account is in: which tests and refusals lead from one to the other, and who is told."""
 
 import logging
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -164,6 +165,13 @@ def note_acceptance(*, account_id: int) -> None:
     account.save(
         update_fields=["authentication_failures", "status_code", "status_message", "version"]
     )
+
+
+def note_acceptances(*, account_ids: Collection[int]) -> None:
+    """Note that venues have answered signed calls of these accounts; one look if none was refused before."""
+    refused = ExchangeAccount.objects.filter(pk__in=account_ids, authentication_failures__gt=0)
+    for account_id in refused.order_by("pk").values_list("pk", flat=True):
+        note_acceptance(account_id=account_id)
 
 
 @part_of_transaction

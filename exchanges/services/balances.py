@@ -1,7 +1,7 @@
 """What the venues say that accounts hold: told by tests and reconciliations, and asked for once an hour."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -70,20 +70,34 @@ def _store(*, account_id: int, reports: Sequence[BalanceReport], now: datetime) 
         record_balances(account_id=account_id, reports=reports, now=now)
 
 
+@transactional
+def note_balances(told: Mapping[int, Sequence[BalanceReport]], *, now: datetime) -> None:
+    """Store what venues say that accounts hold, by account, in a fixed number of statements."""
+    open_accounts = ExchangeAccount.objects.filter(pk__in=list(told), closed_at=None)
+    owners = dict(open_accounts.values_list("pk", "owner_id"))
+    _record({pk: (owner_id, told[pk]) for pk, owner_id in owners.items()}, now=now)
+
+
 @part_of_transaction
 def record_balances(*, account_id: int, reports: Sequence[BalanceReport], now: datetime) -> None:
     """Store what the venue says that an account holds; a currency that is not named is held no more."""
     account = ExchangeAccount.objects.only("pk", "owner_id").get(pk=account_id)
+    _record({account_id: (account.owner_id, reports)}, now=now)
+
+
+def _record(told: Mapping[int, tuple[int, Sequence[BalanceReport]]], *, now: datetime) -> None:
     rows = [
         Balance(
-            account=account,
-            owner_id=account.owner_id,
+            account_id=account_id,
+            owner_id=owner_id,
             currency=report.currency,
             free=report.free,
             used=report.used,
             venue_at=now,
         )
-        for report in reports
+        # Always in the same order: two who write the same rows do not wait for each other crosswise.
+        for account_id, (owner_id, reports) in sorted(told.items())
+        for report in sorted(reports, key=lambda each: each.currency)
     ]
     Balance.objects.bulk_create(
         rows,
@@ -92,9 +106,8 @@ def record_balances(*, account_id: int, reports: Sequence[BalanceReport], now: d
         update_fields=["free", "used", "venue_at"],
     )
     due = Q(next_balances_at=None) | Q(next_balances_at__lt=now + _OLDEST / 2)
-    ExchangeAccount.objects.filter(due, pk=account_id).update(next_balances_at=now + _OLDEST)
-    held = [report.currency for report in reports]
-    Balance.objects.filter(account=account).exclude(currency__in=held).delete()
+    ExchangeAccount.objects.filter(due, pk__in=list(told)).update(next_balances_at=now + _OLDEST)
+    Balance.objects.filter(account__in=list(told), venue_at__lt=now).delete()
 
 
 @part_of_transaction

@@ -77,10 +77,62 @@ def require(lease: AccountLease, *, seconds: float) -> ExchangeAccount:
     return account
 
 
+@part_of_transaction
+def require_many(held: Sequence[AccountLease], *, seconds: float) -> dict[int, ExchangeAccount]:
+    """Return the locked accounts of those leases that still hold, by key, and prolong these.
+
+    An account that is missing has been claimed by somebody else.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE exchanges_exchangeaccount AS account"
+            " SET lease_until = clock_timestamp() + make_interval(secs => %s)"
+            " FROM (SELECT id FROM exchanges_exchangeaccount"
+            "   JOIN unnest(%s::bigint[], %s::bigint[]) AS held(account_id, epoch)"
+            "   ON held.account_id = id AND held.epoch = exchanges_exchangeaccount.epoch"
+            "   ORDER BY id FOR NO KEY UPDATE OF exchanges_exchangeaccount) AS locked"
+            " WHERE account.id = locked.id RETURNING account.id",
+            [seconds, [each.account_id for each in held], [each.epoch for each in held]],
+        )
+        ours = [account_id for (account_id,) in cursor.fetchall()]
+    return ExchangeAccount.objects.select_related("venue").in_bulk(ours)
+
+
+def still_held(held: Sequence[AccountLease]) -> set[int]:
+    """Return the accounts of those leases that nobody has claimed since and that have not run out.
+
+    For the last look before something is sent: nothing is locked.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM exchanges_exchangeaccount AS account"
+            " JOIN unnest(%s::bigint[], %s::bigint[]) AS held(account_id, epoch)"
+            " ON held.account_id = account.id AND held.epoch = account.epoch"
+            " WHERE account.lease_until > clock_timestamp()",
+            [[each.account_id for each in held], [each.epoch for each in held]],
+        )
+        return {account_id for (account_id,) in cursor.fetchall()}
+
+
 @transactional
 def release(lease: AccountLease) -> None:
     """Give the account back; nothing happens if somebody else has claimed it."""
     ExchangeAccount.objects.filter(pk=lease.account_id, epoch=lease.epoch).update(lease_until=None)
+
+
+@transactional
+def release_many(held: Sequence[AccountLease]) -> None:
+    """Give accounts back, except those that somebody else has claimed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE exchanges_exchangeaccount AS account SET lease_until = NULL"
+            " FROM (SELECT id FROM exchanges_exchangeaccount"
+            "   JOIN unnest(%s::bigint[], %s::bigint[]) AS held(account_id, epoch)"
+            "   ON held.account_id = id AND held.epoch = exchanges_exchangeaccount.epoch"
+            "   ORDER BY id FOR NO KEY UPDATE OF exchanges_exchangeaccount) AS locked"
+            " WHERE account.id = locked.id",
+            [[each.account_id for each in held], [each.epoch for each in held]],
+        )
 
 
 @part_of_transaction

@@ -44,6 +44,8 @@ class Horizons:
     wire_margin_s: float = 5.0
     #: No answer from a venue within this time is no answer.
     venue_timeout_s: float = 8.0
+    #: What an account has to spend is asked anew after this long; until then our own orders and fills tell.
+    balance_s: float = 300.0
     #: A venue that fails too often is left alone for this long at first, and at most for twenty times as long.
     breaker_s: float = 30.0
     #: A notice that has not arrived in whole after this long is not waited for.

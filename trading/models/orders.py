@@ -234,7 +234,10 @@ class Fill(models.Model):
                 condition=models.Q(quantity__gt=0, price__gt=0), name="fill_is_positive"
             ),
         ]
-        indexes = [models.Index(fields=["deployment", "-id"], name="fills_of_deployment")]
+        indexes = [
+            models.Index(fields=["deployment", "-id"], name="fills_of_deployment"),
+            models.Index(fields=["account", "recorded_at"], name="fills_of_account"),
+        ]
         triggers = [
             pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
         ]

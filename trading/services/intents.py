@@ -90,11 +90,19 @@ def supersede(waiting: QuerySet[OrderIntent], *, code: str) -> int:
 
 
 @part_of_transaction
-def deny(intent: OrderIntent, *, code: str) -> None:
-    """Refuse a decision by our own limits; the wire is not touched."""
-    intent.status = IntentStatus.DENIED
-    intent.reason_code = code
-    intent.save(update_fields=["status", "reason_code"])
+def deny_many(denied: Sequence[OrderIntent], *, code: str) -> None:
+    """Refuse decisions by our own limits, in one statement; the wire is not touched."""
+    for intent in denied:
+        intent.status, intent.reason_code = IntentStatus.DENIED, code
+    rows = OrderIntent.objects.filter(pk__in=[intent.pk for intent in denied])
+    rows.update(status=IntentStatus.DENIED, reason_code=code)
+
+
+@part_of_transaction
+def postpone_many(waiting: Sequence[OrderIntent], *, until: datetime) -> None:
+    """Let decisions wait, in one statement."""
+    rows = OrderIntent.objects.filter(pk__in=[intent.pk for intent in waiting])
+    rows.update(not_before=until)
 
 
 @part_of_transaction

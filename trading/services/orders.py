@@ -308,10 +308,11 @@ def note_evidence(order: Order, *, actor: OrderActor, evidence: Mapping[str, Any
 
 
 @part_of_transaction
-def cancel_was_sent(order: Order, *, now: datetime) -> None:
-    """Note that a cancellation is on its way, so that it is not sent twice at once."""
+def cancels_were_sent(due: Sequence[Order], *, now: datetime) -> None:
+    """Note that cancellations are on their way, so that none is sent twice at once."""
     pause_s = _CANCEL_AGAIN_IN_RETRIES * settings.HORIZONS.retry_s
-    check_again(order, at=now + timedelta(seconds=pause_s))
+    rows = Order.objects.filter(pk__in=[order.pk for order in due])
+    rows.update(next_check_at=now + timedelta(seconds=pause_s))
 
 
 def _new_order(

@@ -1,18 +1,24 @@
-"""The transaction before the wire: decisions become orders on their way, or are refused."""
+"""The transaction before the wire: decisions become orders on their way, or are refused.
+
+Many accounts at once: what is known of all of them is read, and what follows is written, in a number
+of statements that does not grow with them.
+"""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Sum, Window
+from django.db.models.functions import RowNumber
 
 from exchanges.adapters.protocol import OrderRequest
 from exchanges.services import leases
 from exchanges.services.leases import AccountLease
-from foundation.transactions import transactional
+from foundation.transactions import part_of_transaction, transactional
 from market.enums import Leg, OrderStatus, OrderType, Side
 from market.orders import WORKING
 from trading.models import (
@@ -25,7 +31,9 @@ from trading.models import (
 )
 from trading.selectors import entitled
 from trading.services import checks, intents, orders, protection, venues
-from trading.services.checks import Denial, Situation, Wait
+from trading.services.checks import Cleared, Denial, Situation, Wait
+from trading.services.funds import Funds
+from trading.services.orders import Planned
 from trading.services.venues import Call, Cancellation, Submission
 
 if TYPE_CHECKING:
@@ -34,50 +42,76 @@ if TYPE_CHECKING:
 #: Decisions of one account that are looked at in one turn.
 _MOST_INTENTS: Final = 100
 
-
 #: Exits first, then stops, then what opens.
 _PRECEDENCE: Final = {Leg.EXIT: 0, Leg.TARGET: 0, Leg.STOP: 1, Leg.ENTRY: 2}
 
-_RESTING: Final = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
+#: Answers that an older word on the balances may give only if the venue says so too.
+_NEEDS_FRESH: Final = frozenset(
+    {Denial.BALANCE_UNKNOWN, Denial.INSUFFICIENT_FREE_BALANCE, Wait.BALANCE_NOT_FREE}
+)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """What is to be sent; accounts that somebody else has ``lost`` us, and those to ask for their balances first."""
+
+    calls: list[Call] = field(default_factory=list)
+    lost: set[int] = field(default_factory=set)
+    unsure: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is decided about the decisions of one turn, until it is written."""
+
+    now: datetime
+    orders: list[Planned] = field(default_factory=list)
+    reservations: list[Reservation] = field(default_factory=list)
+    denied: dict[Denial, list[OrderIntent]] = field(default_factory=lambda: defaultdict(list))
+    waiting: dict[Wait, list[OrderIntent]] = field(default_factory=lambda: defaultdict(list))
+    unsure: set[int] = field(default_factory=set)
 
 
 @transactional
-def prepare(
-    *, lease: AccountLease, free: Mapping[str, Decimal] | None, now: datetime
-) -> list[Call]:
-    """Return what is to be sent for a claimed account now, with a row for each call.
+def prepare(*, held: Sequence[AccountLease], funds: Mapping[int, Funds], now: datetime) -> Prepared:
+    """Return what is to be sent for claimed accounts now, with a row for each call.
 
-    *free* is what the venue says is free, by currency; None if it did not answer. Raises
-    AccountLeaseLostError, and changes nothing, if the account has been claimed by somebody else.
+    *funds* is what is known to be free, by account. Nothing is changed of an account that somebody
+    else has claimed.
     """
-    account = leases.require(lease, seconds=venues.claim_seconds())
-    waiting = _lock_waiting(account, now)
-    calls: list[Call] = []
+    accounts = leases.require_many(held, seconds=venues.claim_seconds())
+    prepared = Prepared(lost={each.account_id for each in held} - set(accounts))
+    waiting = _lock_waiting(accounts, now)
     if waiting:
-        situation = _situation(account, waiting, free, now)
+        plan = _Plan(now)
+        situations = _situations(accounts, waiting, funds, now)
         for intent in sorted(waiting, key=lambda each: (_PRECEDENCE[Leg(each.leg)], each.pk)):
-            call = _prepare_one(intent, situation, now)
-            if call is not None:
-                calls.append(call)
-    return [*_cancellations(account, now), *calls]
+            _decide(intent, situations[intent.account_id], funds[intent.account_id], plan)
+        prepared.calls += [_submission(order) for order in _write(plan)]
+        prepared.unsure = plan.unsure
+    # Read last, for what has to make way is among them; sent first.
+    prepared.calls[:0] = _cancellations(accounts, now)
+    return prepared
 
 
-def _lock_waiting(account: "ExchangeAccount", now: datetime) -> list[OrderIntent]:
+def _lock_waiting(accounts: Collection[int], now: datetime) -> list[OrderIntent]:
+    place = Window(RowNumber(), partition_by="account_id", order_by="pk")
     due = OrderIntent.objects.filter(
-        account=account, status=IntentStatus.NEW, not_before__lte=now
-    ).order_by("pk")[:_MOST_INTENTS]
-    deployment_ids = sorted({intent.deployment_id for intent in due})
+        account__in=accounts, status=IntentStatus.NEW, not_before__lte=now
+    )
+    found = due.alias(place=place).filter(place__lte=_MOST_INTENTS)
+    pairs = list(found.values_list("pk", "deployment_id"))
     deployments = {
         row.pk: row
         for row in Deployment.objects.select_for_update(of=("self",))
-        .filter(pk__in=deployment_ids)
+        .filter(pk__in={deployment_id for _, deployment_id in pairs})
         .select_related("owner", "account__venue", "strategy_version__strategy")
         .order_by("pk")
     }
     # Read again under the locks: a command may have superseded some of them.
     waiting = list(
         OrderIntent.objects.select_for_update(of=("self",))
-        .filter(pk__in=[intent.pk for intent in due], status=IntentStatus.NEW)
+        .filter(pk__in=[pk for pk, _ in pairs], status=IntentStatus.NEW)
         .select_related("instrument", "revision")
         .order_by("pk")
     )
@@ -86,83 +120,141 @@ def _lock_waiting(account: "ExchangeAccount", now: datetime) -> list[OrderIntent
     return waiting
 
 
-def _situation(
-    account: "ExchangeAccount",
-    waiting: list[OrderIntent],
-    free: Mapping[str, Decimal] | None,
+@part_of_transaction
+def _situations(
+    accounts: Mapping[int, "ExchangeAccount"],
+    waiting: Sequence[OrderIntent],
+    funds: Mapping[int, Funds],
     now: datetime,
-) -> Situation:
+) -> dict[int, Situation]:
+    """Return what is known of each account that has something waiting; one query for each kind of fact."""
+    account_ids = {intent.account_id for intent in waiting}
     deployment_ids = {intent.deployment_id for intent in waiting}
-    unfinished = Order.objects.filter(
-        account=account,
-        status__in=[status.value for status in (*WORKING, OrderStatus.MANUAL_REVIEW)],
-    )
-    working: dict[tuple[int, int], list[Order]] = defaultdict(list)
-    in_doubt: set[int] = set()
-    for order in unfinished:
-        if checks.is_working(order):
-            working[(order.deployment_id, order.instrument_id)].append(order)
-        if checks.is_in_doubt(order):
-            in_doubt.add(order.instrument_id)
-    reserved = (
-        Reservation.objects.filter(account=account, released_at=None)
-        .values_list("currency")
+    reserved: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    for account_id, currency, total in (
+        Reservation.objects.filter(account__in=account_ids, released_at=None)
+        .values_list("account_id", "currency")
         .annotate(total=Sum("amount"))
-    )
+    ):
+        reserved[account_id][currency] = total
     exits = OrderIntent.objects.filter(
         deployment_id__in=deployment_ids,
         status=IntentStatus.NEW,
         leg__in=[Leg.EXIT.value, Leg.TARGET.value],
     )
     positions = DeploymentPosition.objects.filter(deployment_id__in=deployment_ids)
-    return Situation(
-        account=account,
-        free=free,
-        reserved=dict(reserved),
-        in_doubt=in_doubt,
-        held={(row.deployment_id, row.instrument_id): row.quantity for row in positions},
-        working=working,
-        exits_waiting=set(exits.values_list("deployment_id", "instrument_id")),
-        entitled=entitled.may_enter(
-            {each.deployment for each in waiting if not each.reduce_only}, now=now
-        ),
+    # Keys of deployments are not those of accounts: what is looked up by deployment is the same for all.
+    held = {(row.deployment_id, row.instrument_id): row.quantity for row in positions}
+    exits_waiting = set(exits.values_list("deployment_id", "instrument_id"))
+    entering = {each.deployment for each in waiting if not each.reduce_only}
+    may_enter = entitled.may_enter(entering, now=now)
+    working, in_doubt = _unfinished(account_ids)
+    return {
+        account_id: Situation(
+            account=accounts[account_id],
+            free=funds[account_id].free,
+            reserved=reserved[account_id],
+            in_doubt=in_doubt[account_id],
+            held=held,
+            working=working,
+            exits_waiting=exits_waiting,
+            entitled=may_enter,
+        )
+        for account_id in account_ids
+    }
+
+
+def _unfinished(
+    account_ids: Collection[int],
+) -> tuple[dict[tuple[int, int], list[Order]], dict[int, set[int]]]:
+    """Return the working orders by deployment and instrument, and the instruments in doubt by account."""
+    working: dict[tuple[int, int], list[Order]] = defaultdict(list)
+    in_doubt: dict[int, set[int]] = defaultdict(set)
+    unfinished = Order.objects.filter(
+        account__in=account_ids,
+        status__in=[status.value for status in (*WORKING, OrderStatus.MANUAL_REVIEW)],
     )
+    for order in unfinished:
+        if checks.is_working(order):
+            working[(order.deployment_id, order.instrument_id)].append(order)
+        if checks.is_in_doubt(order):
+            in_doubt[order.account_id].add(order.instrument_id)
+    return working, in_doubt
 
 
-def _prepare_one(intent: OrderIntent, situation: Situation, now: datetime) -> Submission | None:
-    verdict = checks.check(intent, situation=situation, now=now)
-    place = (intent.deployment_id, intent.instrument_id)
-    if isinstance(verdict, Denial):
-        intents.deny(intent, code=verdict.value)
-        if intent.leg == Leg.STOP:
-            protection.follow(intent.deployment, instrument_id=intent.instrument_id, now=now)
-        return None
-    if isinstance(verdict, Wait):
-        _make_way(intent, situation, now)
-        intents.postpone(intent, until=_when_to_look_again(verdict, now))
-        return None
-    order = orders.create(intent, quantity=verdict.quantity, now=now)
-    if verdict.reserve:
+def _decide(intent: OrderIntent, situation: Situation, funds: Funds, plan: _Plan) -> None:
+    verdict = checks.check(intent, situation=situation, now=plan.now)
+    if not funds.is_fresh and _depends_on_funds(intent, verdict):
+        plan.unsure.add(intent.account_id)
+    elif isinstance(verdict, Denial):
+        plan.denied[verdict].append(intent)
+    elif isinstance(verdict, Wait):
+        plan.waiting[verdict].append(intent)
+    else:
+        _order(intent, verdict, situation, plan)
+
+
+def _depends_on_funds(intent: OrderIntent, verdict: checks.Verdict) -> bool:
+    """Tell whether a word on the balances that may be old has cut an order, or kept it from going."""
+    if isinstance(verdict, Cleared):
+        # A stop has the size of what it protects; if less than that seems to be free, the venue has to say so.
+        return intent.leg == Leg.STOP and verdict.quantity < intent.quantity
+    return verdict in _NEEDS_FRESH
+
+
+def _order(intent: OrderIntent, cleared: Cleared, situation: Situation, plan: _Plan) -> None:
+    plan.orders.append(Planned(intent, cleared.quantity))
+    if cleared.reserve:
         currency = intent.instrument.quote
-        Reservation.objects.update_or_create(
-            intent=intent,
-            defaults={
-                "owner_id": intent.owner_id,
-                "account": situation.account,
-                "currency": currency,
-                "amount": verdict.reserve,
-                "released_at": None,
-            },
+        plan.reservations.append(
+            Reservation(
+                owner_id=intent.owner_id,
+                account_id=intent.account_id,
+                intent=intent,
+                currency=currency,
+                amount=cleared.reserve,
+                released_at=None,
+            )
         )
-        situation.reserved[currency] = (
-            situation.reserved.get(currency, Decimal(0)) + verdict.reserve
-        )
-    situation.working.setdefault(place, []).append(order)
+        taken = situation.reserved.get(currency, Decimal(0))
+        situation.reserved[currency] = taken + cleared.reserve
+    place = (intent.deployment_id, intent.instrument_id)
+    # What is checked after it in this turn has to know of it; its row is made with those of the others.
+    situation.working.setdefault(place, []).append(Order(reduce_only=intent.reduce_only))
+
+
+def _write(plan: _Plan) -> list[Order]:
+    made = orders.create_many(plan.orders, now=plan.now)
+    Reservation.objects.bulk_create(
+        plan.reservations,
+        update_conflicts=True,
+        unique_fields=["intent"],
+        update_fields=["currency", "amount", "released_at"],
+    )
+    for code, denied in plan.denied.items():
+        intents.deny_many(denied, code=code.value)
+    for reason, waiting in plan.waiting.items():
+        intents.postpone_many(waiting, until=_when_to_look_again(reason, plan.now))
+    for intent in _flat(plan.denied.values()):
+        if intent.leg == Leg.STOP:
+            protection.follow(intent.deployment, instrument_id=intent.instrument_id, now=plan.now)
+    for intent in _flat(plan.waiting.values()):
+        _make_way(intent, plan.now)
+    return made
+
+
+def _flat(groups: Iterable[Sequence[OrderIntent]]) -> list[OrderIntent]:
+    return [intent for group in groups for intent in group]
+
+
+def _submission(order: Order) -> Submission:
     return Submission(
-        account_id=situation.account.pk,
+        account_id=order.account_id,
         order_id=order.pk,
         request=request_of(order),
-        submitted_at=now,
+        submitted_at=order.submitted_at,
+        epoch=None if order.reduce_only else order.intent.epoch,
+        deployment_id=order.deployment_id,
     )
 
 
@@ -180,7 +272,7 @@ def request_of(order: Order) -> OrderRequest:
     )
 
 
-def _make_way(intent: OrderIntent, situation: Situation, now: datetime) -> None:
+def _make_way(intent: OrderIntent, now: datetime) -> None:
     """Cancel the stop that an exit, or a stop of another size, has to wait for."""
     if not intent.reduce_only:
         return
@@ -200,24 +292,27 @@ def _when_to_look_again(verdict: Wait, now: datetime) -> datetime:
     return now + timedelta(seconds=settings.HORIZONS.retry_s)
 
 
-def _cancellations(account: "ExchangeAccount", now: datetime) -> list[Cancellation]:
-    calls = []
-    due = (
+def _cancellations(accounts: Collection[int], now: datetime) -> list[Cancellation]:
+    due = list(
         Order.objects.select_for_update(of=("self",))
-        .filter(account=account, status=OrderStatus.PENDING_CANCEL.value, next_check_at__lte=now)
+        .filter(
+            account__in=accounts,
+            status=OrderStatus.PENDING_CANCEL.value,
+            next_check_at__lte=now,
+        )
         .select_related("instrument")
         .order_by("pk")
     )
-    for order in due:
-        orders.cancel_was_sent(order, now=now)
-        calls.append(
-            Cancellation(
-                account_id=account.pk,
-                order_id=order.pk,
-                symbol=order.instrument.symbol,
-                client_order_id=order.client_order_id,
-                venue_order_id=order.venue_order_id,
-                submitted_at=order.submitted_at,
-            )
+    orders.cancels_were_sent(due, now=now)
+    return [
+        Cancellation(
+            account_id=order.account_id,
+            order_id=order.pk,
+            symbol=order.instrument.symbol,
+            client_order_id=order.client_order_id,
+            venue_order_id=order.venue_order_id,
+            submitted_at=order.submitted_at,
+            deployment_id=order.deployment_id,
         )
-    return calls
+        for order in due
+    ]

@@ -1,6 +1,7 @@
 """The transaction after the wire: what an answer, or the lack of one, makes of an order."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +21,12 @@ logger = logging.getLogger(__name__)
 
 #: The code of a call that waited for its turn in vain.
 _NO_ROOM: Final = "rate_limited"
+
+
+def settle_many(answers: Sequence[tuple[Call, Outcome]], *, now: datetime) -> None:
+    """Record what is proven about calls."""
+    for call, outcome in answers:
+        settle(call, outcome=outcome, now=now)
 
 
 @transactional

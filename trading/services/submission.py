@@ -4,51 +4,59 @@ One account is served by one claim at a time. Whatever happens in between, each 
 the id by which reconciliation finds it.
 """
 
-import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
+from django.db.models import F, Max, Q
 
-from exchanges.adapters.governor import CallPriority
-from exchanges.adapters.protocol import BalanceReport, Outcome, OutcomeKind
-from exchanges.services import account_states, leases
-from exchanges.services.leases import AccountLease, AccountLeaseLostError
+from exchanges.services import leases
+from exchanges.services.leases import AccountLease
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue
 from market.enums import OrderStatus
-from market.errors import CredentialRejectedError
+from market.timeframes import Timeframe
+from trading.domain import turns
 from trading.models import IntentStatus, Order, OrderIntent
-from trading.services import preparation, settlement, venues
-from trading.services.venues import Call, VenueSession
+from trading.services import venues
+from trading.services.serving import Service
 
-logger = logging.getLogger(__name__)
+#: Accounts that are claimed, prepared and sent together.
+ACCOUNTS_AT_ONCE: Final = 100
 
-#: Accounts that one task serves side by side.
-_ACCOUNTS_AT_ONCE: Final = 100
+#: Tasks that serve the accounts of one moment side by side.
+_MOST_TASKS: Final = 8
 
-#: After this many time-outs of a venue no further turn is begun.
+#: After this many time-outs of a venue no further account is claimed and no further turn begun.
 _BEGIN_IN_TIMEOUTS: Final = 1.25
 
-#: An entry, its stop, a cancellation, an exit: more turns than any of it takes.
-_ROUNDS: Final = 8
 
+def submit_due_intents(*, now: datetime, calls_others: bool = True) -> int:
+    """Send what is due for accounts that nobody serves right now; return the number of calls.
 
-def submit_due_intents(*, now: datetime) -> int:
-    """Send what is due for accounts that nobody serves right now; return the number of calls."""
-    due = due_accounts(now=now)
-    held = leases.claim_accounts(
-        account_ids=due[:_ACCOUNTS_AT_ONCE], seconds=venues.claim_seconds()
-    )
-    if not held:
-        return 0
-    crashpoint("submission.claimed")
+    With *calls_others* more tasks are sent for when there is more than one can serve at once.
+    """
     began_s = time.monotonic()
-    calls = serve_accounts(held, now=now)
-    send_for_more(now=now, began_s=began_s)
+    waiting = due_accounts(now=now)
+    if calls_others:
+        _call_others(len(waiting))
+    calls = 0
+    service = Service(now=now, began_s=began_s, until_s=began_s + _patience_s())
+    with service:
+        while service.goes_on(has_more=bool(waiting)):
+            if waiting and service.wants_more():
+                part, waiting = waiting[:ACCOUNTS_AT_ONCE], waiting[ACCOUNTS_AT_ONCE:]
+                held = leases.claim_accounts(account_ids=part, seconds=venues.claim_seconds())
+                if held:
+                    crashpoint("submission.claimed")
+                    service.take_on(held)
+                continue
+            service.turn()
+        calls = service.calls
+    if service.has_served:
+        send_for_more(now=now, began_s=began_s)
     return calls
 
 
@@ -62,95 +70,58 @@ def send_for_more(*, now: datetime, began_s: float) -> None:
         enqueue("trading.submit_due_intents")
 
 
-def due_accounts(*, now: datetime) -> list[int]:
-    """Return the accounts with decisions to send or orders to cancel."""
-    waiting = OrderIntent.objects.filter(status=IntentStatus.NEW, not_before__lte=now)
-    cancels = Order.objects.filter(status=OrderStatus.PENDING_CANCEL.value, next_check_at__lte=now)
-    ids = waiting.values_list("account_id", flat=True).union(
-        cancels.values_list("account_id", flat=True)
-    )
-    return sorted(ids)
-
-
 def serve_accounts(held: Sequence[AccountLease], *, now: datetime) -> int:
     """Send everything that is due for claimed accounts, and give them back; return the calls.
 
     What follows from an answer, such as the stop of an entry that filled, goes out in the next turn.
     """
-    calls = 0
-    lost: set[int] = set()
-    begin_until_s = time.monotonic() + _BEGIN_IN_TIMEOUTS * settings.HORIZONS.venue_timeout_s
-    try:
-        with VenueSession([lease.account_id for lease in held]) as session:
-            for number in range(_ROUNDS):
-                if number and time.monotonic() > begin_until_s:
-                    # A venue that is slow must not bring the task to its time limit: the next one goes on.
-                    break
-                turn = _prepare(session, [x for x in held if x.account_id not in lost], lost, now)
-                if not turn:
-                    break
-                calls += len(turn)
-                for call, outcome in session.carry_out(turn):
-                    settlement.settle(call, outcome=outcome, now=now)
-                    crashpoint("submission.settled")
-                    _tell_of_key(call, outcome, now)
-    finally:
-        for lease in held:
-            leases.release(lease)
-    return calls
+    began_s = time.monotonic()
+    with Service(now=now, began_s=began_s, until_s=began_s + _patience_s()) as service:
+        service.take_on(held)
+        while service.goes_on(has_more=False):
+            service.turn()
+    return service.calls
 
 
-def _tell_of_key(call: Call, outcome: Outcome, now: datetime) -> None:
-    """Say below that the venue did not take the key, or that it did."""
-    if outcome.kind is OutcomeKind.DONE:
-        account_states.note_acceptance(account_id=call.account_id)
-    elif outcome.code == CredentialRejectedError.code:
-        account_states.note_refusal(
-            account_id=call.account_id,
-            code=outcome.code,
-            message="The exchange does not accept this API key.",
-            now=now,
+def due_accounts(*, now: datetime) -> list[int]:
+    """Return the accounts with decisions to send or orders to cancel, in the order of their turns.
+
+    Whoever has to get out of something comes first; the others go in an order that changes with
+    every bar, so that nobody always buys before or after the same people.
+    """
+    waiting = (
+        OrderIntent.objects.filter(status=IntentStatus.NEW, not_before__lte=now)
+        .values("account_id", "deployment__timeframe")
+        .annotate(
+            bar=Max("bar_close_at", filter=Q(reduce_only=False)),
+            account_key=F("account__public_id"),
+            urgent=Max("not_before", filter=Q(reduce_only=True)),
         )
-
-
-def _prepare(
-    session: VenueSession, held: Sequence[AccountLease], lost: set[int], now: datetime
-) -> list[Call]:
-    due = set(due_accounts(now=now))
-    busy = [lease for lease in held if lease.account_id in due]
-    if not busy:
-        return []
-    account_ids = [lease.account_id for lease in busy]
-    balances = session.balances(account_ids, priorities=_priorities(account_ids, now))
-    calls: list[Call] = []
-    for lease in busy:
-        try:
-            calls += preparation.prepare(
-                lease=lease, free=_free(balances[lease.account_id]), now=now
-            )
-        except AccountLeaseLostError:
-            logger.warning("submission.lease_lost", extra={"account_id": lease.account_id})
-            lost.add(lease.account_id)
-    crashpoint("submission.prepared")
-    return calls
-
-
-def _priorities(account_ids: Sequence[int], now: datetime) -> Mapping[int, CallPriority]:
-    """Return how urgent it is to serve each account: one that has to get out of something comes first."""
-    exits = OrderIntent.objects.filter(
-        account_id__in=account_ids,
-        status=IntentStatus.NEW,
-        not_before__lte=now,
-        reduce_only=True,
+        .order_by()
     )
-    getting_out = set(exits.values_list("account_id", flat=True).distinct())
-    return {
-        each: CallPriority.EXIT if each in getting_out else CallPriority.ENTRY
-        for each in account_ids
-    }
+    places: dict[int, float] = {}
+    for row in waiting:
+        account_id = row["account_id"]
+        place = -1.0
+        if row["urgent"] is None and row["bar"] is not None:
+            place = turns.turn_of(
+                account=str(row["account_key"]),
+                bar_close_at=row["bar"],
+                timeframe_s=Timeframe(row["deployment__timeframe"]).milliseconds // 1_000,
+                salt=settings.INSTALLATION_SALT,
+            )
+        places[account_id] = min(place, places.get(account_id, place))
+    cancels = Order.objects.filter(status=OrderStatus.PENDING_CANCEL.value, next_check_at__lte=now)
+    places |= dict.fromkeys(cancels.values_list("account_id", flat=True), -1.0)
+    return sorted(places, key=lambda account_id: (places[account_id], account_id))
 
 
-def _free(balances: Sequence[BalanceReport] | None) -> Mapping[str, Decimal] | None:
-    if balances is None:
-        return None
-    return {balance.currency: balance.free for balance in balances}
+def _call_others(waiting: int) -> None:
+    """Send for as many tasks as can serve so many accounts; one that finds nothing left just ends."""
+    for _ in range(min(waiting // ACCOUNTS_AT_ONCE, _MOST_TASKS - 1)):
+        enqueue("trading.submit_due_intents", calls_others=False)
+
+
+def _patience_s() -> float:
+    # A venue that is slow must not bring the task to its time limit: the next one goes on.
+    return _BEGIN_IN_TIMEOUTS * settings.HORIZONS.venue_timeout_s

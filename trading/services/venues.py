@@ -38,6 +38,9 @@ _BEFORE_S: Final = 5
 #: All questions about one account have this many time-outs of a venue: each may have to wait for its turn.
 _ASKING_IN_TIMEOUTS: Final = 2.0
 
+#: Calls that were begun are given so long to get onto the wire before anything else is done.
+_UNDER_WAY_WITHIN_S: Final = 0.1
+
 _T = TypeVar("_T")
 
 
@@ -47,8 +50,11 @@ class Submission:
 
     account_id: int
     order_id: int
+    deployment_id: int
     request: OrderRequest
     submitted_at: datetime
+    #: The epoch of the deployment in which an entry was decided; None for what gets out or protects.
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Cancellation:
 
     account_id: int
     order_id: int
+    deployment_id: int
     symbol: str
     client_order_id: str
     venue_order_id: str
@@ -102,25 +109,30 @@ def claim_seconds() -> float:
 class VenueSession:
     """Clients of some accounts for the length of one piece of work."""
 
-    def __init__(self, account_ids: Sequence[int]) -> None:
+    def __init__(self, account_ids: Sequence[int] = ()) -> None:
         self._account_ids = tuple(account_ids)
         self._clients: dict[int, VenueClient] = {}
         self._refused: dict[int, PlatformError] = {}
+        self._on_the_wire: dict[asyncio.Task[Outcome], Call] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         refuse_inside_transaction("Opening a venue client")
-        self._run_here = self._stack.enter_context(loops.held())
-        for account_id in self._account_ids:
-            try:
-                self._clients[account_id] = factory.venue_client(account_id)
-            except PlatformError as error:
-                # An account whose key cannot be opened must not keep the others from trading.
-                logger.warning(
-                    "venue.not_opened", extra={"account_id": account_id, "code": error.code}
-                )
-                self._refused[account_id] = error
+        self._loop = self._stack.enter_context(loops.held())
+        self.open(self._account_ids)
         return self
+
+    def open(self, account_ids: Sequence[int]) -> None:
+        """Make clients of accounts that have none here yet."""
+        missing = [each for each in account_ids if each not in self._clients]
+        for account_id, client in factory.venue_clients(missing).items():
+            if isinstance(client, PlatformError):
+                logger.warning(
+                    "venue.not_opened", extra={"account_id": account_id, "code": client.code}
+                )
+                self._refused[account_id] = client
+            else:
+                self._clients[account_id] = client
 
     def __exit__(
         self,
@@ -133,12 +145,34 @@ class VenueSession:
         finally:
             self._stack.close()
 
-    def carry_out(self, calls: Sequence[Call]) -> Sequence[tuple[Call, Outcome]]:
-        """Send orders and cancellations, all accounts side by side; never raises for an outcome."""
+    @property
+    def on_the_wire(self) -> int:
+        """How many calls have been begun whose outcome nobody has taken yet."""
+        return len(self._on_the_wire)
+
+    def begin(self, calls: Sequence[Call]) -> None:
+        """Let orders and cancellations go out side by side, while ``take`` is waited in."""
+        refuse_inside_transaction("A call to a venue")
         crashpoint("submission.sending")
-        outcomes = self._run([self._carry_out(call) for call in calls])
-        crashpoint("submission.answered")
-        return list(zip(calls, outcomes, strict=True))
+        begun = {self._loop.begin(self._carry_out(call)): call for call in calls}
+        self._on_the_wire |= begun
+        # By the time the first of them is answered all of them are on their way.
+        self._loop.go_on(begun, until_done=1, within_s=_UNDER_WAY_WITHIN_S)
+
+    def take(self, *, at_least: int, within_s: float) -> Sequence[tuple[Call, Outcome]]:
+        """Return what has come of calls that were begun: so many, or what is there after so long.
+
+        Never raises for an outcome.
+        """
+        refuse_inside_transaction("A call to a venue")
+        ready = sum(task.done() for task in self._on_the_wire)
+        if ready < at_least:
+            left = [task for task in self._on_the_wire if not task.done()]
+            self._loop.go_on(left, until_done=at_least - ready, within_s=within_s)
+        done = [task for task in self._on_the_wire if task.done()]
+        if done:
+            crashpoint("submission.answered")
+        return [(self._on_the_wire.pop(task), _outcome_of(task)) for task in done]
 
     def balances(
         self, account_ids: Sequence[int], *, priorities: Mapping[int, CallPriority]
@@ -162,8 +196,7 @@ class VenueSession:
         async def together() -> list[_T]:
             return list(await asyncio.gather(*coroutines))
 
-        answers: list[_T] = self._run_here(together())
-        return answers
+        return self._loop.run(together())
 
     async def _carry_out(self, call: Call) -> Outcome:
         client = self._clients.get(call.account_id)
@@ -250,6 +283,15 @@ class VenueSession:
         return Answers(
             lookups.account_id, orders, resting, fills, balances, problem, positions=positions
         )
+
+
+def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
+    """Return what has come of a call; a mistake of ours leaves its fate unknown, and that of no other."""
+    error = None if task.cancelled() else task.exception()
+    if error is None and not task.cancelled():
+        return task.result()
+    logger.error("venue.call_broken", exc_info=error)
+    return Outcome(OutcomeKind.UNKNOWN, code="internal_error")
 
 
 def _is_swap(symbol: str) -> bool:

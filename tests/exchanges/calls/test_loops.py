@@ -96,8 +96,8 @@ def test_another_thread_has_a_loop_only_as_long_as_it_holds_it():
     seen = []
 
     def work():
-        with loops.held() as run:
-            seen.extend([run(here()), run(here()), loops.is_kept_here()])
+        with loops.held() as loop:
+            seen.extend([loop.run(here()), loop.run(here()), loops.is_kept_here()])
 
     thread = threading.Thread(target=work)
     thread.start()
