@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('exchanges', '0008_equity'),
-        ('trading', '0006_ladder_leg'),
+        ('trading', '0007_order_steps'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
