@@ -98,22 +98,6 @@ def require_many(held: Sequence[AccountLease], *, seconds: float) -> dict[int, E
     return ExchangeAccount.objects.select_related("venue").in_bulk(ours)
 
 
-def still_held(held: Sequence[AccountLease]) -> set[int]:
-    """Return the accounts of those leases that nobody has claimed since and that have not run out.
-
-    For the last look before something is sent: nothing is locked.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM exchanges_exchangeaccount AS account"
-            " JOIN unnest(%s::bigint[], %s::bigint[]) AS held(account_id, epoch)"
-            " ON held.account_id = account.id AND held.epoch = account.epoch"
-            " WHERE account.lease_until > clock_timestamp()",
-            [[each.account_id for each in held], [each.epoch for each in held]],
-        )
-        return {account_id for (account_id,) in cursor.fetchall()}
-
-
 @transactional
 def release(lease: AccountLease) -> None:
     """Give the account back; nothing happens if somebody else has claimed it."""

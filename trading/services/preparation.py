@@ -253,8 +253,6 @@ def _submission(order: Order) -> Submission:
         order_id=order.pk,
         request=request_of(order),
         submitted_at=order.submitted_at,
-        epoch=None if order.reduce_only else order.intent.epoch,
-        deployment_id=order.deployment_id,
     )
 
 
@@ -312,7 +310,6 @@ def _cancellations(accounts: Collection[int], now: datetime) -> list[Cancellatio
             client_order_id=order.client_order_id,
             venue_order_id=order.venue_order_id,
             submitted_at=order.submitted_at,
-            deployment_id=order.deployment_id,
         )
         for order in due
     ]

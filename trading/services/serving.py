@@ -20,8 +20,8 @@ from exchanges.services.leases import AccountLease
 from foundation.crashpoints import crashpoint
 from market.enums import InstrumentKind, Leg, OrderStatus
 from market.errors import CredentialRejectedError
-from trading.models import Deployment, IntentStatus, Order, OrderIntent
-from trading.services import funds, preparation, settlement
+from trading.models import IntentStatus, Order, OrderIntent
+from trading.services import fencing, funds, preparation, settlement
 from trading.services.funds import Funds
 from trading.services.venues import Call, Submission, VenueSession
 
@@ -40,9 +40,8 @@ _ANSWERS_WITHIN_S: Final = 0.05
 #: What follows from an answer waits for others' entries at most this long: a position is to be protected.
 _FOLLOW_WITHIN_S: Final = 1.0
 
-#: Our codes for orders that lost their right between their row and the wire.
-_LEASE_LOST: Final = "lease_lost"
-_SUPERSEDED: Final = "superseded"
+#: Our code for an order that lost its right between its row and the wire.
+_RIGHT_LOST: Final = "right_lost"
 
 _NO_FUNDS: Final = "insufficient_balance"
 
@@ -146,44 +145,18 @@ class Service:
                 self._ready.setdefault(account_id, time.monotonic())
 
     def _send(self, calls: Sequence[Call]) -> None:
-        refused = self._refused(calls)
+        """Send what may still be sent by the last look before the wire; the rest ends here."""
+        orders = [call.order_id for call in calls if isinstance(call, Submission)]
+        sendable = fencing.sendable(orders, held=list(self._held.values())) if orders else ()
+        refused = set(orders).difference(sendable)
         allowed = [call for call in calls if call.order_id not in refused]
         if refused:
-            self._settle(
-                [
-                    (call, Outcome(OutcomeKind.NOT_SENT, code=refused[call.order_id]))
-                    for call in calls
-                    if call.order_id in refused
-                ]
-            )
+            answer = Outcome(OutcomeKind.NOT_SENT, code=_RIGHT_LOST)
+            self._settle([(call, answer) for call in calls if call.order_id in refused])
         self._in_flight.update(call.account_id for call in allowed)
         self.calls += len(allowed)
         if allowed:
             self._session.begin(allowed)
-
-    def _refused(self, calls: Sequence[Call]) -> Mapping[int, str]:
-        """Return what must not go out any more, by order: the last look before the wire."""
-        accounts = {call.account_id for call in calls}
-        still_ours = leases.still_held(
-            [self._held[each] for each in accounts if each in self._held]
-        )
-        entries = [
-            call for call in calls if isinstance(call, Submission) and call.epoch is not None
-        ]
-        epochs = dict(
-            Deployment.objects.filter(pk__in={call.deployment_id for call in entries}).values_list(
-                "pk", "epoch"
-            )
-        )
-        refused = {
-            call.order_id: _SUPERSEDED
-            for call in entries
-            if epochs.get(call.deployment_id) != call.epoch
-        }
-        refused |= {
-            call.order_id: _LEASE_LOST for call in calls if call.account_id not in still_ours
-        }
-        return refused
 
     def _due(self, account_ids: Sequence[int], now: datetime) -> dict[int, bool]:
         """Return for which of the accounts something is due, and whether it is to get out of something."""

@@ -50,11 +50,8 @@ class Submission:
 
     account_id: int
     order_id: int
-    deployment_id: int
     request: OrderRequest
     submitted_at: datetime
-    #: The epoch of the deployment in which an entry was decided; None for what gets out or protects.
-    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,6 @@ class Cancellation:
 
     account_id: int
     order_id: int
-    deployment_id: int
     symbol: str
     client_order_id: str
     venue_order_id: str

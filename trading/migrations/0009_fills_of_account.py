@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('exchanges', '0008_equity'),
-        ('trading', '0007_order_steps'),
+        ('trading', '0008_life_cycle'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
