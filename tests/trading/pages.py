@@ -9,7 +9,7 @@ from foundation.audit import Actor
 from strategies.services import catalogue
 from tests.factories import billing
 from tests.factories import trading as factory
-from tests.trading.rows import make_traded_deployment
+from tests.trading.rows import copy_deployment, make_traded_deployment, send_more_orders
 from tests.trading.telling import carry_out
 from tests.web.pages import PageCase
 from trading.services import operators
@@ -73,6 +73,33 @@ def _draft(person: User) -> str:
     return reverse("trading:detail", args=[draft.public_id])
 
 
+def _decisions(person: User) -> str:
+    traded = make_traded_deployment(person)
+    return reverse("trading:decisions", args=[traded.deployment.public_id])
+
+
+def _decisions_of_a_draft(person: User) -> str:
+    return _draft(person) + "decisions/"
+
+
+def _many(person: User) -> str:
+    """Hundreds of deployments that have ended, beside one at work."""
+    traded = make_traded_deployment(person)
+    copy_deployment(traded.deployment, times=499)
+    return reverse("trading:list")
+
+
+def _positions(person: User) -> str:
+    _many(person)
+    return reverse("trading:positions")
+
+
+def _orders(person: User) -> str:
+    traded = make_traded_deployment(person)
+    send_more_orders(traded, times=60)
+    return reverse("trading:orders")
+
+
 def _dashboard(person: User) -> str:
     make_traded_deployment(person)
     return reverse("web:dashboard")
@@ -84,6 +111,14 @@ PAGES = [
     PageCase("deployment-live", _live),
     PageCase("deployment-paper", _paper),
     PageCase("deployment-stopped-by-an-operator", _stopped_by_an_operator),
+    PageCase("deployments-many", _many),
+    PageCase("deployments-nothing-fits", lambda person: _list(person) + "?state=FAILED"),
+    PageCase("positions", _positions),
+    PageCase("positions-empty", lambda person: reverse("trading:positions")),
+    PageCase("orders", _orders),
+    PageCase("orders-empty", lambda person: reverse("trading:orders")),
+    PageCase("decisions", _decisions),
+    PageCase("decisions-empty", _decisions_of_a_draft),
     PageCase("deployment-change", _change),
     PageCase("deployment-draft", _draft),
     PageCase("deployment-new", _new),

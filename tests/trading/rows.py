@@ -1,11 +1,15 @@
 """A person's trading as it looks after a while, made by the services themselves."""
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
+from django.db import transaction
+from django.db.models.base import ModelState
 from django.utils import timezone
 
 from accounts.models import User
@@ -16,8 +20,13 @@ from market.enums import Leg, Side
 from market.timeframes import Timeframe, to_milliseconds
 from tests.factories import exchanges as exchange_factory
 from tests.factories import trading as factory
-from trading.models import Deployment
-from trading.services import evaluation, reconciliation, submission
+from trading.models import (
+    Deployment,
+    DeploymentInstrument,
+    DeploymentPosition,
+)
+from trading.services import evaluation, orders, reconciliation, submission
+from trading.services.orders import Planned
 
 _HISTORY = timedelta(hours=4)
 
@@ -80,3 +89,40 @@ def _store_wave(instrument: Instrument, *, until: datetime) -> None:
         first_open_ms=last - (len(closes) - 1) * Timeframe.M1.milliseconds,
     )
     exchange_factory.store_candles(instrument, Timeframe.M1, candles)
+
+
+def copy_deployment(deployment: Deployment, *, times: int) -> None:
+    """Put *times* copies of a deployment with what it holds beside it, all of which have ended."""
+    traded = DeploymentInstrument.objects.get(deployment=deployment)
+    held = DeploymentPosition.objects.get(deployment=deployment)
+    copies = []
+    for number in range(times):
+        copied = copy(deployment)
+        copied.pk, copied.public_id, copied.request_key = None, uuid4(), ""
+        copied.name = f"Copy {number}"
+        copied.desired_state, copied.actual_state = "STOPPED", "STOPPED"
+        copied._state = ModelState()
+        copies.append(copied)
+    made = Deployment.objects.bulk_create(copies)
+    traded_too, held_too = [], []
+    for copied in made:
+        instrument, position = copy(traded), copy(held)
+        instrument.pk = position.pk = None
+        instrument.deployment, position.deployment = copied, copied
+        instrument.is_active = False
+        traded_too.append(instrument)
+        held_too.append(position)
+    DeploymentInstrument.objects.bulk_create(traded_too)
+    DeploymentPosition.objects.bulk_create(held_too)
+
+
+def send_more_orders(traded: Traded, *, times: int) -> None:
+    """Let a deployment send *times* orders more."""
+    intents = [
+        factory.make_intent(
+            traded.deployment, traded.instrument, now=traded.now, key=f"more-{number}"
+        )
+        for number in range(times)
+    ]
+    with transaction.atomic():
+        orders.create_many([Planned(each, each.quantity) for each in intents], now=traded.now)

@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Case, F, Prefetch, QuerySet, When
 
 from market import money, positions
 from market.errors import NotFoundError
@@ -18,6 +18,7 @@ from trading.models import (
     DeploymentInstrument,
     DeploymentPosition,
     DeploymentRevision,
+    Health,
 )
 from trading.selectors.owners import Owner
 
@@ -35,6 +36,18 @@ class DeploymentNotFoundError(NotFoundError):
 
     def __init__(self) -> None:
         super().__init__("There is no such deployment.")
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """Which deployments to list; "" leaves a question open.
+
+    *state* is one of the stored states, ``at-work`` or ``troubled``.
+    """
+
+    state: str = ""
+    mode: str = ""
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +129,42 @@ def deployments_for(owner: Owner) -> Sequence[DeploymentView]:
     return [
         _view(each) for each in sorted(found, key=lambda each: each.actual_state in ENDED_STATES)
     ]
+
+
+def listed_for(owner: Owner, *, wanted: ListFilter) -> QuerySet[Deployment, Deployment]:
+    """Return the deployments of *owner* that are asked for with what they hold, the idle ones last."""
+    found = _of(owner)
+    match wanted.state:
+        case "at-work":
+            found = found.exclude(actual_state__in=IDLE_STATES)
+        case "troubled":
+            found = found.exclude(actual_state__in=IDLE_STATES).exclude(health=Health.OK)
+        case "":
+            pass
+        case state:
+            found = found.filter(actual_state=state)
+    if wanted.mode:
+        found = found.filter(account__kind=wanted.mode)
+    if wanted.strategy:
+        found = found.filter(strategy_version__strategy__slug=wanted.strategy)
+    is_idle = Case(When(actual_state__in=IDLE_STATES, then=1), default=0)
+    return _with_positions(found).order_by(is_idle, "-pk")
+
+
+def strategies_of(owner: Owner) -> list[tuple[str, str]]:
+    """Return slug and name of the strategies that *owner* has deployed."""
+    columns = ("strategy_version__strategy__slug", "strategy_version__strategy__name")
+    return list(_of(owner).order_by(*columns).values_list(*columns).distinct())
+
+
+def open_positions_of(owner: Owner) -> QuerySet[DeploymentPosition, DeploymentPosition]:
+    """Return what the deployments of *owner* hold, the newest first."""
+    return (
+        DeploymentPosition.objects.filter(owner_id=owner.pk)
+        .exclude(quantity=0)
+        .select_related("instrument__venue", "deployment__account__venue")
+        .order_by(F("opened_at").desc(nulls_last=True), "-pk")
+    )
 
 
 def revision_of(deployment: Deployment) -> DeploymentRevision:

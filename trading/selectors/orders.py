@@ -1,12 +1,14 @@
 """A person's orders and executions."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from market.enums import Side
 from market.errors import NotFoundError
+from market.orders import WORKING
 from trading.models import (
     Deployment,
     Fill,
@@ -14,6 +16,15 @@ from trading.models import (
     OrderTransition,
 )
 from trading.selectors.owners import Owner
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders to list; "" leaves a question open. *state* is a stored one, or ``working``."""
+
+    state: str = ""
+    symbol: str = ""
+    deployment: str = ""
 
 
 class OrderNotFoundError(NotFoundError):
@@ -39,6 +50,25 @@ def orders_for(
     if deployment is not None:
         found = found.filter(deployment=deployment)
     return list(found[:limit])
+
+
+def listed_for(owner: Owner, *, wanted: OrderFilter) -> QuerySet[Order, Order]:
+    """Return the orders of *owner* that are asked for, newest first, each with its steps."""
+    steps = OrderTransition.objects.order_by("pk")
+    found = Order.objects.filter(owner_id=owner.pk)
+    if wanted.state == "working":
+        found = found.filter(status__in=[status.value for status in WORKING])
+    elif wanted.state:
+        found = found.filter(status=wanted.state)
+    if wanted.symbol:
+        found = found.filter(instrument__symbol=wanted.symbol.upper())
+    if wanted.deployment:
+        found = found.filter(deployment__public_id=wanted.deployment)
+    return (
+        found.select_related("instrument__venue", "intent", "deployment")
+        .prefetch_related(Prefetch("transitions", queryset=steps))
+        .order_by("-pk")
+    )
 
 
 def fills_for(

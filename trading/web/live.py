@@ -136,6 +136,7 @@ class OrderView:
 
     id: str
     submitted_at: datetime
+    symbol: str
     leg: str
     side: State
     type: str
@@ -170,8 +171,9 @@ class FillView:
 
 @dataclass(frozen=True, slots=True)
 class DecisionLine:
-    """A decision, or several bars in a row with the same one: ``bars`` of them since ``since_at``."""
+    """A decision *at* a close, or several in a row with the same one: ``bars`` of them since ``since_at``."""
 
+    at: datetime
     sentence: str
     acts: bool
     bars: int
@@ -195,9 +197,9 @@ def present_live(
             Part("actions", actions.present_actions(deployment)),
             Part("summary", _summary(deployment, commands, entitlement, unvalued_fees)),
             Part("position", _position(deployment)),
-            Part("orders", tuple(_order(order) for order in orders)),
+            Part("orders", tuple(present_order(order) for order in orders)),
             Part("fills", tuple(_fill(fill) for fill in fills)),
-            Part("decisions", tuple(_lines(decisions)[:_LINES])),
+            Part("decisions", tuple(present_lines(decisions)[:_LINES])),
         ),
         url=reverse("trading:live", args=[deployment.public_id]),
         interval="every 10s" if ended else "every 2s",
@@ -275,7 +277,8 @@ def _position(deployment: Deployment) -> PositionPart:
     )
 
 
-def _order(order: Order) -> OrderView:
+def present_order(order: Order) -> OrderView:
+    """Return an order with its steps."""
     price, label = order.average_price, "average"
     if price is None:
         price, label = order.trigger_price, "trigger"
@@ -284,6 +287,7 @@ def _order(order: Order) -> OrderView:
     return OrderView(
         id=str(order.public_id),
         submitted_at=order.submitted_at,
+        symbol=order.instrument.symbol,
         leg=order.get_leg_display(),
         side=State(order.side, order.get_side_display()),
         type=order.get_order_type_display(),
@@ -319,7 +323,7 @@ def _fill(fill: Fill) -> FillView:
     )
 
 
-def _lines(decisions: Iterable[DecisionView]) -> list[DecisionLine]:
+def present_lines(decisions: Iterable[DecisionView]) -> list[DecisionLine]:
     """Return decisions as sentences; the same one at bar after bar becomes one line."""
     lines: list[DecisionLine] = []
     previous = ""
@@ -331,6 +335,7 @@ def _lines(decisions: Iterable[DecisionView]) -> list[DecisionLine]:
             lines[-1] = replace(last, bars=last.bars + 1, since_at=decision.bar_close_at)
         else:
             acts = decision.reason.acts
-            lines.append(DecisionLine(decision.sentence, acts, 1, decision.bar_close_at))
+            at = decision.bar_close_at
+            lines.append(DecisionLine(at, decision.sentence, acts, 1, at))
         previous = said
     return lines

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from django.urls import reverse
 
-from trading.models import IDLE_STATES, Deployment, Health
+from trading.models import IDLE_STATES, Deployment, DeploymentPosition, Health
 from trading.selectors import holdings, results
 
 if TYPE_CHECKING:
@@ -72,6 +73,51 @@ def present_row(deployment: Deployment, *, trend: Sequence[Decimal] = ()) -> Dep
         net=results.result_of(deployment.positions.all()).net,
         currency=instrument.settle,
         trend=tuple(trend),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """What a deployment holds, as a line of a list; amounts in ``currency``."""
+
+    name: str
+    url: str
+    account: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    base: str
+    tick: Decimal
+    entry_price: Decimal
+    last_price: Decimal | None
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    unrealized: Decimal
+    currency: str
+    opened_at: datetime | None
+    is_idle: bool
+
+
+def present_position(row: DeploymentPosition) -> PositionRow:
+    """Return what a deployment holds as a line of a list."""
+    deployment, instrument = row.deployment, row.instrument
+    return PositionRow(
+        name=deployment.name,
+        url=reverse("trading:detail", args=[deployment.public_id]),
+        account=deployment.account.label,
+        symbol=instrument.symbol,
+        side="Long" if row.quantity > 0 else "Short",
+        quantity=abs(row.quantity),
+        base=instrument.base,
+        tick=instrument.tick_size,
+        entry_price=row.average_price,
+        last_price=row.last_price,
+        stop_price=row.stop_price,
+        target_price=row.target_price,
+        unrealized=results.result_of([row]).unrealized,
+        currency=instrument.settle,
+        opened_at=row.opened_at,
+        is_idle=deployment.actual_state in ENDED,
     )
 
 

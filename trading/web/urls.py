@@ -2,14 +2,17 @@
 
 from django.urls import path
 
-from trading.web import change_views, views
+from trading.web import change_views, list_views, views
 
 app_name = "trading"
 urlpatterns = [
-    path("", views.deployments, name="list"),
+    path("", list_views.deployments, name="list"),
+    path("positions/", list_views.positions, name="positions"),
+    path("orders/", list_views.orders, name="orders"),
     path("new/", views.new, name="new"),
     path("<uuid:public_id>/", views.detail, name="detail"),
     path("<uuid:public_id>/change/", change_views.change, name="change"),
+    path("<uuid:public_id>/decisions/", list_views.decisions, name="decisions"),
     path("<uuid:public_id>/live/", views.live_parts, name="live"),
     path("<uuid:public_id>/chart.json", views.chart, name="chart"),
     path("<uuid:public_id>/command/", views.command, name="command"),

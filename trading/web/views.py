@@ -4,7 +4,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -25,24 +24,14 @@ from trading.selectors.charts import price_chart_for
 from trading.selectors.entitled import entitlement_of
 from trading.services import commands
 from trading.services import deployments as services
-from trading.web import charts, live, pages, presenters
+from trading.web import charts, live, pages
 from trading.web.forms import DeploymentForm
 from trading.web.live import Live
 
-_DEPLOYMENTS_A_PAGE: Final = 25
 _ORDERS_SHOWN: Final = 12
 _FILLS_SHOWN: Final = 12
 #: Bars in a row with the same decision become one line, so that more are read than shown.
 _DECISIONS_READ: Final = 150
-
-
-@require_safe
-def deployments(request: HttpRequest) -> HttpResponse:
-    """List a person's deployments, newest first."""
-    found = selectors.deployments_for(request.user)
-    page = Paginator(found, _DEPLOYMENTS_A_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "rows": [presenters.present_row(view.deployment) for view in page]}
-    return TemplateResponse(request, "trading/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
