@@ -13,7 +13,13 @@ from exchanges.adapters.ccxt_market import CcxtMarketData, require_success
 from exchanges.adapters.connections import Transport
 from exchanges.adapters.credentials import ApiCredential
 from exchanges.adapters.filters import keeps_steps
-from exchanges.adapters.judging import DUPLICATE, Failure, OrderAbsentError, Verdict
+from exchanges.adapters.judging import (
+    DUPLICATE,
+    WOULD_TRIGGER,
+    Failure,
+    OrderAbsentError,
+    Verdict,
+)
 from exchanges.adapters.packs.dialect import Sending
 from exchanges.adapters.protocol import (
     BalanceReport,
@@ -61,6 +67,10 @@ class UnsupportedOrderError(ValueError):
     """A type of order that the venue, or its pack, does not have."""
 
 
+class StopPassedError(ValueError):
+    """A stop whose price was passed, at a venue where it would then wait for the way back."""
+
+
 class CcxtVenueClient(CcxtMarketData):
     """One venue, in the name of one account or (without credential) of nobody.
 
@@ -101,6 +111,9 @@ class CcxtVenueClient(CcxtMarketData):
         )
         if outcome.code == DUPLICATE:
             return await self._find_sent(request, outcome)
+        if outcome.code == WOULD_TRIGGER and outcome.kind is OutcomeKind.NOT_SENT:
+            # The venue's own price says so; whoever asks does not have to try again.
+            return replace(outcome, kind=OutcomeKind.REJECTED)
         return outcome
 
     async def cancel(
@@ -210,13 +223,20 @@ class CcxtVenueClient(CcxtMarketData):
 
     async def _prepare(self, request: OrderRequest) -> Sending:
         """Return the order in the venue's terms; raise for one that is already known to be wrong."""
-        if request.order_type not in self._pack.order_types:
+        can_only_make = request.order_type is OrderType.LIMIT and self._pack.has_post_only
+        if request.order_type not in self._pack.order_types or (
+            request.post_only and not can_only_make
+        ):
             raise UnsupportedOrderError(request.order_type)
         market = self._exchange.market(request.symbol)
         if not keeps_steps(request, reading.read_instrument(market)):
             raise OffStepError(request.symbol)
         type_, price = _ORDER_TYPES[request.order_type], request.price
         parameters = dict(self._pack.submit_parameters)
+        if request.trigger_price is not None:
+            await self._require_stop(request)
+        if request.post_only:
+            parameters["postOnly"] = True
         is_bought = request.order_type is OrderType.MARKET and request.side is Side.BUY
         if is_bought and self._pack.buys_by_cost:
             type_, price = "limit", await self._price_to_meet(request.symbol)
@@ -232,6 +252,17 @@ class CcxtVenueClient(CcxtMarketData):
             client_id=self._pack.dialect.id_to_venue(request.client_order_id),
             parameters=parameters,
         )
+
+    async def _require_stop(self, request: OrderRequest) -> None:
+        """Raise for a stop that the venue cannot keep, or that it would keep the wrong way round."""
+        if self._pack.buys_by_cost and request.side is Side.BUY:
+            # Touched, it would buy for a sum and not a quantity.
+            raise UnsupportedOrderError(request.order_type)
+        if self._pack.stops_by_last_price and request.trigger_price is not None:
+            ticker = await self._exchange.fetch_ticker(request.symbol)
+            beyond = reading.amount_of(ticker["last"]) - request.trigger_price
+            if (beyond if request.side is Side.SELL else -beyond) <= 0:
+                raise StopPassedError(request.symbol)
 
     async def _price_to_meet(self, symbol: str) -> Decimal:
         """Return a price at which a purchase is surely met at once, on a tick."""

@@ -190,6 +190,9 @@ class CcxtMarketData:
                 failure = self._describe(error, record)
         if failure.venue_code in settled:
             return read(None)
+        if record.has_noise:
+            # One of several answers was no word of the venue, so that they say together that nothing is there.
+            failure = replace(failure, venue_code="")
         raise judging.error_of(failure, pack=self._pack)
 
     def _describe(self, error: Exception, record: CallRecord) -> Failure:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from exchanges.adapters.protocol import InstrumentReport, OrderRequest, Outcome, OutcomeKind
+from market.enums import OrderType, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Objection:
 def find_objection(
     request: OrderRequest, rules: InstrumentReport | None, *, price: Decimal
 ) -> Objection | None:
-    """Return the first rule that *request* breaks, or None; *price* values an order that names none.
+    """Return the first rule that *request* breaks, or None; *price* is the last one, which values an order that names none.
 
     As with a real venue's client, what is already known to be wrong here is not sent.
     """
@@ -32,6 +33,9 @@ def find_objection(
     if not keeps_steps(request, rules):
         message = f"Lots are {rules.lot_step}, ticks are {rules.tick_size}."
         return Objection(OutcomeKind.NOT_SENT, "off_step", message)
+    if request.post_only and request.order_type is not OrderType.LIMIT:
+        message = "Only a limit order can be kept from taking."
+        return Objection(OutcomeKind.NOT_SENT, "unsupported_order_type", message)
     if request.quantity < rules.minimum_quantity:
         message = f"The smallest quantity is {rules.minimum_quantity} {rules.base}."
         return Objection(OutcomeKind.REJECTED, "order_too_small", message)
@@ -39,7 +43,18 @@ def find_objection(
     if notional < rules.minimum_notional:
         message = f"An order is worth at least {rules.minimum_notional} {rules.quote}."
         return Objection(OutcomeKind.REJECTED, "order_too_small", message)
+    if request.post_only and would_take(request, price=price):
+        message = "The order would take at once."
+        return Objection(OutcomeKind.REJECTED, "post_only_would_cross", message)
     return None
+
+
+def would_take(request: OrderRequest, *, price: Decimal) -> bool:
+    """Tell whether a limit order is met at once where everything trades at *price*."""
+    if request.price is None:
+        return True
+    is_bought = request.side is Side.BUY
+    return request.price >= price if is_bought else request.price <= price
 
 
 def keeps_steps(request: OrderRequest, rules: InstrumentReport) -> bool:

@@ -40,6 +40,7 @@ _CODES: Final[Mapping[str, str]] = {
     "OffStepError": "off_step",
     "UnsupportedOrderError": "unsupported_order_type",
     "UnusableIdError": "unusable_order_id",
+    "StopPassedError": "would_trigger_at_once",
     # Of our own governor, before anything was sent.
     "BudgetSpentError": "rate_limited",
     "VenueBrokenError": "venue_unavailable",
@@ -47,6 +48,8 @@ _CODES: Final[Mapping[str, str]] = {
 
 #: The code of an order whose client id the venue has already seen.
 DUPLICATE: Final = "duplicate_order_id"
+#: The code of a stop whose price was passed before it could wait.
+WOULD_TRIGGER: Final = "would_trigger_at_once"
 
 _LONGEST_MESSAGE: Final = 300
 

@@ -80,12 +80,13 @@ class PaperVenueClient:
     async def submit(self, request: OrderRequest, *, timeout_s: float) -> Outcome:
         """Accept the order, or refuse it for a rule of the instrument.
 
-        The answer to the same order is the same each time. A market order is valued at the last price; if that cannot
-        be learnt, the order counts as not sent.
+        The answer to the same order is the same each time, as long as the price is. A market order is valued at the last
+        price, one that may not take is compared with it; if that cannot be learnt, the order counts as not sent.
         """
         self._guard.refuse("Sending an order")
         price = Decimal(0)
-        if request.order_type is OrderType.MARKET and request.symbol in self._rules:
+        needs_price = request.order_type is OrderType.MARKET or request.post_only
+        if needs_price and request.symbol in self._rules:
             try:
                 price = await self._market_data.last_price(request.symbol)
             except VenueError as error:

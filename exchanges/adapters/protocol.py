@@ -18,7 +18,10 @@ from market.timeframes import Timeframe
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """One instruction, exactly as it goes to the venue; its amounts already lie on the venue's steps."""
+    """One instruction, exactly as it goes to the venue; its amounts already lie on the venue's steps.
+
+    A limit order that is ``post_only`` never takes: if it would meet an order that rests, it is refused or ends unfilled.
+    """
 
     client_order_id: str
     symbol: str
@@ -28,6 +31,7 @@ class OrderRequest:
     price: Decimal | None = None
     trigger_price: Decimal | None = None
     reduce_only: bool = False
+    post_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

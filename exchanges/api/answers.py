@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from exchanges.models import AccountKind, AccountStatus, VenueUse
 from exchanges.selectors.equity import Money
-from market.enums import InstrumentKind
+from market.enums import InstrumentKind, OrderType
 from market.timeframes import Timeframe
 
 
@@ -130,6 +130,20 @@ class VenueSerializer(serializers.Serializer[Any]):
         help_text="Live and paper; market data and paper only; or imported candles only.",
     )
     takes_keys = serializers.BooleanField(help_text="Whether people may connect keys.")
+    no_keys_because = serializers.CharField(
+        help_text="Why it takes none, as the end of a sentence; empty where it does."
+    )
+    order_types = serializers.ListField(
+        child=serializers.ChoiceField(list(OrderType)),
+        help_text="The orders that the platform can send there; none where no pack was written.",
+    )
+    has_post_only = serializers.BooleanField(
+        help_text="Whether a limit order can be kept from taking."
+    )
+    has_dead_man_switch = serializers.BooleanField(
+        help_text="Whether the venue cancels everything when it is not called in time."
+    )
+    has_practice_market = serializers.BooleanField(help_text="Whether strangers can practice.")
     maker_fee_bps = serializers.CharField()
     taker_fee_bps = serializers.CharField()
     key_guide = KeyGuideSerializer(allow_null=True, help_text="Null where no keys are taken.")

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchanges.adapters import key_guides
+from exchanges.adapters import abilities, key_guides
 from exchanges.api import answers
 from exchanges.models import Instrument, Venue
 from exchanges.selectors import connecting, held, pages
@@ -129,12 +129,18 @@ def _present_series(row: HeldSeries) -> dict[str, Any]:
 
 
 def _present_venue(venue: Venue) -> dict[str, Any]:
+    able = abilities.abilities_of(venue)
     return {
         "code": venue.code,
         "name": venue.name,
         "real_money": venue.real_money,
         "use": venue.use.value,
         "takes_keys": venue.takes_live_accounts,
+        "no_keys_because": able.no_keys_because,
+        "order_types": sorted(able.order_types),
+        "has_post_only": able.has_post_only,
+        "has_dead_man_switch": able.has_dead_man,
+        "has_practice_market": able.has_practice_market,
         "maker_fee_bps": f"{venue.maker_fee_bps.normalize():f}",
         "taker_fee_bps": f"{venue.taker_fee_bps.normalize():f}",
         "key_guide": _present_guide(venue) if venue.takes_live_accounts else None,

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from exchanges.adapters import key_guides
+from exchanges.adapters import abilities, key_guides
 from exchanges.domain.guides import ConnectGuide
 from exchanges.domain.testing import DECLARATION_NEEDED
 from exchanges.models import AccountKind, AccountStatus, ExchangeAccount, Venue
 from exchanges.selectors import accounts, connecting
 from exchanges.selectors.equity import AccountEquity
 from exchanges.web.equity import AccountEquityPage, present_equity
+from market.enums import OrderType
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,15 @@ class VenueChoice:
     real_money: bool
     needs_passphrase: bool
     tells_permissions: bool
+    orders: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaperOnlyVenue:
+    """A venue that takes no keys; ``because`` is the end of a sentence."""
+
+    name: str
+    because: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,21 @@ def present_choice(venue: Venue) -> VenueChoice:
         real_money=venue.real_money,
         needs_passphrase=guide.needs_passphrase,
         tells_permissions=guide.tells_permissions,
+        orders=_orders_text(abilities.abilities_of(venue)),
     )
+
+
+def present_paper_only(venue: Venue) -> PaperOnlyVenue:
+    """Return a venue that serves market data and paper alone, with the reason."""
+    return PaperOnlyVenue(venue.name, abilities.abilities_of(venue).no_keys_because)
+
+
+def _orders_text(able: abilities.Abilities) -> str:
+    """Return the types of orders in words, and whether the exchange cancels them when the platform is silent."""
+    types = [kind.replace("_", " ").lower() for kind in OrderType if kind in able.order_types]
+    types += ["post-only"] * able.has_post_only
+    silent = "; canceled when the platform is silent" if able.has_dead_man else ""
+    return f"{', '.join(types).capitalize()}{silent}"
 
 
 def present_guide(venue: Venue, guide: ConnectGuide) -> GuidePage:

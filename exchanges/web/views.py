@@ -20,7 +20,12 @@ from exchanges.selectors.equity import EquityHistory
 from exchanges.services import account_tests, accounts
 from exchanges.web.equity import chart_of, present_totals, remark_on
 from exchanges.web.forms import KEY_FIELDS, ConnectForm, KeyForm, PaperForm
-from exchanges.web.presenters import present_account, present_choice, present_guide
+from exchanges.web.presenters import (
+    present_account,
+    present_choice,
+    present_guide,
+    present_paper_only,
+)
 from foundation.http import actor_of, is_fragment
 from market.errors import ConflictError, EntitlementError, InvalidInputError
 
@@ -64,7 +69,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Let a person choose where to connect: the first step."""
     context = {
         "venues": [present_choice(venue) for venue in connecting.connectable_venues()],
-        "paper_only": [venue.name for venue in connecting.paper_only_venues()],
+        "paper_only": [present_paper_only(venue) for venue in connecting.paper_only_venues()],
         "paper_form": _paper_form(request),
     }
     return TemplateResponse(request, "exchanges/choose.html", context)

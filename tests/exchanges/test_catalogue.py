@@ -60,8 +60,12 @@ class TestWhatShips:
         uses = {venue.code: venue.use for venue in Venue.objects.all()}
 
         live = {code for code, use in uses.items() if use is VenueUse.LIVE_AND_PAPER}
-        assert live == {"binance", "binanceusdm", "kraken"}
-        assert uses["bybit"] is VenueUse.DATA_AND_PAPER
+        assert live == {
+            *("binance", "binanceusdm", "kraken"),
+            *("bybit", "okx", "bitget", "htx", "bingx"),
+        }
+        for code in ("gate", "kucoin", "mexc"):
+            assert uses[code] is VenueUse.DATA_AND_PAPER
         assert uses["bittrex"] is VenueUse.IMPORTED
         assert set(uses) == {pack.ccxt_id for pack in packs.offered_packs()} | {"bittrex"}
 

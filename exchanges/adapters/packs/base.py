@@ -14,6 +14,8 @@ from market.timeframes import DAY_MS
 _SEGMENT: Final = "{}"
 
 SIMPLE_ORDERS: Final = frozenset({OrderType.MARKET, OrderType.LIMIT})
+#: With stops that become market orders.
+MARKET_STOPS: Final = SIMPLE_ORDERS | {OrderType.STOP_LOSS}
 ALL_ORDERS: Final = frozenset(OrderType)
 
 
@@ -118,6 +120,12 @@ class VenuePack:
 
     order_id: re.Pattern[str]
     order_types: frozenset[OrderType] = ALL_ORDERS
+    #: Whether a limit order can be kept from taking.
+    has_post_only: bool = True
+    #: Why no stop can be left there, for people; empty where one can.
+    no_stops_because: str = ""
+    #: Whether the last price decides which way a new stop waits; one that was passed would wait for the way back.
+    stops_by_last_price: bool = False
     submit_parameters: Mapping[str, str] = field(default_factory=dict)
     #: What the answer to a new order names; the rest is not compared, for it is not there.
     echoes: frozenset[str] = frozenset({"client_order_id", "side", "quantity"})

@@ -73,6 +73,7 @@ BINANCE_CODES: Final = Codes(  # https://developers.binance.com/docs/binance-spo
             "MAX_NUM": "too_many_orders",
             "insufficient balance": "insufficient_balance",
             "trigger immediately": "would_trigger_at_once",
+            "immediately match": "post_only_would_cross",
         }
     ),
 )

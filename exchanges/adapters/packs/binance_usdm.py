@@ -1,7 +1,6 @@
 """Binance USD-M perpetual swaps, one-way mode. https://developers.binance.com/docs/derivatives/usds-margined-futures
 
-Stops are orders of another kind there ("algo orders") with ids of their own; a stop that was touched sends an order.
-Here both are one: a stop keeps its id, and what it sent is told of as its own executions.
+Stops are orders of another kind there ("algo orders").
 """
 
 import re
@@ -18,87 +17,60 @@ from exchanges.adapters.packs.binance import (
     BINANCE_OPTIONS,
     BinanceDialect,
 )
-from exchanges.adapters.packs.dialect import Document, Sending, says_absent
+from exchanges.adapters.packs.dialect import Dialect, Document, Sending
+from exchanges.adapters.packs.stops import StopDialect
 from exchanges.adapters.protocol import PositionReport
 from exchanges.adapters.trade_pages import read_windows
 from market.enums import InstrumentKind, MarginMode
 from market.timeframes import DAY_MS, from_milliseconds
 
-_STOP: Final = "stop-"
 _TRIGGER: Final[Mapping[str, Any]] = MappingProxyType({"trigger": True})
-#: Where a client remembers which stop sent which order.
-_SENT_BY: Final = "orderSentByStop"
 
 
-class UsdmDialect(BinanceDialect):
+class UsdmDialect(StopDialect, BinanceDialect):
     """Stops and plain orders behind one door; positions with leverage and margin."""
 
     trade_permission = "enableFutures"
 
-    async def create(self, exchange: Any, order: Sending) -> Document:
-        """Send an order with one request, a stop to where stops are kept."""
-        return _named(await super().create(exchange, order))
+    async def create_stop(self, exchange: Any, order: Sending) -> Document:
+        """Send a stop with one request."""
+        return await Dialect.create(self, exchange, order)
 
-    async def cancel(
-        self, exchange: Any, symbol: str, *, client_id: str, venue_order_id: str
+    async def cancel_stop(
+        self, exchange: Any, symbol: str, *, client_id: str, stop_id: str
     ) -> Document:
-        """Cancel an order; what kind it is of, its id tells, or the venue that knows none of that kind."""
-        by_id = {} if not client_id else {"clientOrderId": client_id}
-        plain_id = venue_order_id.removeprefix(_STOP)
-        if not venue_order_id.startswith(_STOP):
-            try:
-                answer: Document = await exchange.cancel_order(plain_id, symbol, by_id)
-            except Exception as error:
-                if venue_order_id or not says_absent(error):
-                    raise
-            else:
-                return answer
-        return _named(await exchange.cancel_order(plain_id, symbol, {**by_id, **_TRIGGER}))
+        """Cancel a stop, by our id if there is one."""
+        by_id = {"clientOrderId": client_id} if client_id else {}
+        answer: Document = await exchange.cancel_order(stop_id, symbol, {**by_id, **_TRIGGER})
+        return answer
 
-    async def find(self, exchange: Any, symbol: str, client_id: str) -> Document:
-        """Return the order or the stop of our id."""
+    async def find_stop(self, exchange: Any, symbol: str, client_id: str) -> Document | None:
+        """Ask by our id."""
         by_id = {"clientOrderId": client_id}
-        try:
-            order: Document = await exchange.fetch_order("", symbol, by_id)
-        except Exception as error:
-            if not says_absent(error):
-                raise
-        else:
-            return order
         stop: Document = await exchange.fetch_order("", symbol, {**by_id, **_TRIGGER})
-        sent = _sent_by(stop["info"])
-        if not sent:
-            return _named(stop)
-        exchange.options.setdefault(_SENT_BY, {})[sent] = f"{_STOP}{stop['id']}"
-        try:
-            order = await exchange.fetch_order(sent, symbol)
-        except Exception as error:
-            if not says_absent(error):
-                raise
-            # The stop is there, so this is no word on it; what it sent is not told of yet.
-            raise reading.UnreadableError("the order of a stop is missing") from None
-        return {**order, "id": f"{_STOP}{stop['id']}", "clientOrderId": stop["clientOrderId"]}
+        return stop
 
-    async def open_orders(self, exchange: Any, symbol: str) -> Sequence[Document]:
-        """Return the orders and the stops that still work."""
-        plain = await exchange.fetch_open_orders(symbol)
-        stops = await exchange.fetch_open_orders(symbol, None, None, dict(_TRIGGER))
-        return [*plain, *(_named(stop) for stop in stops)]
+    async def open_stops(self, exchange: Any, symbol: str) -> Sequence[Document]:
+        """Return the stops that still wait."""
+        stops: Sequence[Document] = await exchange.fetch_open_orders(
+            symbol, None, None, dict(_TRIGGER)
+        )
+        return stops
 
-    async def trades(
+    async def sent_by(self, exchange: Any, stop: Document) -> str:
+        """Return the id of the order that a stop has sent."""
+        return str(stop["info"].get("actualOrderId") or "")
+
+    async def sent_lately(self, exchange: Any, symbol: str, *, since_ms: int) -> Mapping[str, str]:
+        """Return what the stops of the last week have sent."""
+        stops = await exchange.fapiprivate_get_allalgoorders({"symbol": exchange.market_id(symbol)})
+        return {str(stop.get("actualOrderId") or ""): str(stop["algoId"]) for stop in stops}
+
+    async def plain_trades(
         self, exchange: Any, pack: VenuePack, symbol: str, *, since_ms: int
     ) -> Sequence[Document]:
-        """Return every execution, those of an order that a stop sent in the stop's name.
-
-        The venue tells of the stops of a week; an older one is known once it was looked up by this client.
-        """
-        trades = await read_windows(exchange, pack, symbol, since_ms=since_ms)
-        if not trades:
-            return trades
-        stops = await exchange.fapiprivate_get_allalgoorders({"symbol": exchange.market_id(symbol)})
-        recent = {_sent_by(stop): f"{_STOP}{stop['algoId']}" for stop in stops}
-        names = {**exchange.options.get(_SENT_BY, {}), **recent}
-        return [{**trade, "order": names.get(trade["order"], trade["order"])} for trade in trades]
+        """Return every execution; a search spans a week."""
+        return await read_windows(exchange, pack, symbol, since_ms=since_ms)
 
     async def positions(self, exchange: Any) -> Sequence[PositionReport]:
         """Return the swaps that are held; this version of the answer is the one that tells the leverage."""
@@ -117,16 +89,6 @@ class UsdmDialect(BinanceDialect):
             await exchange.fapiprivate_post_countdowncancelall(
                 {"symbol": market, "countdownTime": timeout_s * 1_000}
             )
-
-
-def _named(order: Document) -> Document:
-    """Return an order as it is, a stop with an id that no plain order can have."""
-    is_stop = "algoId" in order["info"]
-    return {**order, "id": f"{_STOP}{order['id']}"} if is_stop else order
-
-
-def _sent_by(stop: Mapping[str, Any]) -> str:
-    return str(stop.get("actualOrderId") or "")
 
 
 def _read_position(row: Mapping[str, Any], symbol: str) -> PositionReport:
@@ -213,6 +175,7 @@ BINANCE_USDM: Final = VenuePack(
                 "-4061": "hedge_mode",
                 "-4131": "price_out_of_range",
                 "-4164": "order_too_small",
+                "-5022": "post_only_would_cross",
                 **BINANCE_CODES.names,
             }
         ),

@@ -1,10 +1,13 @@
-"""BingX spot. https://bingx-api.github.io/docs/"""
+"""BingX spot. https://bingx-api.github.io/docs/
+
+A stop is an order like any other and keeps its id; which way it waits, the last price decides.
+"""
 
 import re
 from types import MappingProxyType
 from typing import Any, Final
 
-from exchanges.adapters.packs.base import SIMPLE_ORDERS, Call, Codes, VenuePack
+from exchanges.adapters.packs.base import Call, Codes, VenuePack
 from exchanges.adapters.packs.dialect import Dialect, Document, Sending
 from exchanges.adapters.packs.words import Word, word_in
 from exchanges.adapters.protocol import KeyPermissions
@@ -40,8 +43,12 @@ class BingxDialect(Dialect):
             "quantity": order.quantity,
             "newClientOrderId": order.client_id,
         }
+        if order.trigger_price is not None:
+            asked |= {"type": f"TAKE_STOP_{asked['type']}", "stopPrice": order.trigger_price}
         if order.price is not None:
             asked["price"] = order.price
+        if order.parameters.get("postOnly"):
+            asked["timeInForce"] = "PostOnly"
         answer = await exchange.spot_v1_private_post_trade_order(asked)
         sent: Document = exchange.parse_order(answer["data"], exchange.market(order.symbol))
         return sent
@@ -96,7 +103,7 @@ BINGX: Final = VenuePack(
     key_weight_per_minute=600,
     has_dead_man=True,
     order_id=re.compile(r"[0-9]{10,25}"),
-    order_types=SIMPLE_ORDERS,
+    stops_by_last_price=True,
     options=MappingProxyType({"defaultType": "spot", "adjustForTimeDifference": False}),
     cancel_reports=False,
     codes=Codes(

@@ -1,20 +1,25 @@
 """Bybit spot, unified trading accounts. https://bybit-exchange.github.io/docs/v5/intro
 
-Its switch for dead men needs a connection that is kept open, which the platform has not: it counts as none.
+A stop ("TP/SL order") keeps the id that it was sent with once it was touched, holds what it sells until then, and is
+listed among the orders. Which way it waits, the last price decides.
+
+The switch for dead men ("disconnect cancel all") needs a connection of the private stream that is kept open, and works
+for derivatives and spot orders of that kind of connection alone; the platform asks by HTTP, so it counts as none.
 """
 
 import re
 from types import MappingProxyType
 from typing import Any, Final
 
-from exchanges.adapters.packs.base import SIMPLE_ORDERS, Call, Codes, Sandbox, VenuePack
-from exchanges.adapters.packs.dialect import Dialect, Document
+from exchanges.adapters.packs.base import Call, Codes, Sandbox, VenuePack
+from exchanges.adapters.packs.dialect import Dialect, Document, says_absent
 from exchanges.adapters.packs.words import Word, word_in
 from exchanges.adapters.protocol import KeyPermissions
 from market.timeframes import DAY_MS
 
 _FINE: Final = frozenset({"0"})
 _OUR_ID: Final = "orderLinkId"
+_STOPS: Final = "tpslOrder"
 
 
 class BybitDialect(Dialect):
@@ -27,10 +32,15 @@ class BybitDialect(Dialect):
     async def cancel(
         self, exchange: Any, symbol: str, *, client_id: str, venue_order_id: str
     ) -> Document:
-        """Cancel by our id under the venue's own name for it."""
+        """Cancel by our id under the venue's own name for it; of which kind the order is has to be said."""
         by_id = {_OUR_ID: client_id} if client_id else {}
         own = None if client_id else venue_order_id
-        answer: Document = await exchange.cancel_order(own, symbol, by_id)
+        try:
+            answer: Document = await exchange.cancel_order(own, symbol, by_id)
+        except Exception as error:
+            if not says_absent(error):
+                raise
+            answer = await exchange.cancel_order(own, symbol, {**by_id, "orderFilter": _STOPS})
         return answer
 
     async def find(self, exchange: Any, symbol: str, client_id: str) -> Document | None:
@@ -76,7 +86,7 @@ BYBIT: Final = VenuePack(
     weight_per_minute=7_200,
     sandbox=Sandbox("https://api-testnet.bybit.com"),
     order_id=re.compile(r"[0-9]{10,25}|[0-9a-f-]{36}"),
-    order_types=SIMPLE_ORDERS,
+    stops_by_last_price=True,
     options=MappingProxyType(
         {
             "defaultType": "spot",
@@ -98,6 +108,7 @@ BYBIT: Final = VenuePack(
                 *("170005", "170115", "170116", "170117", "170121", "170124", "170131"),
                 *("170132", "170133", "170134", "170135", "170136", "170137", "170140"),
                 *("170193", "170194", "170203", "170204", "170206", "170210", "170213"),
+                "170218",
             }
         ),
         unknown=frozenset({"10000", "10016", "170001", "170007", "170032", "170146", "170147"}),
@@ -115,6 +126,7 @@ BYBIT: Final = VenuePack(
                 "170140": "order_too_small",
                 "170134": "off_tick",
                 "170137": "off_lot_step",
+                "170218": "post_only_would_cross",
                 "10005": "permission_denied",
             }
         ),

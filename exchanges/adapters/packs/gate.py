@@ -102,6 +102,8 @@ GATE: Final = VenuePack(
     has_dead_man=True,
     order_id=re.compile(r"[0-9]{6,20}"),
     order_types=SIMPLE_ORDERS,
+    # https://www.gate.com/docs/developers/apiv4/#create-a-price-triggered-order names no text of ours.
+    no_stops_because="its stops carry no id of ours, so that one whose answer was lost could not be found again",
     options=MappingProxyType(
         {
             "defaultType": "spot",
@@ -140,6 +142,7 @@ GATE: Final = VenuePack(
                 "AMOUNT_TOO_LITTLE": "order_too_small",
                 "INVALID_CURRENCY_PAIR": "unknown_symbol",
                 "INVALID_PRECISION": "off_step",
+                "POC_FILL_IMMEDIATELY": "post_only_would_cross",
                 "TOO_MANY_ORDERS": "too_many_orders",
                 "FORBIDDEN": "permission_denied",
                 "READ_ONLY": "permission_denied",

@@ -72,6 +72,8 @@ KUCOIN: Final = VenuePack(
     has_dead_man=True,
     order_id=re.compile(r"[0-9a-f]{20,32}"),
     order_types=SIMPLE_ORDERS,
+    # https://www.kucoin.com/docs-new/rest/spot-trading/orders/get-stop-order-by-clientoid
+    no_stops_because="nothing that it documents ties a stop that was touched to the order that it has sent",
     options=MappingProxyType(
         {
             "defaultType": "spot",

@@ -55,6 +55,8 @@ MEXC: Final = VenuePack(
     weight_per_minute=3_000,
     order_id=re.compile(r"C[0-9]{2}__[0-9A-Za-z]{10,40}|[0-9a-f]{20,40}|[0-9]{10,25}"),
     order_types=SIMPLE_ORDERS,
+    # https://www.mexc.com/api-docs/spot-v3/public-definitions names the types of orders.
+    no_stops_because="its interface for the spot market has no stops",
     options=MappingProxyType({"defaultType": "spot", "adjustForTimeDifference": False}),
     echoes=frozenset({"side", "quantity"}),
     cancel_reports=False,

@@ -42,5 +42,7 @@ def public_pack(ccxt_id: str) -> VenuePack:
         weight_per_minute=_CAREFUL_WEIGHT_PER_MINUTE,
         order_id=_NO_ORDER,
         order_types=frozenset(),
+        has_post_only=False,
+        no_stops_because="nobody has written down yet how it answers orders",
         codes=Codes(),
     )

@@ -205,6 +205,19 @@ class TestMarkets:
         (venue,) = api.get("/api/v1/venues").json()["results"]
 
         assert (venue["code"], venue["takes_keys"]) == ("memory", True)
+        assert "STOP_LOSS" in venue["order_types"]
+        assert venue["no_keys_because"] == ""
+
+    def test_a_venue_without_stops_says_why_it_takes_no_keys(self, api):
+        factory.make_venue("mexc", ccxt_id="mexc", real_money=True)
+        closed = factory.make_venue("kraken", ccxt_id="kraken", real_money=True)
+
+        told = {venue["code"]: venue for venue in api.get("/api/v1/venues").json()["results"]}
+
+        assert told["mexc"]["no_keys_because"] == "its interface for the spot market has no stops"
+        assert told["mexc"]["order_types"] == ["LIMIT", "MARKET"]
+        assert "operator" in told[closed.code]["no_keys_because"]
+        assert told["kraken"]["has_dead_man_switch"] is True
 
     def test_venues_tell_how_a_key_is_made(self, api, settings):
         settings.EGRESS_ADDRESSES = ("203.0.113.7",)

@@ -125,6 +125,13 @@ class TestConnecting:
         assert browser.get(CONNECT).status_code == 404
         assert browser.post(CONNECT, form()).status_code == 404
 
+    def test_a_venue_that_takes_no_keys_says_why(self, browser):
+        factory.make_venue("mexc", name="MEXC", ccxt_id="mexc", real_money=True)
+
+        page = browser.get(CHOOSE).content.decode()
+
+        assert "MEXC: its interface for the spot market has no stops." in page
+
     def test_the_steps_lead_from_the_venue_to_what_to_tick_and_which_address_to_allow(
         self, browser, settings
     ):

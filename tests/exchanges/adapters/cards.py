@@ -148,6 +148,24 @@ class AcceptanceCards:
         assert report.status is OrderStatus.FILLED
         assert report.average_price <= order.price
 
+    def test_card_04_an_order_that_may_only_make_rests_or_ends_without_a_fill(self, desk):
+        resting = desk.resting(post_only=True)
+        sent = desk.submit(resting)
+        assert desk.find(resting).status is OrderStatus.ACCEPTED
+        desk.cancel(resting, sent.report.venue_order_id)
+
+        crossing = desk.resting(price=desk.price("1.01"), post_only=True)
+        outcome = desk.submit(crossing)
+
+        if outcome.kind is OutcomeKind.REJECTED:
+            assert outcome.code == "post_only_would_cross"
+            return
+        # Some venues take it and end it at once.
+        assert outcome.kind is OutcomeKind.DONE
+        ended = desk.find(crossing)
+        assert ended.status in {OrderStatus.CANCELED, OrderStatus.EXPIRED}
+        assert ended.filled_quantity == 0
+
     def test_card_05_an_order_beyond_what_is_held_is_refused(self, desk):
         quantity = desk.quantity() * 1_000_000
 

@@ -123,6 +123,16 @@ class VenueContract:
         assert outcome.report.venue_order_id
         assert (outcome.report.side, outcome.report.quantity) == (Side.BUY, Decimal("0.01"))
 
+    def test_an_order_that_may_only_make_rests_or_is_refused(self, venue):
+        order = make_order(order_type=OrderType.LIMIT, price=venue.price("0.8"), post_only=True)
+        assert venue.submit(order).report.status is OrderStatus.ACCEPTED
+        venue.cancel(order)
+
+        crossing = make_order(order_type=OrderType.LIMIT, price=venue.price("1.2"), post_only=True)
+        outcome = venue.submit(crossing)
+
+        assert (outcome.kind, outcome.code) == (OutcomeKind.REJECTED, "post_only_would_cross")
+
     def test_an_order_worth_too_little_is_refused(self, venue):
         outcome = venue.submit(make_order(quantity=Decimal("0.00001")))
 

@@ -23,6 +23,7 @@ BOOKS: Final = Path(__file__).resolve().parents[2] / "data" / "venues"
 CLIENT_ID_FIELDS: Final = (
     *("newClientOrderId", "clientAlgoId", "orderLinkId", "clOrdId", "cl_ord_id", "clientOid"),
     *("text", "client-order-id", "clientOrderId", "clientOrderID", "origClientOrderId"),
+    "algoClOrdId",
 )
 
 #: How our ids look where they are a part of the path.
@@ -206,6 +207,9 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
     parameters: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
     if body.startswith("{"):
         parameters |= json.loads(body)
+    elif body.startswith("["):
+        # Requests about several orders name one here.
+        parameters |= json.loads(body)[0]
     elif body:
         parameters |= dict(parse_qsl(body, keep_blank_values=True))
     return Request(method, unquote(parts.path), headers, body, parameters)

@@ -153,6 +153,21 @@ class TestNewOrders:
         assert outcome.kind is OutcomeKind.DONE, outcome
         assert_sent(told, told.case["market" if side is Side.BUY else "market_sell"])
 
+    def test_an_order_that_may_only_make_says_so(self, told):
+        outcome = told.submit(told.order(post_only=True))
+
+        assert outcome.evidence.get("wire_started", True), outcome
+        [request] = told.venue.sent(told.case["create"])
+        assert told.case["post_only"].items() <= request.parameters.items()
+
+    def test_a_market_order_cannot_be_kept_from_taking(self, told):
+        order = told.order(order_type=OrderType.MARKET, price=None, post_only=True)
+
+        outcome = told.submit(order)
+
+        assert (outcome.kind, outcome.code) == (OutcomeKind.NOT_SENT, "unsupported_order_type")
+        assert told.venue.sent(told.case["create"]) == []
+
     def test_a_stop_goes_where_the_venue_keeps_stops(self, told):
         order = told.order(
             side=Side.SELL,
