@@ -5,6 +5,7 @@ sending an order costs little more than its one request.
 """
 
 import asyncio
+import copy
 import inspect
 import logging
 import re
@@ -48,6 +49,13 @@ class _Memory:
     learnt_at_s: float
 
 
+#: The library's tables of a venue, which nothing writes once an instance is built.
+_READ_ONLY: Final = frozenset(
+    {"api", "countries", "exceptions", "features", "fees", "httpExceptions", "limits", "timeframes"}
+)
+
+_pristines: dict[str, tuple[VenuePack, Any]] = {}
+
 _memories: dict[tuple[str, str], _Memory] = {}
 
 #: Who asks a venue for its markets, in each event loop.
@@ -62,10 +70,8 @@ def make_exchange(pack: VenuePack, address: str, *, timeout_s: float) -> Any:
     Numbers come back as text. The type is Any because the library ships none. Raises VenueUnavailableError for a venue
     that ccxt does not know.
     """
-    options = {**pack.options, "maxRetriesOnFailure": 0}
-    exchange = tamed_class(pack.ccxt_class or pack.ccxt_id)(
-        {"enableRateLimit": True, "timeout": int(timeout_s * 1_000), "options": options}
-    )
+    exchange = _copy_of(_pristine(pack))
+    exchange.timeout = int(timeout_s * 1_000)
     exchange.number = str
     exchange.logger = _SILENT
     exchange.timeout_on_exit = 0
@@ -78,6 +84,29 @@ def make_exchange(pack: VenuePack, address: str, *, timeout_s: float) -> Any:
     pack.dialect.set_up(exchange)
     if exchange.options["maxRetriesOnFailure"] != 0:
         raise RuntimeError("ccxt would send an order twice.")
+    return exchange
+
+
+def _pristine(pack: VenuePack) -> Any:
+    """Return an instance that is never used itself: building one takes as long as ten orders."""
+    known = _pristines.get(pack.ccxt_id)
+    if known is not None and known[0] is pack:
+        return known[1]
+    options = {**pack.options, "maxRetriesOnFailure": 0}
+    built = tamed_class(pack.ccxt_class or pack.ccxt_id)(
+        {"enableRateLimit": True, "options": options}
+    )
+    _pristines[pack.ccxt_id] = (pack, built)
+    return built
+
+
+def _copy_of(pristine: Any) -> Any:
+    """Return an instance of its own: what a client may write is copied, what the library only reads is shared."""
+    exchange = copy.copy(pristine)
+    for name, value in vars(pristine).items():
+        if isinstance(value, dict | list) and name not in _READ_ONLY:
+            setattr(exchange, name, copy.deepcopy(value))
+    exchange.init_throttler()
     return exchange
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from exchanges.adapters.budget_store import Answer, BreakerTerms, SharedBudget, StoreAwayError
@@ -331,14 +332,23 @@ class Lane:
 
 def _fitted(ticket: Ticket, limit: Limit) -> Ticket:
     """Return *ticket* with weights that can ever go: a heavier call counts as all that there is."""
-    largest = room(
+    largest = _largest(limit, ticket.priority)
+    fits = all(each.weight <= each.limit.weight for each in ticket.claims)
+    if fits and ticket.weight <= largest:
+        return ticket
+    claims = [replace(each, weight=min(each.weight, each.limit.weight)) for each in ticket.claims]
+    return replace(ticket, weight=min(ticket.weight, largest), claims=tuple(claims))
+
+
+@lru_cache(maxsize=256)
+def _largest(limit: Limit, priority: CallPriority) -> int:
+    left = room(
         [0] * (FOREIGN + 1),
         weight=limit.weight,
         reserves=reserves_of(limit),
-        priority=ticket.priority,
+        priority=priority,
     )
-    claims = [replace(each, weight=min(each.weight, each.limit.weight)) for each in ticket.claims]
-    return replace(ticket, weight=min(ticket.weight, max(1, largest)), claims=tuple(claims))
+    return max(1, left)
 
 
 def _divided(ticket: Ticket, sharers: int) -> Ticket:
