@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from exchanges.domain.breakers import BreakerTerms
 from exchanges.domain.budgets import Claim, Limit, Polled, Ticket, reserves_of
 
 #: Tickets of a process that has not asked for so long are not waited for.
@@ -32,16 +33,6 @@ _FOLDER: Final = Path(__file__).parent
 
 class StoreAwayError(Exception):
     """Redis does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerTerms:
-    """When a venue counts as broken: *least* calls in a span, half of them bad; for how long, at first and at most."""
-
-    span_ms: int
-    least: int
-    base_ms: int
-    longest_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,11 +192,15 @@ def govern(exchange: Any, pack: VenuePack, gate: Gate) -> None:
     """
     cost_of = exchange.calculate_rate_limiter_cost
 
+    def weight_of(method: str, whole: str, ending: str) -> int:
+        # Several venues' addresses get another beginning when the request is signed.
+        return pack.weight_of(method, whole if pack.call_of(method, whole) else ending)
+
     def describe(
         api: Any, method: str, path: str, parameters: Any, config: Any = None
     ) -> tuple[float, int, bool]:
         cost = float(cost_of(api, method, path, parameters, config or {}))
-        return cost, pack.weight_of(method, _path_of(exchange, api, path)), method == "POST"
+        return cost, weight_of(method, _path_of(exchange, api, path), path), method == "POST"
 
     async def wait_for_turn(call: tuple[float, int, bool]) -> None:
         cost, weight, is_order = call

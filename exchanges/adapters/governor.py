@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from exchanges.adapters import limits
-from exchanges.adapters.budget_store import BreakerTerms, SharedBudget
+from exchanges.adapters.budget_store import SharedBudget
 from exchanges.adapters.call_figures import VENUE_BANS
 from exchanges.adapters.lanes import Lane
 from exchanges.adapters.limits import VenueLimits
 from exchanges.adapters.packs.base import VenuePack
+from exchanges.domain.breakers import BreakerTerms
 from exchanges.domain.budgets import OWNER_SHARE, Claim
 from exchanges.domain.priorities import CallPriority
 
@@ -33,7 +34,7 @@ __all__ = ("CallPriority", "Gate", "calling_as", "current_priority", "gate_of", 
 #: So much of a call's time is left for the answer: going out with less would only make an order's fate unknown.
 _ANSWER_SHARE: Final = 0.25
 
-#: Of the orders that a venue allows a key, what exits may use: the entries of the same key leave them some.
+#: Of what a venue allows a key, what exits may use: the entries of the same key leave them some.
 _URGENT_SHARE: Final = 0.9
 
 #: A pause that a venue asks for without saying how long, and the longest that it is believed, in seconds.
@@ -110,7 +111,7 @@ class Gate:
         by_cost = limits.weight_of(
             cost, call_pause_ms=self._lane.call_pause_ms, limit=self._lane.documented.address
         )
-        weight = max(weight, by_cost)
+        of_key, weight = weight, max(weight, by_cost)
         deadline_s = _deadline_s.get()
         patience_s = settings.HORIZONS.venue_timeout_s
         if deadline_s is not None:
@@ -119,21 +120,23 @@ class Gate:
             _priority.get(),
             weight=weight,
             owner=self._caller.owner,
-            claims=self._claims(weight, is_order=is_order),
+            claims=self._claims(weight, of_key=of_key, is_order=is_order),
             patience_s=patience_s,
         )
 
-    def _claims(self, weight: int, *, is_order: bool) -> tuple[Claim, ...]:
+    def _claims(self, weight: int, *, of_key: int, is_order: bool) -> tuple[Claim, ...]:
         """Return what a call uses beside the budget of the address; nothing keeps a person from getting out."""
         is_urgent = _priority.get() in {CallPriority.CANCEL, CallPriority.EXIT}
         claims = []
         if self._caller.owner and not is_urgent:
             share = self._lane.lane.limit.part(OWNER_SHARE)
             claims.append(Claim(f"owner:{self._caller.owner}", share, weight))
-        orders = self._lane.limits.orders
+        orders, by_key = self._lane.limits.orders, self._lane.limits.key
+        part = _URGENT_SHARE if is_urgent else settings.VENUE_BUDGET_SHARE
         if self._caller.key and is_order and orders is not None:
-            part = _URGENT_SHARE if is_urgent else settings.VENUE_BUDGET_SHARE
             claims.append(Claim(f"key:{self._caller.key}", orders.part(part), 1))
+        if self._caller.key and by_key is not None:
+            claims.append(Claim(f"key-weight:{self._caller.key}", by_key.part(part), of_key))
         return tuple(claims)
 
     def take_answer(self, *, status: int, headers: Mapping[str, str]) -> None:

@@ -9,14 +9,15 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Final
 
-from exchanges.adapters.budget_store import Answer, BreakerTerms, SharedBudget, StoreAwayError
+from exchanges.adapters.budget_store import Answer, SharedBudget, StoreAwayError
 from exchanges.adapters.call_figures import BUDGET_ALONE, CALL_WAIT_SECONDS, CALLS_REFUSED
+from exchanges.domain.breakers import BreakerTerms, LocalBreaker, Verdict
 from exchanges.domain.budgets import (
     FOREIGN,
     Claim,
@@ -38,6 +39,8 @@ _BLOCKED_PAUSE_S: Final = 0.05
 #: Redis is tried again after these pauses.
 _FIRST_ABSENCE_S: Final = 0.5
 _LONGEST_ABSENCE_S: Final = 5.0
+#: So long one call may try whether a broken venue is back, in milliseconds.
+_PROBE_MS: Final = 15_000
 #: How calls went is told at most this often, unless it is urgent.
 _REPORT_S: Final = 1.0
 
@@ -106,6 +109,7 @@ class Lane:
         self._observed = 0
         self._banned_until_s = 0.0
         self._alone: LocalBudget | None = None
+        self._breaker = LocalBreaker(terms)
         self._away_until_s = 0.0
         self._absence_s = _FIRST_ABSENCE_S
         self._ok = self._bad = 0
@@ -204,7 +208,8 @@ class Lane:
                 return self._poll_store(now_s)
             except StoreAwayError as error:
                 self._go_alone(now_s, str(error))
-        return self._poll_alone(now_s), []
+        refused = self._refused_alone(now_s)
+        return self._poll_alone(now_s, but=refused), refused
 
     def _poll_store(self, now_s: float) -> tuple[Polled, list[int]]:
         fresh = {
@@ -228,6 +233,8 @@ class Lane:
         if answer.banned_ms:
             self._banned_until_s = max(self._banned_until_s, now_s + answer.banned_ms / 1_000)
         was_alone, self._alone, self._absence_s = self._alone, None, _FIRST_ABSENCE_S
+        if was_alone is not None:
+            self._breaker = LocalBreaker(self._terms)
         if was_alone is None and answer.epoch == self._epoch:
             return
         if was_alone is not None:
@@ -309,12 +316,24 @@ class Lane:
         spent = max(part.weight // 2, min(part.weight, self._used // self._sharers))
         self._alone.spend(spent, kind=FOREIGN, now_ms=int(now_s * 1_000))
 
-    def _poll_alone(self, now_s: float) -> Polled:
+    def _refused_alone(self, now_s: float) -> list[int]:
+        """Return whom the breaker holds back while nobody else's calls are known; one may try."""
+        refused = []
+        for number, caller in self._callers.items():
+            now_ms = int(now_s * 1_000)
+            verdict = self._breaker.verdict(caller.ticket.priority, now_ms=now_ms)
+            if verdict is Verdict.REFUSE:
+                refused.append(number)
+            elif verdict is Verdict.PROBE:
+                self._breaker.probing(until_ms=now_ms + _PROBE_MS)
+        return refused
+
+    def _poll_alone(self, now_s: float, *, but: Collection[int]) -> Polled:
         if self._alone is None or now_s < self._banned_until_s:
             return Polled()
         part = self.limit.part(1 / self._sharers)
-        for caller in self._callers.values():
-            if caller.line is not _Line.ALONE:
+        for number, caller in self._callers.items():
+            if caller.line is not _Line.ALONE and number not in but:
                 self._alone.line_up(_fitted(_divided(caller.ticket, self._sharers), part))
                 caller.line = _Line.ALONE
         return self._alone.poll(now_ms=int(now_s * 1_000))
@@ -323,11 +342,13 @@ class Lane:
         ok, bad, self._ok, self._bad = self._ok, self._bad, 0, 0
         now_s = self._reported_s = time.monotonic()
         if now_s < self._away_until_s:
+            self._breaker.note(ok=ok, bad=bad, now_ms=int(now_s * 1_000), is_barred=is_barred)
             return
         try:
             self._store.report(self._terms, ok=ok, bad=bad, ban_ms=ban_ms, is_barred=is_barred)
         except StoreAwayError as error:
             self._go_alone(now_s, str(error))
+            self._breaker.note(ok=ok, bad=bad, now_ms=int(now_s * 1_000), is_barred=is_barred)
 
 
 def _fitted(ticket: Ticket, limit: Limit) -> Ticket:

@@ -23,10 +23,11 @@ _LONGEST_SPAN_MS: Final = 300_000
 
 @dataclass(frozen=True, slots=True)
 class VenueLimits:
-    """What a venue allows an address, in the venue's weights, and the new orders that it allows an API key."""
+    """What a venue allows an address, and an API key if it counts that apart, in its weights; and a key's new orders."""
 
     address: Limit
     orders: Limit | None = None
+    key: Limit | None = None
 
 
 #: New orders of a key, by pack.
@@ -39,7 +40,12 @@ _ORDERS: Final[Mapping[str, Limit]] = MappingProxyType(
 
 def documented(pack: VenuePack) -> VenueLimits:
     """Return what a venue documents."""
-    return VenueLimits(Limit(pack.weight_per_minute, 60_000), _ORDERS.get(pack.ccxt_id))
+    by_key = pack.key_weight_per_minute
+    return VenueLimits(
+        Limit(pack.weight_per_minute, 60_000),
+        orders=_ORDERS.get(pack.ccxt_id),
+        key=None if by_key is None else Limit(by_key, 60_000),
+    )
 
 
 def are_published_at(path: str) -> bool:

@@ -1,5 +1,6 @@
 """The clients that a worker process keeps from task to task: making one, and opening its key, is the dear part."""
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from exchanges.adapters import loops
 if TYPE_CHECKING:
     from exchanges.adapters.ccxt_client import CcxtVenueClient
 
-#: A client, and with it an opened key, is kept for at most this long.
-LONGEST_S: Final = 300.0
+#: A client, and with it an opened key, is kept for at most this long; whoever looks comes by every few seconds, so no
+#: key outlives five minutes.
+LONGEST_S: Final = 280.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class ClientPool:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
+        # What has expired is dropped by a thread of its own as well: a process that has nothing to do holds no keys.
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -52,21 +56,25 @@ class ClientPool:
     def take(self, holder: Holder, make: "Callable[[], CcxtVenueClient]") -> "CcxtVenueClient":
         """Return the client of *holder*, made by *make* if there is none."""
         self.forget_expired()
-        found = self._kept.get(holder.account)
+        with self._lock:
+            found = self._kept.get(holder.account)
         if found is None or (found.holder, found.generation) != (holder, loops.generation()):
             found = _Kept(make(), holder, loops.generation(), self._clock())
+        with self._lock:
             self._kept[holder.account] = found
-        self._kept.move_to_end(holder.account)
-        while len(self._kept) > settings.VENUE_CLIENTS:
-            self._kept.popitem(last=False)
+            self._kept.move_to_end(holder.account)
+            while len(self._kept) > settings.VENUE_CLIENTS:
+                self._kept.popitem(last=False)
         return found.client
 
     def forget(self, account: UUID) -> None:
         """Drop the client of an account, and with it its key."""
-        self._kept.pop(account, None)
+        with self._lock:
+            self._kept.pop(account, None)
 
     def forget_expired(self) -> None:
         """Drop what has been kept for too long."""
         oldest_s = self._clock() - LONGEST_S
-        for account in [each for each, kept in self._kept.items() if kept.opened_s <= oldest_s]:
-            del self._kept[account]
+        with self._lock:
+            for account in [each for each, kept in self._kept.items() if kept.opened_s <= oldest_s]:
+                del self._kept[account]

@@ -1,12 +1,18 @@
 """What a worker does before it takes its first task."""
 
-from typing import Any
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
 
-from celery.signals import worker_init, worker_process_shutdown
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown
 from django.conf import settings
 
 from exchanges.adapters import factory, loops
 from foundation.crypto.rings import FIELD_RING, PRIVATE_RING, open_rings_at_start
+
+#: Opened keys are looked through this often, in seconds.
+_FORGET_EVERY_S: Final = 15.0
 
 
 @worker_init.connect
@@ -18,6 +24,26 @@ def import_venue_clients(**_: Any) -> None:
     if settings.API_ENCRYPTION_KEY:
         factory.preload()
         open_rings_at_start(PRIVATE_RING, FIELD_RING)
+
+
+@worker_process_init.connect
+def forget_keys_while_idle(**_: Any) -> None:
+    """Drop opened keys after their time also in a process to which no task comes."""
+    if settings.API_ENCRYPTION_KEY:
+        every_so_often(factory.forget_expired_keys, seconds=_FORGET_EVERY_S)
+
+
+def every_so_often(deed: Callable[[], None], *, seconds: float) -> threading.Thread:
+    """Do something again and again, in a thread that ends with its process."""
+
+    def repeat() -> None:
+        while True:
+            time.sleep(seconds)
+            deed()
+
+    thread = threading.Thread(target=repeat, name=deed.__name__, daemon=True)
+    thread.start()
+    return thread
 
 
 @worker_process_shutdown.connect

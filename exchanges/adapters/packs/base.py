@@ -53,6 +53,19 @@ class Call:
             for mine, their in zip(ours[1:], theirs[1:], strict=True)
         )
 
+    def ends_with(self, method: str, ending: str) -> bool:
+        """Tell whether a request of which only the end of the path is known may be of this kind."""
+        theirs = ending.strip("/").split("/")
+        ours = self.path.strip("/").split("/")[-len(theirs) :]
+        return (
+            method == self.method
+            and len(ours) == len(theirs)
+            and all(
+                mine == their or (mine == _SEGMENT and their.startswith("{"))
+                for mine, their in zip(ours, theirs, strict=True)
+            )
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
@@ -155,9 +168,15 @@ class VenuePack:
         return next((call for call in self.calls if call.fits(method, path)), None)
 
     def weight_of(self, method: str, path: str) -> int:
-        """Return what the venue counts a request for; 1 for one that nothing is known of."""
+        """Return what the venue counts a request for; 1 for one that nothing is known of.
+
+        The beginning of *path* may be missing, and its parameters may still have their names, as they are before the
+        library signs a request: then the heaviest that ends so counts.
+        """
         call = self.call_of(method, path)
-        return 1 if call is None else call.weight
+        if call is not None:
+            return call.weight
+        return max((each.weight for each in self.calls if each.ends_with(method, path)), default=1)
 
     def word_of(self, status: int, document: Any) -> Word | None:
         """Return the venue's own no in an answer, or None: a server's error is nobody's word."""

@@ -94,3 +94,21 @@ def test_windows_are_halved_until_nothing_is_cut_off(monkeypatch, hours_ago):
 def test_more_trades_at_one_instant_than_a_page_holds_are_not_passed_over(monkeypatch):
     with pytest.raises(UnreadableError):
         read(monkeypatch, Windows([30] * 4, page=3), days=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "ending", "weight"),
+    [
+        ("okx", "GET", "account/config", 4),
+        ("kraken", "POST", "TradesHistory", 2),
+        ("kucoin", "GET", "user/api-key", 20),
+        ("kucoin", "GET", "hf/orders/client-order/{clientOid}", 2),
+        ("gate", "POST", "spot/orders", 1),
+        ("mexc", "GET", "account", 10),
+        ("bingx", "POST", "trade/cancelAllAfter", 5),
+    ],
+)
+def test_a_request_is_weighed_by_the_end_of_its_path_before_it_is_signed(
+    name, method, ending, weight
+):
+    assert pack_of(name).weight_of(method, ending) == weight

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchanges.adapters.budget_store import BreakerTerms, SharedBudget
+from exchanges.adapters.budget_store import SharedBudget
+from exchanges.domain.breakers import BreakerTerms
 from exchanges.domain.budgets import FOREIGN, Claim, Limit, LocalBudget, Ticket
 from exchanges.domain.priorities import CallPriority
 

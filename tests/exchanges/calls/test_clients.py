@@ -13,6 +13,7 @@ from exchanges.adapters import factory, loops
 from exchanges.adapters.pool import LONGEST_S, ClientPool, Holder
 from exchanges.models import ExchangeAccount
 from exchanges.services import accounts
+from exchanges.tasks.workers import every_so_often
 from foundation.audit import Actor
 from tests.exchanges.accounts.connecting import connect
 from tests.factories import accounts as people
@@ -74,6 +75,21 @@ class TestThePool:
         now_s[0] = LONGEST_S
         pool.forget_expired()
 
+        assert len(pool) == 0
+
+    def test_a_process_to_which_no_task_comes_forgets_them_as_well(self):
+        now_s, forgotten = [0.0], threading.Event()
+        pool = ClientPool(clock=lambda: now_s[0])
+        pool.take(self.holder(), make)
+        now_s[0] = LONGEST_S
+
+        def forget():
+            pool.forget_expired()
+            forgotten.set()
+
+        every_so_often(forget, seconds=0.01)
+
+        assert forgotten.wait(timeout=30)
         assert len(pool) == 0
 
     def test_a_client_of_a_loop_that_has_ended_is_not_used_again(self):

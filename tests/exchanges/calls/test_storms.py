@@ -7,6 +7,9 @@ from statistics import median
 import pytest
 
 from exchanges.adapters import loops
+from exchanges.adapters.governor import Caller, gate_of, within
+from exchanges.adapters.lanes import BudgetSpentError
+from exchanges.adapters.packs import pack_of
 from exchanges.domain.priorities import CallPriority
 from foundation.processes.embedded import start
 from foundation.processes.embedded_valkey import prepare_valkey
@@ -116,6 +119,27 @@ def test_what_others_spend_at_the_same_address_counts(venue):
 
     assert first.outcome == "DONE"
     assert second.outcome == "NOT_SENT rate_limited"
+
+
+def test_a_key_has_a_budget_of_its_own_where_the_venue_counts_keys_apart():
+    pack, address = pack_of("kraken"), f"https://{secrets.token_hex(6)}.example"
+
+    def gate(number):
+        caller = Caller.of(owner_id=number, api_key=f"key-{number}")
+        return gate_of(pack, address=address, call_pause_ms=0.0, caller=caller)
+
+    async def spend():
+        sent = 0
+        with pytest.raises(BudgetSpentError):
+            for _ in range(40):
+                async with within(0.2):
+                    await gate(1).admit(cost=0.0, weight=2, is_order=False)
+                sent += 2
+        async with within(0.2):
+            await gate(2).admit(cost=0.0, weight=2, is_order=False)
+        return sent
+
+    assert loops.run(spend()) == int(20 * 0.6)
 
 
 def test_a_pause_that_the_venue_asks_for_is_kept_by_everybody(venue, settings):
