@@ -1,7 +1,6 @@
 """What a worker does before it takes its first task."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -33,17 +32,16 @@ def forget_keys_while_idle(**_: Any) -> None:
         every_so_often(factory.forget_expired_keys, seconds=_FORGET_EVERY_S)
 
 
-def every_so_often(deed: Callable[[], None], *, seconds: float) -> threading.Thread:
-    """Do something again and again, in a thread that ends with its process."""
+def every_so_often(deed: Callable[[], None], *, seconds: float) -> threading.Event:
+    """Do something again and again in a thread of its own, until the event is set or the process ends."""
+    is_over = threading.Event()
 
     def repeat() -> None:
-        while True:
-            time.sleep(seconds)
+        while not is_over.wait(seconds):
             deed()
 
-    thread = threading.Thread(target=repeat, name=deed.__name__, daemon=True)
-    thread.start()
-    return thread
+    threading.Thread(target=repeat, daemon=True).start()
+    return is_over
 
 
 @worker_process_shutdown.connect

@@ -87,9 +87,10 @@ class TestThePool:
             pool.forget_expired()
             forgotten.set()
 
-        every_so_often(forget, seconds=0.01)
+        is_over = every_so_often(forget, seconds=0.01)
 
         assert forgotten.wait(timeout=30)
+        is_over.set()
         assert len(pool) == 0
 
     def test_a_client_of_a_loop_that_has_ended_is_not_used_again(self):
