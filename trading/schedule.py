@@ -6,6 +6,8 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "trading-sweep-evaluation": {"task": "trading.sweep_evaluation", "schedule": 2.0},
     "trading-submit-due-intents": {"task": "trading.submit_due_intents", "schedule": 2.0},
     "trading-reconcile-due-accounts": {"task": "trading.reconcile_due_accounts", "schedule": 2.0},
+    "trading-sweep-unprotected": {"task": "trading.sweep_unprotected", "schedule": 2.0},
+    "trading-refresh-dead-men": {"task": "trading.refresh_dead_men", "schedule": 10.0},
     "trading-sweep-commands": {"task": "trading.sweep_commands", "schedule": 2.0},
     "trading-sweep-rights": {"task": "trading.sweep_rights", "schedule": 30.0},
     "trading-sweep-erasures": {"task": "trading.sweep_erasures", "schedule": 30.0},

@@ -6,6 +6,7 @@ from foundation import tenancy
 from foundation.queue import queued_task
 from trading.services import (
     commands,
+    dead_men,
     erasures,
     evaluation,
     partitions,
@@ -14,6 +15,7 @@ from trading.services import (
     stops,
     submission,
     sweeps,
+    unprotected,
 )
 
 
@@ -50,6 +52,20 @@ def reconcile_due_accounts() -> None:
     """Compare the accounts whose turn it is with their venues."""
     with tenancy.bypass("accounts are served side by side"):
         reconciliation.reconcile_due_accounts(now=timezone.now())
+
+
+@queued_task("trading.sweep_unprotected", queue="orders")
+def sweep_unprotected() -> None:
+    """Protect or close the positions that have had no stop for too long."""
+    with tenancy.bypass("a sweep looks at everything"):
+        unprotected.sweep_unprotected(now=timezone.now())
+
+
+@queued_task("trading.refresh_dead_men", queue="orders")
+def refresh_dead_men() -> None:
+    """Keep the venues from canceling orders whose platform still works."""
+    with tenancy.bypass("accounts are served side by side"):
+        dead_men.refresh_dead_men(now=timezone.now())
 
 
 @queued_task("trading.act_on_command", queue="control")

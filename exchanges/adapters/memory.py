@@ -56,7 +56,7 @@ class InMemoryVenue:
         price: Decimal = Decimal(40_000),
         deposits: dict[str, Decimal] | None = None,
     ) -> None:
-        self.book = Book()
+        self.book = Book(clock=self._now)
         for instrument in instruments:
             self.book.instruments[instrument.symbol] = instrument
             self.book.prices[instrument.symbol] = price
@@ -72,6 +72,9 @@ class InMemoryVenue:
         self._submit_faults: deque[SubmitFault] = deque()
         self._cancel_faults: deque[CancelFault] = deque()
         self._read_faults: deque[VenueError] = deque()
+
+    def _now(self) -> datetime:
+        return self.clock()
 
     @property
     def orders(self) -> list[MemoryOrder]:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -82,6 +83,8 @@ class Book:
     orders: list[MemoryOrder] = field(default_factory=list)
     fills: list[tuple[str, FillReport]] = field(default_factory=list)
     swaps: Swaps = field(default_factory=Swaps)
+    #: What the venue takes for the time.
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _holdings: defaultdict[tuple[str, str], _Holding] = field(
         default_factory=lambda: defaultdict(_Holding)
     )
@@ -124,7 +127,7 @@ class Book:
             venue_order_id=str(next(self._numbers)),
             request=request,
             status=OrderStatus.ACCEPTED,
-            placed_at=datetime.now(UTC),
+            placed_at=self.clock(),
             locked_currency=currency,
             locked=amount,
             is_awake=request.trigger_price is None,
@@ -151,6 +154,14 @@ class Book:
         order.is_awake = order.is_awake or self._is_touched(request)
         if not order.is_awake or not self._is_reached(request):
             return
+        if request.reduce_only and is_swap(self.instruments[request.symbol]):
+            held = self.swaps.reducible(order.account, request)
+            if held < order.remaining:
+                # What only reduces never turns a position around.
+                if held:
+                    self.fill(order, quantity=held, price=self.prices[request.symbol])
+                self.cancel(order)
+                return
         lots = int(order.remaining / self.instruments[request.symbol].lot_step)
         for part in range(min(parts, lots)):
             is_last = part == min(parts, lots) - 1
@@ -177,7 +188,7 @@ class Book:
             fee=fee,
             fee_currency=received,
             liquidity=Liquidity.TAKER if is_taker else Liquidity.MAKER,
-            venue_at=datetime.now(UTC),
+            venue_at=self.clock(),
         )
         self.fills.append((order.account, report))
         if is_swap(rules):

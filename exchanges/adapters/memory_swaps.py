@@ -50,6 +50,12 @@ class Swaps:
         signed = request.quantity if request.side is Side.BUY else -request.quantity
         return held * signed < 0 and abs(signed) <= abs(held)
 
+    def reducible(self, account: str, request: OrderRequest) -> Decimal:
+        """Return how much an order could close of the position now."""
+        held = self._positions[account, request.symbol].quantity
+        closes = held > 0 if request.side is Side.SELL else held < 0
+        return abs(held) if closes else Decimal(0)
+
     def book(self, account: str, fill: FillReport) -> Decimal:
         """Move the position by an execution; return what that settled, less its fee."""
         key = (account, fill.symbol)

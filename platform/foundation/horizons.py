@@ -14,6 +14,12 @@ class Horizons:
     submitting_s: float = 10.0
     #: What has to wait for something else, or came to nothing, is tried again after this long.
     retry_s: float = 1.0
+    #: A position that has had no stop for this long is closed.
+    protect_s: float = 10.0
+    #: Without a call for this long a venue cancels the orders of an account whose stops do not rest;
+    #: it is called this often.
+    dead_man_s: float = 120.0
+    dead_man_refresh_s: float = 30.0
     #: An order that the venue does not know is absent only after this long.
     absence_s: float = 60.0
     #: What moved or filled so lately may not be in the lists of a venue yet.

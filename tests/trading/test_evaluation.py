@@ -235,6 +235,7 @@ class TestLive:
         closes = [40_000.0] * 26 + [40_000.0, 41_700.0]
 
         self._feed(desk, closes, end=base + 2 * MINUTE_MS)
+        desk.venue.set_price("BTC/USDT", Decimal(41_700))
         desk.submit()
 
         assert desk.order(Leg.TARGET).status == OrderStatus.FILLED

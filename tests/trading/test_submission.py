@@ -6,6 +6,7 @@ import pytest
 
 from exchanges.services import leases
 from market.enums import Leg, OrderStatus, Side
+from tests.factories import trading as factory
 from trading.models import (
     Deployment,
     DesiredState,
@@ -163,7 +164,10 @@ class TestDenial:
 
     def test_of_the_second_of_two_entries_that_together_cost_more_than_is_free(self, desk):
         first = desk.decide(quantity=Decimal("1.5"))
-        second = desk.decide(quantity=Decimal("1.5"))
+        other = factory.make_deployment(
+            desk.deployment.account, now=desk.now, name="Other", is_subscribed=False
+        )
+        second = factory.make_intent(other, desk.instrument, now=desk.now, quantity=Decimal("1.5"))
 
         desk.submit()
 

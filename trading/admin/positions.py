@@ -3,7 +3,13 @@
 from django.contrib import admin
 
 from foundation.admin import ReadOnlyAdmin
-from trading.models import AccountPosition, DeploymentPosition, Reservation
+from trading.models import (
+    AccountPosition,
+    DeadManSwitch,
+    DeploymentPosition,
+    Reservation,
+    SwapSetting,
+)
 
 
 @admin.register(DeploymentPosition)
@@ -18,10 +24,11 @@ class DeploymentPositionAdmin(ReadOnlyAdmin):
         "average_price",
         "realized_pnl",
         "fees",
+        "unprotected_since",
         "last_price",
         "last_price_at",
     )
-    list_filter = ("instrument__venue",)
+    list_filter = ("instrument__venue", ("unprotected_since", admin.EmptyFieldListFilter))
     search_fields = ("deployment__name", "instrument__symbol", "owner__email")
     list_select_related = ("deployment", "instrument")
     ordering = ("-id",)
@@ -56,4 +63,26 @@ class ReservationAdmin(ReadOnlyAdmin):
     search_fields = ("account__label", "owner__email")
     list_select_related = ("account", "intent")
     date_hierarchy = "created_at"
+    ordering = ("-id",)
+
+
+@admin.register(SwapSetting)
+class SwapSettingAdmin(ReadOnlyAdmin):
+    """Leverage and margin mode as they were set at the venues."""
+
+    list_display = ("id", "account", "instrument", "leverage", "margin_mode", "set_at")
+    list_filter = ("margin_mode", "account__venue")
+    search_fields = ("account__label", "instrument__symbol", "owner__email")
+    list_select_related = ("account", "instrument")
+    ordering = ("-id",)
+
+
+@admin.register(DeadManSwitch)
+class DeadManSwitchAdmin(ReadOnlyAdmin):
+    """Switches of venues that may be armed: they cancel what rests when they are not called."""
+
+    list_display = ("id", "account", "called_at")
+    list_filter = ("account__venue",)
+    search_fields = ("account__label", "owner__email")
+    list_select_related = ("account",)
     ordering = ("-id",)

@@ -1,7 +1,7 @@
 """Between rows and the kernel: rules and marks as JSON, positions as kernel state and back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -51,6 +51,21 @@ def rules_from_json(data: Mapping[str, Any]) -> Rules:
         "ladder": None if ladder is None else Ladder(**ladder),
     }
     return Rules(**{**data, **words, **nested})
+
+
+def as_decided(rules: Rules, *, stop_percent: float, target_percent: float) -> Rules:
+    """Return *rules* without the stop or the target that an entry was decided without."""
+    stop = rules.stop_percent if stop_percent else 0.0
+    target = rules.target_percent if target_percent else 0.0
+    if (stop, target) == (rules.stop_percent, rules.target_percent):
+        return rules
+    # Sizing by risk needs a stop; what is open has been sized already.
+    return replace(
+        rules,
+        stop_percent=stop,
+        target_percent=target,
+        sizing=SizingMode.NOTIONAL if not stop else rules.sizing,
+    )
 
 
 def to_intent_values(order: KernelOrder, *, steps: TradingSteps) -> IntentValues:

@@ -33,6 +33,11 @@ def protective_key(entry_key: str, *, number: int) -> str:
     return _SEPARATOR.join((entry_key, Leg.STOP.value, str(number)))
 
 
+def attached_key(entry_key: str, *, leg: Leg, step: int, number: int) -> str:
+    """Return the key of the *number*-th order that is placed for a target or a step of a ladder."""
+    return _SEPARATOR.join((entry_key, leg.value, str(step), str(number)))
+
+
 def emergency_key(protective: str) -> str:
     """Return the key of the exit that is made because the stop *protective* cannot be placed."""
     return _SEPARATOR.join((protective, "FLATTEN"))

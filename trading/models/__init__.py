@@ -15,13 +15,20 @@ from trading.models.deployments import (
 )
 from trading.models.groups import SignalGroup
 from trading.models.orders import Fill, IntentStatus, Order, OrderIntent, OrderTransition
-from trading.models.positions import AccountPosition, DeploymentPosition, Reservation
+from trading.models.positions import (
+    AccountPosition,
+    DeadManSwitch,
+    DeploymentPosition,
+    Reservation,
+    SwapSetting,
+)
 
 __all__ = (
     "IDLE_STATES",
     "AccountPosition",
     "ActualState",
     "CommandKind",
+    "DeadManSwitch",
     "Deployment",
     "DeploymentCommand",
     "DeploymentDecision",
@@ -39,4 +46,5 @@ __all__ = (
     "Reservation",
     "SignalGroup",
     "StopPolicy",
+    "SwapSetting",
 )

@@ -37,6 +37,17 @@ class OrderIntent(models.Model):
         "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
     )
     decision_key = models.CharField(max_length=200)
+    entry = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="followers",
+        help_text="The entry whose position this protects, adds to or closes.",
+    )
+    step = models.PositiveSmallIntegerField(
+        default=0, help_text="Which target (from 0) or order of a ladder (from 1)."
+    )
     leg = models.CharField(max_length=10, choices=choices_of(Leg))
     side = models.CharField(max_length=4, choices=choices_of(Side))
     order_type = models.CharField(max_length=20, choices=choices_of(OrderType))

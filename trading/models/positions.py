@@ -4,7 +4,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from foundation.choices import choices_of
 from foundation.fields import money_field
+from market.enums import MarginMode
 from trading.models.deployments import Deployment
 from trading.models.orders import OrderIntent
 
@@ -26,12 +28,30 @@ class DeploymentPosition(models.Model):
     last_price = money_field(null=True, blank=True)
     last_price_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField(null=True, blank=True)
+    entry = models.ForeignKey(
+        OrderIntent,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The decision that opened it.",
+    )
+    unprotected_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its stop has not been known to rest."
+    )
     version = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["deployment", "instrument"], name="position_once_per_deployment"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["unprotected_since"],
+                name="positions_unprotected",
+                condition=models.Q(unprotected_since__isnull=False),
             ),
         ]
 
@@ -86,3 +106,39 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+
+class SwapSetting(models.Model):
+    """The leverage and margin mode that were set at the venue for an account's orders of a swap."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
+    )
+    instrument = models.ForeignKey(
+        "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
+    )
+    leverage = models.PositiveSmallIntegerField()
+    margin_mode = models.CharField(max_length=10, choices=choices_of(MarginMode))
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "instrument"], name="setting_once_per_swap"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.leverage}x"
+
+
+class DeadManSwitch(models.Model):
+    """A venue's switch that may be armed for an account: it cancels everything there unless called in time."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    account = models.OneToOneField(
+        "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
+    )
+    called_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.called_at:%H:%M:%S}"

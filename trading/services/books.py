@@ -15,6 +15,7 @@ from market.positions import Position
 from strategies.rules import Rules
 from strategies.state import PositionState
 from trading.domain import kernel
+from trading.domain.brackets import TargetLevel
 from trading.domain.kernel import IntentValues
 from trading.models import (
     ActualState,
@@ -29,6 +30,7 @@ from trading.models import (
 )
 from trading.selectors import markets
 from trading.services import fills, intents
+from trading.services.trades import Trade
 
 if TYPE_CHECKING:
     from exchanges.models import Instrument
@@ -61,6 +63,12 @@ class Book:
     decided: list[intents.Decided] = field(default_factory=list)
     decisions: list[DeploymentDecision] = field(default_factory=list)
     touches_stop: bool = False
+    trade: Trade | None = None
+    #: Of a live position: its targets, nearest first, the one that is taken now, and the state as
+    #: rows have it.
+    targets: tuple[TargetLevel, ...] = ()
+    target_step: int = 0
+    bracket_state: PositionState | None = None
 
     @property
     def is_paper(self) -> bool:
@@ -72,6 +80,11 @@ class Book:
         """Whether a stop rests at the venue, is on its way there, or may be."""
         rows: tuple[OrderIntent | Order, ...] = (*self.waiting, *self.orders)
         return any(row.leg == Leg.STOP for row in rows)
+
+    @property
+    def entry_id(self) -> int | None:
+        """The decision that opened the position."""
+        return None if self.position is None else self.position.entry_id
 
     @property
     def levels(self) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 
 from market import money
-from market.enums import InstrumentKind, Leg, OrderStatus, Side
+from market.enums import InstrumentKind, Leg, OrderStatus, OrderType, Side
 from market.orders import WORKING
 from market.timeframes import Timeframe
 from trading.domain import sizing, staleness
@@ -42,6 +42,7 @@ class Denial(StrEnum):
     BALANCE_UNKNOWN = "BALANCE_UNKNOWN"
     INSUFFICIENT_FREE_BALANCE = "INSUFFICIENT_FREE_BALANCE"
     REDUCE_ONLY_WOULD_INCREASE_POSITION = "REDUCE_ONLY_WOULD_INCREASE_POSITION"
+    POSITION_IS_OPEN = "POSITION_IS_OPEN"
 
 
 class Wait(StrEnum):
@@ -49,15 +50,22 @@ class Wait(StrEnum):
 
     REDUCING_ORDER_WORKS = "REDUCING_ORDER_WORKS"
     EXIT_COMES_FIRST = "EXIT_COMES_FIRST"
+    FORMER_ENTRY_ENDS = "FORMER_ENTRY_ENDS"
+    FORMER_ENTRY_WORKS = "FORMER_ENTRY_WORKS"
     BALANCE_NOT_FREE = "BALANCE_NOT_FREE"
+    STOP_IS_LOST = "STOP_IS_LOST"
 
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """An order may go out, with this quantity; ``reserve`` quote is set aside for it."""
+    """An order may go out, with this quantity; ``reserve`` quote is set aside for it.
+
+    ``beside_lost`` if it goes although nobody knows whether a stop rests, because what it sells is free.
+    """
 
     quantity: Decimal
     reserve: Decimal = Decimal(0)
+    beside_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +105,35 @@ def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Ve
         return refusal
     if intent.instrument_id in situation.in_doubt:
         return Denial.ACCOUNT_BLOCKED_UNKNOWN_ORDER
-    reducing = any(order.reduce_only for order in situation.working.get(place, ()))
-    if reducing or place in situation.exits_waiting:
-        return Wait.EXIT_COMES_FIRST
+    waits = _what_an_entry_waits_for(intent, situation)
+    if waits is not None:
+        return waits
+    held = situation.held.get(place, Decimal(0))
+    if intent.leg == Leg.ENTRY and not _too_small(intent, abs(held)):
+        # Its predecessor has filled after all, while it was being canceled.
+        return Denial.POSITION_IS_OPEN
     quantity = money.quantize_quantity(intent.quantity, step=intent.instrument.lot_step)
     refusal = _too_small(intent, quantity)
     if refusal is not None:
         return refusal
     return _afford(intent, situation, quantity)
+
+
+def _what_an_entry_waits_for(intent: OrderIntent, situation: Situation) -> Wait | None:
+    """Return what has to be over before *intent* may add to a position, or open one."""
+    place = (intent.deployment_id, intent.instrument_id)
+    works = situation.working.get(place, ())
+    adds = intent.leg == Leg.LADDER
+    # A rung adds beside the stop and the targets; an entry comes when all of them are gone.
+    if place in situation.exits_waiting or any(
+        order.reduce_only and (not adds or order.leg == Leg.EXIT) for order in works
+    ):
+        return Wait.EXIT_COMES_FIRST
+    former = [order for order in works if order.leg == intent.leg]
+    if not former:
+        return None
+    ends = all(order.status == OrderStatus.PENDING_CANCEL for order in former)
+    return Wait.FORMER_ENTRY_ENDS if ends else Wait.FORMER_ENTRY_WORKS
 
 
 def _inactive(intent: OrderIntent, situation: Situation) -> Denial | None:
@@ -182,30 +211,67 @@ def _is_swap(intent: OrderIntent) -> bool:
 
 def _check_exit(intent: OrderIntent, situation: Situation) -> Verdict:
     place = (intent.deployment_id, intent.instrument_id)
-    others = [order for order in situation.working.get(place, ()) if order.reduce_only]
-    if others:
+    held = situation.held.get(place, Decimal(0))
+    own = min(abs(held), intent.quantity) if intent.leg != Leg.EXIT else abs(held)
+    free = _free_to_sell(intent, situation)
+    others = [
+        order
+        for order in situation.working.get(place, ())
+        if order.reduce_only and _is_in_the_way(order, intent)
+    ]
+    # A stop of unknown fate must not keep anybody from getting out. On a swap both may only reduce;
+    # on spot the venue has to say that nothing holds what is to be sold.
+    lost = [order for order in others if _is_lost(order) and closes_at_once(intent)]
+    if len(others) > len(lost):
         # One at a time: two of them could sell what is not ours.
         return Wait.REDUCING_ORDER_WORKS
-    if intent.leg == Leg.STOP and place in situation.exits_waiting:
+    if lost and not _is_swap(intent) and (free is None or free < own):
+        return Wait.STOP_IS_LOST
+    if not closes_at_once(intent) and place in situation.exits_waiting:
         return Wait.EXIT_COMES_FIRST
-    held = situation.held.get(place, Decimal(0))
     if held == 0 or sizing.closing_side(held) != intent.side:
         return Denial.REDUCE_ONLY_WOULD_INCREASE_POSITION
-    free = None
-    if (
-        intent.side == Side.SELL
-        # A swap is closed by an opposite order; there is no base currency to give away.
-        and not _is_swap(intent)
-        and situation.free is not None
-        and not markets.is_paper(situation.account)
-    ):
-        free = situation.free.get(intent.instrument.base, Decimal(0))
-    own = min(abs(held), intent.quantity) if intent.leg == Leg.STOP else abs(held)
     quantity = sizing.sellable(own=own, free=free, steps=markets.steps_of(intent.instrument))
     if quantity < own and _too_small(intent, quantity) and not _too_small(intent, own):
         # What we hold is locked at the venue for the moment; an exit is never given up for that.
         return Wait.BALANCE_NOT_FREE
-    return _too_small(intent, quantity) or Cleared(quantity)
+    beside_lost = bool(lost) and not _is_swap(intent)
+    return _too_small(intent, quantity) or Cleared(quantity, beside_lost=beside_lost)
+
+
+def _free_to_sell(intent: OrderIntent, situation: Situation) -> Decimal | None:
+    """Return what the venue says can be sold; None if nobody has to know."""
+    # A swap is closed by an opposite order; there is no base currency to give away.
+    gives_base = intent.side == Side.SELL and not _is_swap(intent)
+    if not gives_base or situation.free is None or markets.is_paper(situation.account):
+        return None
+    return situation.free.get(intent.instrument.base, Decimal(0))
+
+
+def _is_lost(order: Order) -> bool:
+    return bool(order.leg == Leg.STOP and order.status == OrderStatus.UNKNOWN)
+
+
+def _is_in_the_way(order: Order, intent: OrderIntent) -> bool:
+    """Tell whether *intent*, which reduces, has to wait until *order*, which does too, has ended."""
+    if closes_at_once(intent):
+        return True
+    if order.leg == Leg.EXIT or (order.leg == Leg.TARGET and not _rests(order, intent)):
+        return True
+    if order.leg != intent.leg:
+        # Stop and targets of a swap rest beside one another.
+        return False
+    return order.leg == Leg.STOP or order.intent.step == intent.step
+
+
+def closes_at_once(intent: OrderIntent) -> bool:
+    """Tell whether *intent* is to close something now, and does not wait at the venue for its price."""
+    return intent.leg == Leg.EXIT or (intent.leg == Leg.TARGET and not _rests(intent, intent))
+
+
+def _rests(row: OrderIntent | Order, intent: OrderIntent) -> bool:
+    """Tell whether a target rests beside the stop; on spot what it sells is taken from the stop."""
+    return row.order_type == OrderType.LIMIT and _is_swap(intent)
 
 
 def _price_of(intent: OrderIntent) -> Decimal | None:

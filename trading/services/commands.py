@@ -31,6 +31,7 @@ from trading.selectors import deployments as selectors
 from trading.selectors import markets
 from trading.selectors.owners import Owner
 from trading.services import (
+    exits,
     intents,
     locks,
     paper,
@@ -48,7 +49,7 @@ _SWEEP_AFTER_S: Final = 1.0
 _SWEPT_AT_ONCE: Final = 200
 
 #: What rests for a deployment and is taken away when it is to hold nothing; exits go on.
-_CANCELED_LEGS: Final = frozenset({Leg.ENTRY, Leg.STOP, Leg.TARGET})
+_CANCELED_LEGS: Final = protection.OPENING | {Leg.STOP, Leg.TARGET}
 
 #: A position that is kept protected keeps its stop.
 _CANCELED_IF_KEPT: Final = _CANCELED_LEGS - {Leg.STOP}
@@ -138,27 +139,30 @@ def _begin(*, command_id: int, now: datetime) -> int | None:
         .select_related("instrument")
         .order_by("pk")
     )
-    is_paper = markets.is_paper(deployment.account)
+    _take_away(command, deployment, now)
     for position in positions:
-        if is_paper:
-            paper.cancel_all(
-                deployment, instrument_id=position.instrument_id, now=now, why=command.kind
-            )
-        else:
-            protection.cancel_resting(
-                deployment,
-                instrument_id=position.instrument_id,
-                legs=_CANCELED_IF_KEPT if _keeps(command, deployment) else _CANCELED_LEGS,
-                now=now,
-                why=command.kind,
-                by=_order_actor(command),
-            )
-            if _keeps(command, deployment):
-                # What has filled meanwhile gets its stop before the deployment looks away.
-                protection.follow(deployment, instrument_id=position.instrument_id, now=now)
+        if _keeps(command, deployment) and not markets.is_paper(deployment.account):
+            # What has filled meanwhile gets its stop before the deployment looks away.
+            protection.follow(deployment, instrument_id=position.instrument_id, now=now)
         if _closes(command, deployment) and _is_open(position):
             _close(command, deployment, position, now)
     return deployment.account_id
+
+
+def _take_away(command: DeploymentCommand, deployment: Deployment, now: datetime) -> None:
+    """Cancel what rests: an entry may do so before there is any position."""
+    if not markets.is_paper(deployment.account):
+        protection.cancel_resting(
+            deployment,
+            legs=_CANCELED_IF_KEPT if _keeps(command, deployment) else _CANCELED_LEGS,
+            now=now,
+            why=command.kind,
+            by=_order_actor(command),
+        )
+        return
+    traded = DeploymentInstrument.objects.filter(deployment=deployment).order_by("pk")
+    for instrument_id in traded.values_list("instrument_id", flat=True):
+        paper.cancel_all(deployment, instrument_id=instrument_id, now=now, why=command.kind)
 
 
 def _close(
@@ -184,7 +188,7 @@ def _close(
         price = position.last_price or position.average_price
         paper.close_at_last_price(deployment, position=position, key=key, price=price, now=now)
         _forget_bracket(deployment, position.instrument_id)
-    elif not protection.exit_is_under_way(deployment, position=position, now=now):
+    elif not exits.is_under_way(deployment, position=position, now=now):
         intents.write_exit(deployment, position=position, key=key, reason="MANUAL", now=now)
 
 

@@ -12,7 +12,7 @@ from foundation.crashpoints import crashpoint
 from foundation.events import publish
 from foundation.transactions import part_of_transaction
 from market import money, positions
-from market.enums import OrderActor, OrderStatus, Proof, Side
+from market.enums import Leg, OrderActor, OrderStatus, Proof, Side
 from market.orders import TERMINAL
 from market.positions import Position
 from trading import events
@@ -76,7 +76,7 @@ def record_fill(
             return False
         raise
     crashpoint("fills.inserted")
-    _move_position(position, after=after, report=report)
+    _move_position(position, order=order, after=after, report=report)
     _move_order(order, report=report, actor=actor, now=now)
     publish(
         events.FILL_RECORDED,
@@ -115,7 +115,9 @@ def _lock_position(order: Order) -> DeploymentPosition:
     return position
 
 
-def _move_position(row: DeploymentPosition, *, after: Position, report: FillReport) -> None:
+def _move_position(
+    row: DeploymentPosition, *, order: Order, after: Position, report: FillReport
+) -> None:
     after = replace(
         after,
         quantity=money.quantize_money(after.quantity),
@@ -128,6 +130,8 @@ def _move_position(row: DeploymentPosition, *, after: Position, report: FillRepo
         row.opened_at = None
     elif opens and row.opened_at is None:
         row.opened_at = report.venue_at
+    if order.leg == Leg.ENTRY and (row.quantity == 0 or row.entry_id is None):
+        row.entry_id = order.intent_id
     row.quantity, row.average_price = after.quantity, after.average_price
     row.realized_pnl, row.fees = after.realized_pnl, after.fees
     row.last_price, row.last_price_at = report.price, report.venue_at

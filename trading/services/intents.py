@@ -22,7 +22,11 @@ from trading.models import (
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What to order for a deployment's instrument, and under which name."""
+    """What to order for a deployment's instrument, and under which name.
+
+    *entry_id* is the decision whose position it protects, adds to or closes; *step* numbers targets
+    (from 0) and orders of a ladder (from 1).
+    """
 
     deployment: Deployment
     revision_id: int
@@ -32,6 +36,8 @@ class Decided:
     decided_price: Decimal | None
     bar_close_at: datetime | None
     reason: str
+    entry_id: int | None = None
+    step: int = 0
 
 
 @part_of_transaction
@@ -75,6 +81,7 @@ def write_exit(
                 decided_price=position.last_price,
                 bar_close_at=None,
                 reason=reason,
+                entry_id=position.entry_id,
             )
         ],
         now=now,
@@ -128,6 +135,8 @@ def _row(decided: Decided, now: datetime) -> OrderIntent:
         account_id=decided.deployment.account_id,
         instrument_id=decided.instrument_id,
         decision_key=decided.key,
+        entry_id=decided.entry_id,
+        step=decided.step,
         leg=values.leg.value,
         side=values.side.value,
         order_type=values.order_type.value,

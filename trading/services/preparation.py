@@ -12,25 +12,27 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db.models import Sum, Window
+from django.db.models import OuterRef, Q, Subquery, Sum, Window
 from django.db.models.functions import RowNumber
 
 from exchanges.adapters.protocol import OrderRequest
 from exchanges.services import leases
 from exchanges.services.leases import AccountLease
 from foundation.transactions import part_of_transaction, transactional
-from market.enums import Leg, OrderStatus, OrderType, Side
+from market.enums import InstrumentKind, Leg, OrderStatus, OrderType, Side
 from market.orders import WORKING
 from trading.models import (
+    DeadManSwitch,
     Deployment,
     DeploymentPosition,
     IntentStatus,
     Order,
     OrderIntent,
     Reservation,
+    SwapSetting,
 )
 from trading.selectors import entitled
-from trading.services import checks, intents, orders, protection, venues
+from trading.services import checks, intents, orders, protection, swap_settings, venues
 from trading.services.checks import Cleared, Denial, Situation, Wait
 from trading.services.funds import Funds
 from trading.services.orders import Planned
@@ -42,12 +44,24 @@ if TYPE_CHECKING:
 #: Decisions of one account that are looked at in one turn.
 _MOST_INTENTS: Final = 100
 
-#: Exits first, then stops, then what opens.
-_PRECEDENCE: Final = {Leg.EXIT: 0, Leg.TARGET: 0, Leg.STOP: 1, Leg.ENTRY: 2}
+#: Stops first, then what takes profits, then what opens; what closes at once goes before all.
+_PRECEDENCE: Final = {Leg.EXIT: 0, Leg.STOP: 1, Leg.TARGET: 2, Leg.ENTRY: 3, Leg.LADDER: 3}
+
+#: What was set last at the venue for the account and the swap of an intent.
+_LEVERAGE_SET: Final = Subquery(
+    SwapSetting.objects.filter(
+        account=OuterRef("account"), instrument=OuterRef("instrument")
+    ).values("leverage")
+)
 
 #: Answers that an older word on the balances may give only if the venue says so too.
 _NEEDS_FRESH: Final = frozenset(
-    {Denial.BALANCE_UNKNOWN, Denial.INSUFFICIENT_FREE_BALANCE, Wait.BALANCE_NOT_FREE}
+    {
+        Denial.BALANCE_UNKNOWN,
+        Denial.INSUFFICIENT_FREE_BALANCE,
+        Wait.BALANCE_NOT_FREE,
+        Wait.STOP_IS_LOST,
+    }
 )
 
 
@@ -84,14 +98,19 @@ def prepare(*, held: Sequence[AccountLease], funds: Mapping[int, Funds], now: da
     waiting = _lock_waiting(accounts, now)
     if waiting:
         plan = _Plan(now)
+        armed = _armed(accounts)
         situations = _situations(accounts, waiting, funds, now)
-        for intent in sorted(waiting, key=lambda each: (_PRECEDENCE[Leg(each.leg)], each.pk)):
+        for intent in sorted(waiting, key=_urgency):
             _decide(intent, situations[intent.account_id], funds[intent.account_id], plan)
-        prepared.calls += [_submission(order) for order in _write(plan)]
+        prepared.calls += [_submission(order, armed=armed) for order in _write(plan)]
         prepared.unsure = plan.unsure
     # Read last, for what has to make way is among them; sent first.
     prepared.calls[:0] = _cancellations(accounts, now)
     return prepared
+
+
+def _urgency(intent: OrderIntent) -> tuple[int, int]:
+    return (0 if checks.closes_at_once(intent) else _PRECEDENCE[Leg(intent.leg)], intent.pk)
 
 
 def _lock_waiting(accounts: Collection[int], now: datetime) -> list[OrderIntent]:
@@ -109,10 +128,11 @@ def _lock_waiting(accounts: Collection[int], now: datetime) -> list[OrderIntent]
         .order_by("pk")
     }
     # Read again under the locks: a command may have superseded some of them.
-    waiting = list(
+    waiting: list[OrderIntent] = list(
         OrderIntent.objects.select_for_update(of=("self",))
         .filter(pk__in=[pk for pk, _ in pairs], status=IntentStatus.NEW)
         .select_related("instrument", "revision")
+        .annotate(leverage_set=_LEVERAGE_SET)
         .order_by("pk")
     )
     for intent in waiting:
@@ -141,6 +161,11 @@ def _situations(
         deployment_id__in=deployment_ids,
         status=IntentStatus.NEW,
         leg__in=[Leg.EXIT.value, Leg.TARGET.value],
+    ).exclude(
+        # Targets of swaps rest beside the stop.
+        ~Q(instrument__kind=InstrumentKind.SPOT),
+        leg=Leg.TARGET.value,
+        order_type=OrderType.LIMIT.value,
     )
     positions = DeploymentPosition.objects.filter(deployment_id__in=deployment_ids)
     # Keys of deployments are not those of accounts: what is looked up by deployment is the same for all.
@@ -198,7 +223,8 @@ def _depends_on_funds(intent: OrderIntent, verdict: checks.Verdict) -> bool:
     """Tell whether a word on the balances that may be old has cut an order, or kept it from going."""
     if isinstance(verdict, Cleared):
         # A stop has the size of what it protects; if less than that seems to be free, the venue has to say so.
-        return intent.leg == Leg.STOP and verdict.quantity < intent.quantity
+        is_cut = intent.leg == Leg.STOP and verdict.quantity < intent.quantity
+        return is_cut or verdict.beside_lost
     return verdict in _NEEDS_FRESH
 
 
@@ -220,7 +246,14 @@ def _order(intent: OrderIntent, cleared: Cleared, situation: Situation, plan: _P
         situation.reserved[currency] = taken + cleared.reserve
     place = (intent.deployment_id, intent.instrument_id)
     # What is checked after it in this turn has to know of it; its row is made with those of the others.
-    situation.working.setdefault(place, []).append(Order(reduce_only=intent.reduce_only))
+    situation.working.setdefault(place, []).append(
+        Order(
+            intent=intent,
+            leg=intent.leg,
+            order_type=intent.order_type,
+            reduce_only=intent.reduce_only,
+        )
+    )
 
 
 def _write(plan: _Plan) -> list[Order]:
@@ -247,13 +280,21 @@ def _flat(groups: Iterable[Sequence[OrderIntent]]) -> list[OrderIntent]:
     return [intent for group in groups for intent in group]
 
 
-def _submission(order: Order) -> Submission:
+def _submission(order: Order, *, armed: Collection[int]) -> Submission:
     return Submission(
         account_id=order.account_id,
         order_id=order.pk,
         request=request_of(order),
         submitted_at=order.submitted_at,
+        margin=swap_settings.terms_for(order.intent),
+        disarms=order.leg == Leg.STOP and order.account_id in armed,
     )
+
+
+def _armed(account_ids: Collection[int]) -> set[int]:
+    """Return the accounts whose dead man's switch may be armed."""
+    switches = DeadManSwitch.objects.filter(account_id__in=account_ids)
+    return set(switches.values_list("account_id", flat=True))
 
 
 def request_of(order: Order) -> OrderRequest:
@@ -271,13 +312,14 @@ def request_of(order: Order) -> OrderRequest:
 
 
 def _make_way(intent: OrderIntent, now: datetime) -> None:
-    """Cancel the stop that an exit, or a stop of another size, has to wait for."""
-    if not intent.reduce_only:
+    """Cancel what an exit, or a stop of another size, has to wait for."""
+    if not intent.reduce_only or (intent.leg == Leg.TARGET and not checks.closes_at_once(intent)):
         return
+    closes = checks.closes_at_once(intent)
     protection.cancel_resting(
         intent.deployment,
         instrument_id=intent.instrument_id,
-        legs=frozenset({Leg.STOP}),
+        legs=protection.AROUND if closes else frozenset({Leg.STOP}),
         now=now,
         why=f"{intent.leg} comes first",
     )
@@ -285,7 +327,7 @@ def _make_way(intent: OrderIntent, now: datetime) -> None:
 
 def _when_to_look_again(verdict: Wait, now: datetime) -> datetime:
     # What waits for a cancellation is due at once: the next turn comes after its answer.
-    if verdict is Wait.REDUCING_ORDER_WORKS:
+    if verdict in {Wait.REDUCING_ORDER_WORKS, Wait.FORMER_ENTRY_ENDS}:
         return now
     return now + timedelta(seconds=settings.HORIZONS.retry_s)
 

@@ -3,44 +3,53 @@
 ``follow`` looks at the rows and does what is missing; it may be called any number of times. A stop
 rests at the venue for as long as a position is open and no exit is on its way; if it cannot be
 placed, the position is closed at once. Exits that came to nothing are tried again.
+
+Targets rest beside the stop where contracts trade: both may only reduce. On a spot market the coins
+can be promised once, and the stop has them: a target is sent when a closed bar has reached it, the
+stop making way, and if it does not fill in time the stop comes back.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, Sum
 
 from foundation.crashpoints import crashpoint
 from foundation.transactions import part_of_transaction
-from market import matching, money
-from market.enums import Leg, OrderActor, OrderStatus, OrderType, Side
-from market.orders import TERMINAL, WORKING
-from trading.domain import kernel, keys, sizing
+from market import money
+from market.enums import Leg, OrderActor, OrderStatus, OrderType
+from trading.domain import keys, sizing
+from trading.domain.brackets import Bracket
 from trading.models import (
     IDLE_STATES,
     ActualState,
     Deployment,
+    DeploymentInstrument,
     DeploymentPosition,
+    DesiredState,
     IntentStatus,
     Order,
     OrderIntent,
     StopPolicy,
 )
 from trading.selectors import markets
-from trading.services import health, intents, orders
+from trading.services import exits, health, intents, protective_orders, trades
+from trading.services.protective_orders import RESTING, Wanted
+from trading.services.trades import Placed, Trade
 
-#: After so many stops for one entry, something is wrong that another stop does not cure.
-_MOST_STOPS: Final = 20
+#: After so many stops for one entry, something is wrong that another stop does not cure: each bar
+#: may move one that trails, so this is a week of bars of five minutes.
+_MOST_STOPS: Final = 2_000
 
-#: An exit is tried again after 1, 2, 4 … pauses, at most this many.
-_LONGEST_PAUSE: Final = 60
+#: The code of a stop that a venue does not take because the price has passed it.
+_TOUCHED_ALREADY: Final = "would_trigger_at_once"
 
-#: So many attempts without success are a reason to call for a person.
-_ATTEMPTS_BEFORE_ALARM: Final = 3
+#: What may add to a position.
+OPENING: Final = frozenset({Leg.ENTRY, Leg.LADDER})
 
-_RESTING: Final = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
+#: What an exit does not wait beside: everything else that rests.
+AROUND: Final = frozenset({Leg.STOP, Leg.TARGET, Leg.LADDER})
 
 
 @part_of_transaction
@@ -59,7 +68,16 @@ def follow(deployment: Deployment, *, instrument_id: int, now: datetime) -> None
     if not sizing.is_tradable(position.quantity, price=price, steps=steps):
         _after_close(deployment, position, now=now)
         return
-    if exit_is_under_way(deployment, position=position, now=now):
+    if exits.is_under_way(deployment, position=position, now=now):
+        # Nothing adds to what is being closed.
+        cancel_resting(
+            deployment,
+            instrument_id=instrument_id,
+            legs=OPENING,
+            now=now,
+            why="the position is being closed",
+        )
+        _note_protection(position, rests=False, now=now)
         return
     # What was left to its owner keeps the stop that rests; whether it stays is theirs to say.
     if not _is_left_to_its_owner(deployment):
@@ -81,106 +99,104 @@ def _is_left_to_its_owner(deployment: Deployment) -> bool:
 def cancel_resting(
     deployment: Deployment,
     *,
-    instrument_id: int,
+    instrument_id: int | None = None,
     legs: frozenset[Leg],
     now: datetime,
     why: str,
     by: OrderActor = OrderActor.STRATEGY,
 ) -> None:
-    """Ask for the cancellation of what rests at the venue for a locked *deployment*."""
-    resting = Order.objects.select_for_update(of=("self",)).filter(
+    """Ask for the cancellation of what rests at the venue for a locked *deployment*.
+
+    In one instrument, or in all of them.
+    """
+    resting = Order.objects.filter(
         deployment=deployment,
-        instrument_id=instrument_id,
         leg__in=[leg.value for leg in legs],
-        status__in=[status.value for status in _RESTING],
+        status__in=[status.value for status in RESTING],
     )
-    for order in resting.order_by("pk"):
-        order.deployment = deployment
-        orders.request_cancel(order, actor=by, now=now, why=why)
+    if instrument_id is not None:
+        resting = resting.filter(instrument_id=instrument_id)
+    ids = list(resting.values_list("pk", flat=True))
+    protective_orders.cancel(deployment, order_ids=ids, now=now, why=why, by=by)
 
 
 def _after_close(deployment: Deployment, position: DeploymentPosition, *, now: datetime) -> None:
-    """Clear away what protected a position that is no more."""
+    """Clear away what protected a position that is no more, and what would open it again."""
     intents.supersede(
         OrderIntent.objects.filter(
-            deployment=deployment, instrument_id=position.instrument_id, reduce_only=True
+            Q(reduce_only=True) | Q(leg=Leg.LADDER.value),
+            deployment=deployment,
+            instrument_id=position.instrument_id,
         ),
         code="POSITION_CLOSED",
     )
-    _give_up_exits(deployment, position)
+    exits.give_up(deployment, position=position)
     cancel_resting(
         deployment,
         instrument_id=position.instrument_id,
-        legs=frozenset({Leg.STOP, Leg.TARGET}),
+        legs=AROUND,
         now=now,
         why="the position is closed",
     )
+    has_ended = _end_trade(deployment, position, now=now)
     health.recover(deployment, codes={health.STOP_NOT_PLACED, health.EXIT_FAILING}, now=now)
-    if position.stop_price or position.target_price or position.opened_at:
+    if has_ended or position.stop_price or position.target_price or position.opened_at:
         position.stop_price = position.target_price = position.opened_at = None
-        position.save(update_fields=["stop_price", "target_price", "opened_at"])
+        position.entry = position.unprotected_since = None
+        position.save(
+            update_fields=["stop_price", "target_price", "opened_at", "entry", "unprotected_since"]
+        )
 
 
-def _give_up_exits(deployment: Deployment, position: DeploymentPosition) -> None:
-    """See to it that an exit which came to nothing is not tried again on the next position."""
-    working = Order.objects.filter(
-        deployment=deployment,
-        instrument_id=position.instrument_id,
-        status__in=[status.value for status in (*WORKING, OrderStatus.FILLED)],
+def _end_trade(deployment: Deployment, position: DeploymentPosition, *, now: datetime) -> bool:
+    """Take back what is left of the entry of a position that was closed; False if none was.
+
+    A first part of an entry may be too little to be a position; then the rest still comes.
+    """
+    if position.entry_id is None:
+        return False
+    trade = trades.of_positions([position]).get(position.pk)
+    if trade is None or not trade.has_reduced:
+        return False
+    protective_orders.take_away(
+        deployment, placed=[trade.entry], code="POSITION_CLOSED", now=now, why="the trade is over"
     )
-    _exits_of(deployment, position).filter(status=IntentStatus.ORDERED).exclude(
-        orders__in=working
-    ).update(status=IntentStatus.SUPERSEDED)
-
-
-def _exits_of(
-    deployment: Deployment, position: DeploymentPosition
-) -> QuerySet[OrderIntent, OrderIntent]:
-    exits = OrderIntent.objects.filter(
-        deployment=deployment,
-        instrument_id=position.instrument_id,
-        leg__in=[Leg.EXIT.value, Leg.TARGET.value],
-    )
-    if position.opened_at is not None:
-        # The venue's clock against ours: a little slack.
-        exits = exits.filter(created_at__gte=position.opened_at - timedelta(minutes=5))
-    return exits
-
-
-@part_of_transaction
-def exit_is_under_way(
-    deployment: Deployment, *, position: DeploymentPosition, now: datetime
-) -> bool:
-    """Tell whether an exit is waiting or working; one that came to nothing is sent again."""
-    exits = _exits_of(deployment, position).filter(
-        status__in=[IntentStatus.NEW, IntentStatus.ORDERED]
-    )
-    under_way = False
-    for intent in exits.order_by("pk"):
-        if intent.status == IntentStatus.NEW:
-            under_way = True
-            continue
-        last = Order.objects.filter(intent=intent).order_by("-attempt").first()
-        if last is None or OrderStatus(last.status) in WORKING:
-            under_way = True
-        elif last.status != OrderStatus.FILLED and OrderStatus(last.status) in TERMINAL:
-            _try_again(deployment, intent, attempts=last.attempt + 1, now=now)
-            under_way = True
-    return under_way
-
-
-def _try_again(
-    deployment: Deployment, intent: OrderIntent, *, attempts: int, now: datetime
-) -> None:
-    pause_s = min(2 ** (attempts - 1), _LONGEST_PAUSE) * settings.HORIZONS.retry_s
-    intents.postpone(intent, until=now + timedelta(seconds=pause_s))
-    if attempts >= _ATTEMPTS_BEFORE_ALARM:
-        message = f"{intent.leg.capitalize()} has failed {attempts} times; it is tried again."
-        health.degrade(deployment, code=health.EXIT_FAILING, message=message, now=now)
+    return True
 
 
 def _protect(deployment: Deployment, position: DeploymentPosition, *, now: datetime) -> None:
-    entry = (
+    _note_entry(deployment, position)
+    trade = trades.of_positions([position]).get(position.pk)
+    if trade is None:
+        return
+    marks = DeploymentInstrument.objects.filter(
+        deployment=deployment, instrument_id=position.instrument_id
+    ).values_list("marks", flat=True)
+    bracket = trades.bracket_of(
+        deployment, position=position, trade=trade, marks=next(iter(marks), {})
+    )
+    _note_levels(position, bracket)
+    if position.stop_price is not None:
+        wanted = Wanted(
+            leg=Leg.STOP,
+            side=sizing.closing_side(position.quantity),
+            order_type=OrderType.STOP_LOSS,
+            quantity=_whole(position, abs(position.quantity)),
+            level=position.stop_price,
+            trails=bool(trade.rules.trail_offset_percent),
+        )
+        rests = _place_stop(deployment, position, trade, wanted, now=now)
+        _note_protection(position, rests=rests, now=now)
+    if deployment.desired_state == DesiredState.STOPPED:
+        return
+    _place_around(deployment, position, trade, bracket, now=now)
+
+
+def _note_entry(deployment: Deployment, position: DeploymentPosition) -> None:
+    """Find what opened a position that does not know it."""
+    if position.entry_id is not None:
+        return
+    position.entry = (
         OrderIntent.objects.filter(
             deployment=deployment,
             instrument_id=position.instrument_id,
@@ -190,153 +206,155 @@ def _protect(deployment: Deployment, position: DeploymentPosition, *, now: datet
         .order_by("-pk")
         .first()
     )
-    if entry is None:
-        return
-    stop, target = _levels(deployment, position, entry)
+    position.save(update_fields=["entry"])
+
+
+def _note_levels(position: DeploymentPosition, bracket: Bracket) -> None:
+    stop, target = (
+        money.from_ticks(ticks, tick=position.instrument.tick_size) if ticks else None
+        for ticks in (bracket.state.stop_ticks, bracket.state.target_ticks)
+    )
     if (position.stop_price, position.target_price) != (stop, target):
         position.stop_price, position.target_price = stop, target
         position.version += 1
         position.save(update_fields=["stop_price", "target_price", "version"])
-    if stop is not None:
-        _place_stop(deployment, position, entry, trigger=stop, now=now)
 
 
-def _levels(
-    deployment: Deployment, position: DeploymentPosition, entry: OrderIntent
-) -> tuple[Decimal | None, Decimal | None]:
-    """Return stop and target prices, anchored on what was really paid."""
-    steps = markets.steps_of(position.instrument)
-    levels = matching.protective_ticks(
-        entry_side=Side(entry.side),
-        average_price=money.float_of(position.average_price),
-        stop_percent=entry.stop_percent,
-        target_percent=entry.target_percent,
-        costs=markets.costs_for(position.instrument, deployment.account.venue),
+def _note_protection(position: DeploymentPosition, *, rests: bool, now: datetime) -> None:
+    """Remember since when the stop of a position has not been known to rest."""
+    if rests == (position.unprotected_since is None):
+        return
+    position.unprotected_since = None if rests else now
+    position.save(update_fields=["unprotected_since"])
+
+
+def _place_around(
+    deployment: Deployment,
+    position: DeploymentPosition,
+    trade: Trade,
+    bracket: Bracket,
+    *,
+    now: datetime,
+) -> None:
+    """Place the targets that can rest and the next order of the ladder; end an entry that is over."""
+    if exits.targets_rest(position):
+        protective_orders.align(
+            deployment,
+            trade=trade,
+            leg=Leg.TARGET,
+            wanted=protective_orders.targets_of(position, bracket=bracket),
+            instrument_id=position.instrument_id,
+            now=now,
+        )
+    may_add = deployment.desired_state == DesiredState.RUNNING
+    protective_orders.align(
+        deployment,
+        trade=trade,
+        leg=Leg.LADDER,
+        wanted=protective_orders.rungs_of(position, bracket=bracket) if may_add else (),
+        instrument_id=position.instrument_id,
+        now=now,
     )
-    stop, target = (
-        money.from_ticks(ticks, tick=steps.tick_size) if ticks else None for ticks in levels
-    )
-    return stop, target
+    if bracket.state.targets_done and trade.entry.is_alive:
+        protective_orders.take_away(
+            deployment, placed=[trade.entry], code="TARGET_REACHED", now=now, why="a target filled"
+        )
+
+
+def _whole(position: DeploymentPosition, quantity: Decimal) -> Decimal:
+    return money.quantize_quantity(quantity, step=position.instrument.lot_step)
 
 
 def _place_stop(
     deployment: Deployment,
     position: DeploymentPosition,
-    entry: OrderIntent,
+    trade: Trade,
+    wanted: Wanted,
     *,
-    trigger: Decimal,
     now: datetime,
-) -> None:
-    steps = markets.steps_of(position.instrument)
-    wanted = money.quantize_quantity(abs(position.quantity), step=steps.lot_step)
-    placed = list(
-        OrderIntent.objects.filter(
-            deployment=deployment,
-            leg=Leg.STOP.value,
-            decision_key__startswith=keys.protective_key(entry.decision_key, number=0)[:-1],
-        ).order_by("pk")
-    )
-    if placed and _failed(placed[-1]):
-        _flatten(deployment, position, stop=placed[-1], now=now)
-        return
-    if any(_covers(intent, quantity=wanted, trigger=trigger) for intent in placed):
-        return
+) -> bool:
+    """See to the stop of a position; return whether it is known to rest as it should."""
+    placed = trade.of_leg(Leg.STOP)
+    if placed and placed[-1].is_refused:
+        flatten(
+            deployment,
+            position=position,
+            key=placed[-1].intent.decision_key,
+            now=now,
+            is_reached=placed[-1].last is not None
+            and placed[-1].last.reason_code == _TOUCHED_ALREADY,
+        )
+        return False
+    standing = [each for each in placed if protective_orders.stands_for(each, wanted=wanted)]
+    doubled = [each for each in placed if each.is_alive and each not in standing[-1:]]
+    if standing:
+        # An order that was given up may turn up again: it is one too many.
+        protective_orders.take_away(
+            deployment, placed=doubled, code="DOUBLED", now=now, why="another stop rests"
+        )
+        return standing[-1].status in RESTING
     if placed and _never_arrived(placed[-1]):
-        attempts = placed[-1].orders.count()
-        _try_again(deployment, placed[-1], attempts=attempts, now=now)
-        return
+        exits.try_again(
+            deployment, intent=placed[-1].intent, attempts=len(placed[-1].orders), now=now
+        )
+        return False
     if len(placed) >= _MOST_STOPS:
-        _flatten(deployment, position, stop=placed[-1], now=now)
-        return
+        flatten(deployment, position=position, key=placed[-1].intent.decision_key, now=now)
+        return False
     # One with another size or price is in the way: it goes before its successor is sent.
-    intents.supersede(
-        OrderIntent.objects.filter(pk__in=[intent.pk for intent in placed]), code="RESIZED"
-    )
-    cancel_resting(
+    protective_orders.take_away(
         deployment,
-        instrument_id=position.instrument_id,
-        legs=frozenset({Leg.STOP}),
+        placed=doubled,
+        code="RESIZED",
         now=now,
-        why="the position has another size",
+        why="the position has another size, or its stop another price",
     )
-    values = kernel.IntentValues(
-        leg=Leg.STOP,
-        side=sizing.closing_side(position.quantity),
-        order_type=OrderType.STOP_LOSS,
-        quantity=wanted,
-        price=None,
-        trigger_price=trigger,
-        reduce_only=True,
-        stop_percent=0.0,
-        target_percent=0.0,
-    )
-    decided = intents.Decided(
-        deployment=deployment,
-        revision_id=entry.revision_id,
+    key = keys.protective_key(trade.entry.intent.decision_key, number=len(placed))
+    protective_orders.place(
+        deployment,
+        trade=trade,
+        wanted=wanted,
         instrument_id=position.instrument_id,
-        key=keys.protective_key(entry.decision_key, number=len(placed)),
-        values=values,
-        decided_price=trigger,
-        bar_close_at=entry.bar_close_at,
-        reason="",
+        key=key,
+        now=now,
     )
-    intents.write([decided], now=now)
     crashpoint("protection.stop_decided")
+    return False
 
 
-def _failed(stop: OrderIntent) -> bool:
-    """Tell whether a stop was refused, by us or by the venue."""
-    if stop.status == IntentStatus.DENIED:
-        return True
-    last = Order.objects.filter(intent=stop).order_by("-attempt").first()
-    return last is not None and last.status == OrderStatus.REJECTED
-
-
-def _never_arrived(stop: OrderIntent) -> bool:
+def _never_arrived(stop: Placed) -> bool:
     """Tell whether the venue has proven not to have a stop, without having refused it."""
-    last = Order.objects.filter(intent=stop).order_by("-attempt").first()
-    return (
-        stop.status == IntentStatus.ORDERED
-        and last is not None
-        and last.status in {OrderStatus.DENIED, OrderStatus.ABANDONED}
-    )
+    return stop.intent.status == IntentStatus.ORDERED and stop.status in {
+        OrderStatus.DENIED,
+        OrderStatus.ABANDONED,
+    }
 
 
-def _covers(stop: OrderIntent, *, quantity: Decimal, trigger: Decimal) -> bool:
-    """Tell whether a stop waits, works or is in doubt with this size and price."""
-    if stop.trigger_price != trigger:
-        return False
-    if stop.status == IntentStatus.NEW:
-        waits_for: Decimal = stop.quantity
-        return waits_for == quantity
-    if stop.status != IntentStatus.ORDERED:
-        return False
-    last = Order.objects.filter(intent=stop).order_by("-attempt").first()
-    if last is None or OrderStatus(last.status) not in WORKING:
-        return False
-    if last.status in {OrderStatus.SUBMITTING, OrderStatus.UNKNOWN}:
-        # Whether it rests is not known yet; two stops would be worse than a late one.
-        return True
-    if last.status == OrderStatus.PENDING_CANCEL:
-        return False
-    left: Decimal = last.quantity - last.filled_quantity
-    return left == quantity
-
-
-def _flatten(
-    deployment: Deployment, position: DeploymentPosition, *, stop: OrderIntent, now: datetime
+@part_of_transaction
+def flatten(
+    deployment: Deployment,
+    *,
+    position: DeploymentPosition,
+    key: str,
+    now: datetime,
+    is_reached: bool = False,
 ) -> None:
-    health.degrade(
-        deployment,
-        code=health.STOP_NOT_PLACED,
-        message="The stop could not be placed, so the position is closed.",
-        now=now,
-    )
+    """Close a position whose stop cannot be placed, and tell the owner; *key* names the stop.
+
+    A stop that the price has passed already (*is_reached*) has done its work: that is no trouble.
+    """
+    if not is_reached:
+        health.degrade(
+            deployment,
+            code=health.STOP_NOT_PLACED,
+            message="The stop could not be placed, so the position is closed.",
+            now=now,
+        )
     intents.write_exit(
         deployment,
         position=position,
-        key=keys.emergency_key(stop.decision_key),
-        reason="STOP_NOT_PLACED",
+        key=keys.emergency_key(key),
+        reason="STOP_HIT" if is_reached else "STOP_NOT_PLACED",
         now=now,
     )
 

@@ -14,8 +14,8 @@ from foundation.transactions import transactional
 from market.enums import OrderActor, OrderStatus, Proof
 from market.orders import is_permitted
 from trading.models import Order
-from trading.services import fills, intents, orders, protection
-from trading.services.venues import Call, Cancellation
+from trading.services import fills, intents, notices, orders, protection, swap_settings, venues
+from trading.services.venues import Call, Cancellation, Submission
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ def settle(call: Call, *, outcome: Outcome, now: datetime) -> None:
         _settle_cancellation(order, outcome, now)
     else:
         _settle_submission(order, call.request.symbol, outcome, now)
+        _note_margin(order, call, outcome, now)
     protection.follow(order.deployment, instrument_id=order.instrument_id, now=now)
     crashpoint("submission.state_written")
 
@@ -55,6 +56,14 @@ def _settle_submission(order: Order, symbol: str, outcome: Outcome, now: datetim
         case _:
             _move(order, OrderStatus.UNKNOWN, Proof.NO_PROOF, outcome, evidence, now)
             _look_up(order, at=now + timedelta(seconds=settings.HORIZONS.retry_s))
+
+
+def _note_margin(order: Order, call: Submission, outcome: Outcome, now: datetime) -> None:
+    """Remember how orders for a swap are margined from now on, or tell why the venue refused it."""
+    if outcome.code == venues.MARGIN_NOT_SET:
+        notices.tell_order_problem(order, what=f"it was not sent. {outcome.message}", now=now)
+    elif call.margin is not None and outcome.kind is not OutcomeKind.NOT_SENT:
+        swap_settings.remember(order, terms=call.margin, now=now)
 
 
 def _queue_again(order: Order, outcome: Outcome, now: datetime) -> None:

@@ -14,6 +14,7 @@ from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
 from market import money
+from market.enums import Leg
 from market.orders import KernelOrder
 from market.timeframes import to_milliseconds
 from strategies.reasons import ReasonCode
@@ -43,6 +44,7 @@ def step_deployments(frame: Frame, *, deployment_ids: Sequence[int]) -> int:
     opened = books.open_books(
         group_id=frame.lease.group_id, instrument=frame.instrument, deployment_ids=deployment_ids
     )
+    live_stepping.prepare(opened)
     owners = {book.deployment.owner_id for book in opened}
     entitled = entitlements.entitled_owners(frame.product, owners, now=frame.now)
     changed = [book.row for book in opened if _step(book, frame, entitled)]
@@ -56,6 +58,7 @@ def step_deployments(frame: Frame, *, deployment_ids: Sequence[int]) -> int:
     DeploymentDecision.objects.bulk_create(
         [row for book in opened for row in book.decisions], ignore_conflicts=True
     )
+    live_stepping.finish(opened, frame=frame)
     _start_paper(opened)
     _note_last_price(opened, frame)
     for account_id in {book.deployment.account_id for book in opened if book.touches_stop}:
@@ -78,7 +81,7 @@ def _step(book: Book, frame: Frame, entitled: Collection[int]) -> bool:
         if book.is_paper:
             done = paper_stepping.step(book, state=state, each=each, frame=frame, no_entry=no_entry)
         else:
-            done = live_stepping.step(book, state=state, each=each, no_entry=no_entry)
+            done = live_stepping.step(book, state=state, each=each, frame=frame, no_entry=no_entry)
         book.state = done.state
         _note_orders(book, each, done.orders)
         if done.reason is not each.reason:
@@ -126,11 +129,13 @@ def _is_unwell(deployment: Deployment) -> bool:
 def _note_orders(book: Book, each: GroupBar, orders: Sequence[KernelOrder]) -> None:
     steps = markets.steps_of(book.instrument)
     for order in orders:
+        step = book.target_step if order.leg is Leg.TARGET else 0
         key = keys.decision_key(
             revision_id=book.revision.pk,
             instrument_id=book.instrument.pk,
             bar_close_ms=each.close_ms,
             leg=order.leg,
+            step=step,
         )
         book.decided.append(
             intents.Decided(
@@ -142,6 +147,8 @@ def _note_orders(book: Book, each: GroupBar, orders: Sequence[KernelOrder]) -> N
                 decided_price=money.decimal_of(each.bar.close),
                 bar_close_at=each.closed_at,
                 reason=order.reason,
+                entry_id=book.entry_id if order.reduce_only else None,
+                step=step,
             )
         )
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
 from exchanges.selectors import accounts, instruments
+from exchanges.services import abilities
+from market.enums import OrderType
 from market.errors import (
     ConflictError,
     FieldProblem,
@@ -58,14 +60,14 @@ class MarketInactiveError(ConflictError):
 
 
 class PaperOnlyError(ConflictError):
-    """What the strategy does with its orders is not done at real venues yet."""
+    """The venue has no orders of a type that the strategy rests there."""
 
     code = "paper_only"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, venue: str, lacks: str) -> None:
         super().__init__(
-            f"“{name}” rests entries, averages in or moves its stop. That runs on paper accounts "
-            "so far, not on exchange accounts."
+            f"“{name}” rests {lacks} orders, which {venue} does not take from the platform. "
+            "It runs on paper accounts there."
         )
 
 
@@ -239,10 +241,17 @@ def _timeframe_problems(
 def check_orders(
     account: "ExchangeAccount", *, definition: Definition, params: StrategyParams
 ) -> None:
-    """Raise PaperOnlyError if *account* is at a venue and the strategy's orders are not done there."""
-    rests = definition.requirements(params).rests_entries
-    if not markets.is_paper(account) and (rests or definition.rules(params).manages_exits):
-        raise PaperOnlyError(definition.name)
+    """Raise PaperOnlyError if *account* is at a venue that lacks what the strategy rests there."""
+    if markets.is_paper(account):
+        return
+    rules = definition.rules(params)
+    needed = {OrderType.STOP_LOSS} if rules.stop_percent else set()
+    if definition.requirements(params).rests_entries:
+        needed |= {OrderType.LIMIT, OrderType.STOP_LOSS}
+    lacking = needed - set(abilities.order_types_of(account.venue))
+    if lacking:
+        words = " and ".join(sorted(each.value.lower().replace("_", "-") for each in lacking))
+        raise PaperOnlyError(definition.name, venue=account.venue.name, lacks=words)
 
 
 def check_market(account: "ExchangeAccount", *, instrument: "Instrument", capital: Decimal) -> None:

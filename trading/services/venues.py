@@ -28,6 +28,7 @@ from exchanges.adapters.protocol import (
 )
 from foundation.crashpoints import crashpoint
 from foundation.transactions import refuse_inside_transaction
+from market.enums import MarginMode
 from market.errors import PlatformError, VenueError, VenueTimeoutError
 
 logger = logging.getLogger(__name__)
@@ -41,17 +42,34 @@ _ASKING_IN_TIMEOUTS: Final = 2.0
 #: Calls that were begun are given so long to get onto the wire before anything else is done.
 _UNDER_WAY_WITHIN_S: Final = 0.1
 
+#: The code of an order that was not sent because the venue did not take how it is margined.
+MARGIN_NOT_SET: Final = "margin_not_set"
+
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
+class MarginTerms:
+    """How orders for a swap are margined; set before the first one."""
+
+    leverage: int
+    mode: MarginMode
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
-    """An order that is to be sent; its row is already there."""
+    """An order that is to be sent; its row is already there.
+
+    ``margin`` is set at the venue first. With ``disarms`` the account's dead man's switch is taken
+    off first: it would cancel this order too.
+    """
 
     account_id: int
     order_id: int
     request: OrderRequest
     submitted_at: datetime
+    margin: MarginTerms | None = None
+    disarms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +200,11 @@ class VenueSession:
         )
         return dict(zip(account_ids, found, strict=True))
 
+    def set_dead_men(self, seconds: Mapping[int, int]) -> list[int]:
+        """Arm the dead man's switches of accounts for so many seconds, 0 disarms; return who was answered."""
+        done = self._run([self._set_dead_man(each, wait) for each, wait in seconds.items()])
+        return [each for each, is_done in zip(seconds, done, strict=True) if is_done]
+
     def ask(self, lookups: Sequence[Lookups]) -> Sequence[Answers]:
         """Return what the venues say of orders, executions and balances."""
         return self._run([self._ask(each) for each in lookups])
@@ -202,7 +225,8 @@ class VenueSession:
         timeout_s = settings.HORIZONS.venue_timeout_s
         with calling_as(_priority_of(call)):
             if isinstance(call, Submission):
-                outcome = await client.submit(call.request, timeout_s=timeout_s)
+                unset = await _get_ready(client, call)
+                outcome = unset or await client.submit(call.request, timeout_s=timeout_s)
             else:
                 outcome = await client.cancel(
                     symbol=call.symbol,
@@ -216,6 +240,13 @@ class VenueSession:
                 # It may have filled or ended just before: only the order itself can tell.
                 outcome = await self._look_up(client, call, outcome)
             return await self._with_fills(client, call, outcome)
+
+    async def _set_dead_man(self, account_id: int, seconds: int) -> bool:
+        client = self._clients.get(account_id)
+        if client is None:
+            return False
+        with calling_as(CallPriority.CANCEL):
+            return await _arm(client, seconds)
 
     async def _look_up(self, client: VenueClient, call: Cancellation, refused: Outcome) -> Outcome:
         report = await _quietly(
@@ -293,6 +324,31 @@ def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
 def _is_swap(symbol: str) -> bool:
     """Tell a swap by its unified code, which names after a colon what it is settled in."""
     return ":" in symbol
+
+
+async def _get_ready(client: VenueClient, call: Submission) -> Outcome | None:
+    """Set what an order needs at its venue; return why it is not sent, or None."""
+    if call.disarms:
+        # Whether it works or not: a position without its stop is worse than a switch.
+        await _arm(client, 0)
+    if call.margin is None:
+        return None
+    try:
+        await client.set_margin_mode(call.request.symbol, call.margin.mode)
+        await client.set_leverage(call.request.symbol, call.margin.leverage)
+    except VenueError as error:
+        message = f"The exchange did not set a leverage of {call.margin.leverage}: {error.message}"
+        return Outcome(OutcomeKind.NOT_SENT, code=MARGIN_NOT_SET, message=message)
+    return None
+
+
+async def _arm(client: VenueClient, seconds: int) -> bool:
+    try:
+        await client.arm_dead_man(timeout_s=seconds)
+    except VenueError as error:
+        logger.warning("venue.switch_not_set", extra={"code": error.code, "seconds": seconds})
+        return False
+    return True
 
 
 def _priority_of(call: Call) -> CallPriority:

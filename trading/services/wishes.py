@@ -14,7 +14,6 @@ from foundation.audit import Actor
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import part_of_transaction
-from market.enums import Leg
 from market.errors import ConflictError
 from trading.models import (
     ActualState,
@@ -24,8 +23,9 @@ from trading.models import (
     DesiredState,
     OrderIntent,
 )
+from trading.selectors import markets
 from trading.selectors.deployments import ENDED_STATES
-from trading.services import intents, restarts
+from trading.services import intents, protection, restarts
 
 #: These are done as soon as they are written down.
 _DONE_AT_ONCE: Final = frozenset({CommandKind.PAUSE, CommandKind.RESUME, CommandKind.START})
@@ -150,8 +150,13 @@ def _note_wish(deployment: Deployment, command: DeploymentCommand, now: datetime
     deployment.epoch += 1
     deployment.version += 1
     deployment.save(update_fields=["desired_state", "actual_state", "epoch", "version"])
-    waiting = OrderIntent.objects.filter(deployment=deployment, leg=Leg.ENTRY.value)
+    opening = [leg.value for leg in protection.OPENING]
+    waiting = OrderIntent.objects.filter(deployment=deployment, leg__in=opening)
     intents.supersede(waiting, code=f"COMMAND_{command.kind}")
+    if command.kind == CommandKind.PAUSE and not markets.is_paper(deployment.account):
+        # Nothing opens while it is paused: neither an entry that rests nor the rest of a ladder.
+        protection.cancel_resting(deployment, legs=protection.OPENING, now=now, why="paused")
+        enqueue_on_commit("trading.submit_due_intents")
     if command.kind in _DONE_AT_ONCE or deployment.actual_state == ActualState.STOPPED:
         command.done_at = now
         command.outcome = "Done."
