@@ -39,14 +39,19 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """Complete the environment of the suite before Django reads it."""
     stack = ExitStack()
     early_config.add_cleanup(stack.close)
+    provide_servers(stack)
+    os.environ["REDIS_URL"] = _broker_of_this_worker(os.environ["REDIS_URL"])
+    return (yield)
+
+
+def provide_servers(stack: ExitStack) -> None:
+    """Complete the environment as Django reads it in tests; what is started ends with *stack*."""
     os.environ |= {"APP_ENV": "test", "DJANGO_SETTINGS_MODULE": "config.settings.test"}
     for name, value in generate_secrets().items():
         os.environ.setdefault(name, value)
     missing = {"DATABASE_URL", "REDIS_URL"} - os.environ.keys()
     if missing:
         _start_servers(missing, stack)
-    os.environ["REDIS_URL"] = _broker_of_this_worker(os.environ["REDIS_URL"])
-    return (yield)
 
 
 def pytest_report_header() -> list[str]:

@@ -1,0 +1,92 @@
+"""The command line of the kill matrix."""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.servers import provide_servers
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for; return 1 if anything was wrong, or a canary was not noticed."""
+    options = _parser().parse_args(arguments)
+    with ExitStack() as stack:
+        provide_servers(stack)
+        import django  # noqa: PLC0415  its settings need the servers' addresses
+
+        django.setup()
+        logging.disable(logging.ERROR)
+        if options.canary:
+            return _fly_canaries(options)
+        return _run_matrix(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1, help="for each place (%(default)s)")
+    parser.add_argument("--point", action="append", help="this place only; may be repeated")
+    parser.add_argument("--seed", type=int, help="this seed only")
+    parser.add_argument("--first-seed", type=int, default=0, help="begin with it (%(default)s)")
+    parser.add_argument(
+        "--shards", type=int, default=2 * (os.cpu_count() or 1), help="side by side (%(default)s)"
+    )
+    parser.add_argument("--canary", action="append", help="break the platform so; or 'all'")
+    return parser
+
+
+def _run_matrix(options: argparse.Namespace) -> int:
+    from tests.crash import matrix, shards  # noqa: PLC0415  Django has to be set up
+    from tests.crash.points import POINTS  # noqa: PLC0415  see above
+
+    points = options.point or list(POINTS)
+    first = options.first_seed
+    seeds = range(first, first + options.seeds) if options.seed is None else [options.seed]
+    plans = matrix.plans_of(points, seeds)
+    version, begun_s, results = shards.commit(), time.monotonic(), []
+    print(f"SEED={seeds[0]}..{seeds[-1]} COMMIT={version} SCENARIOS={len(plans)}", flush=True)
+    shards.warm_up()
+    for result in shards.run(plans, shards=min(options.shards, len(plans))):
+        results.append(result)
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        shards.append(shards.REPORT, result, at=at, version=version)
+        if result.findings:
+            _tell(result)
+    print(shards.table(results, points))
+    wrong = [each for each in results if each.findings]
+    killed = sum(each.reached for each in results)
+    delays = sorted(
+        each.protected_after_s for each in results if each.protected_after_s is not None
+    )
+    print(
+        f"{len(results)} scenarios in {time.monotonic() - begun_s:.0f} s, {killed} came to their"
+        f" place, {len(wrong)} wrong; 0 of n bounds the rate by {3 / max(len(results), 1):.2%}"
+    )
+    if delays:
+        print(
+            f"an entry's protection was ordered {delays[len(delays) // 2]:.2f} s (median) and"
+            f" {delays[-1]:.2f} s (longest) after its fill was booked"
+        )
+    return 1 if wrong else 0
+
+
+def _tell(result: Any) -> None:
+    print(f"WRONG: python -m tests.crash --point {result.point} --seed {result.seed}", flush=True)
+    for finding in result.findings:
+        print(f"  {finding}", flush=True)
+    sys.stdout.flush()
+
+
+def _fly_canaries(options: argparse.Namespace) -> int:
+    from tests.crash import canaries, shards  # noqa: PLC0415  Django has to be set up
+
+    shards.warm_up()
+    names = list(canaries.CANARIES) if "all" in options.canary else options.canary
+    unnoticed = [name for name in names if not canaries.is_noticed(name, shards=options.shards)]
+    print(f"{len(names) - len(unnoticed)} of {len(names)} canaries were noticed")
+    return 1 if unnoticed else 0
