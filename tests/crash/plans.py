@@ -38,7 +38,7 @@ _CALLS: Final[Mapping[str, int]] = MappingProxyType(
 #: The answers' lateness and the like, in proportion to how long the platform waits here.
 _SETTINGS: Final[Mapping[FaultKind, Mapping[str, Any]]] = MappingProxyType(
     {
-        FaultKind.ACCEPTED_LATE: {"delay_ms": 500},
+        FaultKind.ACCEPTED_LATE: {"delay_ms": 1_000},
         FaultKind.ACCEPTED_HUGE_BODY: {"size_bytes": 6_000_000},
         FaultKind.PARTIAL_FILL: {"share": 0.5, "after_ms": 150},
         FaultKind.LATE_FILL: {"after_ms": 150},

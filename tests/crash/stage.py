@@ -30,9 +30,16 @@ from tests.factories import exchanges as market_factory
 from tests.factories import trading as factory
 from trading.models import Deployment, Order, OrderIntent, SignalGroup
 
-#: All horizons pass forty times as fast. At a hundred times, a venue would have 80 ms for an answer,
-#: which two shared cores do not keep.
+#: All horizons pass forty times as fast, but for those within which a process must have done
+#: something: no machine becomes faster by being told, and two shared cores need their time.
 SCALE: Final = 1 / 40
+HORIZONS: Final = replace(
+    Horizons().scaled(SCALE),
+    venue_timeout_s=0.8,
+    wire_margin_s=0.1,
+    submitting_s=1.0,
+    absence_s=2.5,
+)
 
 SYMBOLS: Final[Mapping[bool, tuple[str, str]]] = {
     False: ("simulator", "BTC/USDT"),
@@ -196,13 +203,13 @@ def _decide(
 
 
 @contextmanager
-def opened(*, scale: float = SCALE) -> Iterator[Stage]:
+def opened() -> Iterator[Stage]:
     """Start an exchange beside the present database, and let all horizons pass faster.
 
     No message arrives anywhere: what has to happen is found in the rows by those who look.
     """
     kept = settings.HORIZONS, settings.SIMULATOR_URL, settings.EGRESS_NAME, queue._send
-    settings.HORIZONS = Horizons().scaled(scale)
+    settings.HORIZONS = HORIZONS
     queue._send = lambda *_: None
     with SimulatorProcess() as simulator:
         try:

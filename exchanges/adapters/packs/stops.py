@@ -97,7 +97,10 @@ class StopDialect(Dialect):
         """Return the order or the stop of our id."""
         order = await known(self.find_plain(exchange, symbol, client_id))
         if order is not None:
-            return order
+            # What a stop sent may carry the stop's own client id; it closes, as the stop does.
+            closes = order.get("reduceOnly")
+            stop = await known(self.find_stop(exchange, symbol, client_id)) if closes else None
+            return order if stop is None else await self.ended(exchange, symbol, stop)
         stop = await self.find_stop(exchange, symbol, client_id)
         return None if stop is None else await self.ended(exchange, symbol, stop)
 
