@@ -232,7 +232,7 @@ class CcxtVenueClient(CcxtMarketData):
         if not keeps_steps(request, reading.read_instrument(market)):
             raise OffStepError(request.symbol)
         type_, price = _ORDER_TYPES[request.order_type], request.price
-        parameters = dict(self._pack.submit_parameters)
+        parameters: dict[str, Any] = {**self._pack.submit_parameters}
         if request.trigger_price is not None:
             await self._require_stop(request)
         if request.post_only:

@@ -128,6 +128,9 @@ def code_of(failure: Failure, *, pack: VenuePack) -> str:
         return "clock_skew"
     if failure.venue_code in pack.codes.overload or _has(failure, "DDoSProtection"):
         return "rate_limited"
+    if failure.venue_code in pack.codes.names:
+        # Some venues call a missing permission what others call a wrong key.
+        return pack.codes.names[failure.venue_code]
     if _has(failure, "AuthenticationError") and not _has(failure, "PermissionDenied"):
         return "credential_rejected"
     named = _named_code(failure, pack=pack)

@@ -160,7 +160,7 @@ BINANCE_USDM: Final = VenuePack(
         refused=BINANCE_CODES.refused
         | {*("-2018", "-2019", "-2021", "-2022", "-2023", "-2024", "-2025", "-2026", "-2027")}
         | {*(str(code) for code in range(-4099, -3999))}
-        | {*("-2028", "-4131", "-4164", "-4183", "-4184", "-5021", "-5022", "-5028")},
+        | {*("-2028", "-4108", "-4131", "-4164", "-4183", "-4184", "-5021", "-5022", "-5028")},
         clock=frozenset({"-1021", "-5028"}),
         settled=frozenset({"-4046"}),
         duplicate=frozenset({"-4116"}),
@@ -172,7 +172,10 @@ BINANCE_USDM: Final = VenuePack(
                 "-2021": "would_trigger_at_once",
                 "-2022": "reduce_only_refused",
                 "-2025": "too_many_orders",
+                "-4014": "off_tick",
+                "-4023": "off_lot_step",
                 "-4061": "hedge_mode",
+                "-4108": "market_closed",
                 "-4131": "price_out_of_range",
                 "-4164": "order_too_small",
                 "-5022": "post_only_would_cross",

@@ -109,11 +109,12 @@ BINGX: Final = VenuePack(
     codes=Codes(
         refused=frozenset(
             {
-                *("100202", "100204", "100400", "100403", "100410", "100414", "100419", "100437"),
+                *("100202", "100204", "100400", "100403", "100004", "100414", "100419", "100437"),
                 *("100490", "101204", "101253", "101400", "101402", "100436", "100429"),
             }
         ),
-        unknown=frozenset({"100500", "100503", "80012"}),
+        # Busy is busy, before or after an order was taken.
+        unknown=frozenset({"100410", "100500", "100503", "80012"}),
         absent=frozenset({"100404", "80016"}),
         closed=frozenset({"100404", "80016", "80018", "101221"}),
         key=frozenset({"100001", "100412", "100413", "100441"}),
@@ -129,6 +130,7 @@ BINGX: Final = VenuePack(
                 "minimum": "order_too_small",
                 "100490": "market_closed",
                 "100419": "permission_denied",
+                "precision": "off_step",
             }
         ),
     ),

@@ -134,6 +134,7 @@ GATE: Final = VenuePack(
         closed=frozenset({"ORDER_NOT_FOUND", "ORDER_CLOSED", "ORDER_CANCELLED"}),
         key=frozenset({"INVALID_KEY", "INVALID_SIGNATURE", "INVALID_CREDENTIALS"}),
         clock=frozenset({"REQUEST_EXPIRED"}),
+        duplicate=frozenset({"REPEATED_CREATION"}),
         overload=frozenset({"TOO_MANY_REQUESTS", "TOO_FAST"}),
         names=MappingProxyType(
             {

@@ -298,6 +298,7 @@ HTX: Final = VenuePack(
                 "order-orderprice-precision-error": "off_tick",
                 "order-orderamount-precision-error": "off_lot_step",
                 "invalid-symbol": "unknown_symbol",
+                "base-symbol-trade-disabled": "market_closed",
                 "order-holding-limit-failed": "too_many_orders",
             }
         ),

@@ -153,6 +153,7 @@ KRAKEN: Final = VenuePack(
                 "EOrder:Orders limit exceeded": "too_many_orders",
                 "EOrder:Post only order": "post_only_would_cross",
                 "volume minimum": "order_too_small",
+                "Invalid arguments:volume": "off_lot_step",
                 "EAPI:Invalid nonce": "request_out_of_order",
                 "EGeneral:Permission denied": "permission_denied",
                 "EQuery:Unknown asset pair": "unknown_symbol",

@@ -106,8 +106,9 @@ KUCOIN: Final = VenuePack(
                 "Balance insufficient": "insufficient_balance",
                 "900001": "unknown_symbol",
                 "400600": "unknown_symbol",
-                "600100": "off_lot_step",
-                "600101": "off_tick",
+                "600100": "order_too_small",
+                "600101": "order_too_small",
+                "increment invalid": "off_step",
                 "minimum": "order_too_small",
                 "400007": "permission_denied",
             }

@@ -63,10 +63,21 @@ MEXC: Final = VenuePack(
     codes=Codes(  # https://www.mexc.com/api-docs/spot-v3/general-info
         refused=frozenset(
             {
-                *("429", "400", "10007", "10101", "30000", "30001", "30002", "30003", "30004"),
+                *(
+                    "429",
+                    "510",
+                    "400",
+                    "10007",
+                    "10101",
+                    "30000",
+                    "30001",
+                    "30002",
+                    "30003",
+                    "30004",
+                ),
                 *("30005", "30010", "30014", "30016", "30018", "30019", "30020", "30021", "30025"),
                 *("30026", "30027", "30028", "30029", "30032", "30041", "60005", "700004"),
-                *("700005", "700007", "700008", "-1121", "-1128"),
+                *("700005", "700007", "700008", "88013", "10096", "-1121", "-1128"),
             }
         ),
         unknown=frozenset({"500", "503", "504", "22222", "730000"}),
@@ -74,13 +85,15 @@ MEXC: Final = VenuePack(
         closed=frozenset({"-2011", "-2013"}),
         key=frozenset({"10072", "700001", "700002", "700006", "10071", "730705"}),
         clock=frozenset({"700003", "10073"}),
-        overload=frozenset({"429"}),
+        overload=frozenset({"429", "510"}),
         names=MappingProxyType(
             {
                 "30004": "insufficient_balance",
                 "30005": "insufficient_balance",
                 "10101": "insufficient_balance",
                 "30002": "order_too_small",
+                "88013": "order_too_small",
+                "10096": "off_step",
                 "30014": "unknown_symbol",
                 "10007": "unknown_symbol",
                 "-1121": "unknown_symbol",

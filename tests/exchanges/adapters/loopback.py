@@ -85,15 +85,20 @@ class LoopbackVenue:
     """
 
     def __init__(self, venue: str) -> None:
-        self.book: dict[str, Any] = json.loads((BOOKS / venue / "answers.json").read_text())
+        self._answers = (BOOKS / venue / "answers.json").read_text()
         self.case: dict[str, Any] = json.loads((BOOKS / venue / "case.json").read_text())
-        self.requests: list[Request] = []
-        self.client_id = ""
         self.url = ""
-        self._chosen: dict[str, str] = {}
-        self._next: defaultdict[str, deque[Answer | WireFault | Hook]] = defaultdict(deque)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was asked and chosen, and what tests have written into the book."""
+        self.book: dict[str, Any] = json.loads(self._answers)
+        self.requests: list[Request] = []
+        self.client_id = ""
+        self._chosen: dict[str, str] = {}
+        self._next: defaultdict[str, deque[Answer | WireFault | Hook]] = defaultdict(deque)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -116,6 +121,10 @@ class LoopbackVenue:
         """Give the next request of *call* this answer, or the usual one gone wrong, or leave it to a hook."""
         assert call in self.book, call
         self._next[call].append(reply)
+
+    def forget_next(self, call: str) -> None:
+        """Take back what ``next`` has left for *call*."""
+        self._next[call].clear()
 
     def sent(self, call: str) -> list[Request]:
         """Return the requests of *call* so far."""

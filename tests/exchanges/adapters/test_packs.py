@@ -16,7 +16,7 @@ from market.errors import CredentialRejectedError, UnsupportedByVenueError, Venu
 from market.timeframes import Timeframe
 from tests.exchanges.adapters import loopback
 from tests.exchanges.adapters.contract import make_order
-from tests.exchanges.adapters.loopback import Answer
+from tests.exchanges.adapters.loopback import Answer, LoopbackVenue
 from tests.exchanges.adapters.told import CREDENTIAL, Told, runner
 
 pytestmark = pytest.mark.enable_socket
@@ -43,9 +43,7 @@ NEVER = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture(params=VENUES)
 def told(request):
-    venue = Told(request.param)
-    yield venue
-    venue.close()
+    return Told(request.param)
 
 
 def assert_sent(told, expected):
@@ -91,10 +89,10 @@ class TestAVenueWithoutAPack:
     """Binance US speaks as Binance does, and the platform sends it no orders."""
 
     def test_its_public_data_are_read_and_nothing_else_is_done(self):
-        book, code = Told("binance"), "binanceus"
+        book, code = LoopbackVenue("binance"), "binanceus"
 
         async def talk():
-            async with book.venue as venue:
+            async with book as venue:
                 client = CcxtVenueClient(ccxt_id=code, api_url=venue.url, timeout_s=5)
                 try:
                     return (
@@ -112,7 +110,7 @@ class TestAVenueWithoutAPack:
         assert (rules.symbol, rules.tick_size, last) == ("BTC/USDT", Decimal("0.01"), 40_000)
         assert bar[1] == 40_000.0
         assert (outcome.kind, outcome.code) == (OutcomeKind.NOT_SENT, "unsupported_by_venue")
-        assert {request.method for request in book.venue.requests} == {"GET"}
+        assert {request.method for request in book.requests} == {"GET"}
 
     def test_it_takes_no_key(self):
         with pytest.raises(UnsupportedByVenueError):

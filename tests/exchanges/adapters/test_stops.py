@@ -23,9 +23,7 @@ BOUGHT_BY_COST = [code for code in VENUES if pack_of(code).buys_by_cost]
 
 @pytest.fixture(params=VENUES)
 def told(request):
-    venue = Told(request.param)
-    yield venue
-    venue.close()
+    return Told(request.param)
 
 
 def make_stop(told, **fields):

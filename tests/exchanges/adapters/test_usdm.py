@@ -18,9 +18,7 @@ STOP_ID = "stop-2146760"
 
 @pytest.fixture
 def told(request):
-    venue = Told(getattr(request, "param", "binanceusdm"))
-    yield venue
-    venue.close()
+    return Told(getattr(request, "param", "binanceusdm"))
 
 
 def make_stop(told):

@@ -5,10 +5,8 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from exchanges.adapters import ccxt
 from exchanges.adapters.ccxt_client import CcxtVenueClient
 from exchanges.adapters.credentials import ApiCredential
-from exchanges.adapters.packs import pack_of
 from exchanges.adapters.protocol import OrderRequest, Outcome
 from foundation.crypto import Secret
 from market.enums import OrderType
@@ -24,13 +22,17 @@ CREDENTIAL = ApiCredential(
 
 runner = asyncio.Runner()
 
+#: The venues that listen already: what a process learns of a venue, it learns once for all tests.
+_listening: dict[str, LoopbackVenue] = {}
+
 
 class Told:
-    """One venue of the loopback and a client of it, for one conversation in one event loop."""
+    """One venue of the loopback and clients of it, for one conversation in one event loop."""
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self.venue = LoopbackVenue(code)
+        self.venue = _listening.setdefault(code, LoopbackVenue(code))
+        self.venue.reset()
         self.case = self.venue.case
 
     def ask(self, question: Callable[[CcxtVenueClient], Awaitable[T]]) -> T:
@@ -49,11 +51,6 @@ class Told:
                 await client.close()
 
         return runner.run(whole())
-
-    def close(self) -> None:
-        if self.venue.url:
-            runner.run(self.venue.__aexit__())
-            ccxt.forget(pack_of(self.code), self.venue.url)
 
     def use(self, answers: dict[str, str]) -> None:
         for call, name in answers.items():
