@@ -20,12 +20,25 @@ from strategies.rules import Rules, SizingMode
 from strategies.signals import SignalRow
 from strategies.state import PositionState
 
-__all__ = ["Decision", "Matched", "decide", "fills_of", "match_position", "preload", "rules_record"]
+__all__ = [
+    "ENTERING",
+    "Decision",
+    "Matched",
+    "decide",
+    "fills_of",
+    "match_position",
+    "orders_decided",
+    "preload",
+    "rules_record",
+]
 
 _LEGS: Final = (Leg.ENTRY, Leg.EXIT, Leg.STOP, Leg.TARGET, Leg.LADDER)
 _KINDS: Final = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LOSS)
 _EXIT_REASONS: Final = tuple(ExitReason)
 _SIZING: Final = tuple(SizingMode)
+
+#: Decisions that open a position.
+ENTERING: Final = frozenset({ReasonCode.ENTER_LONG, ReasonCode.ENTER_SHORT, ReasonCode.REVERSE})
 
 
 class Decision(NamedTuple):
@@ -79,14 +92,22 @@ def decide(
     after = PositionState.of_record(record)
     reason = CODES[number]
     exits = after.exit_lots != 0 and state.exit_lots == 0
-    enters = reason in {ReasonCode.ENTER_LONG, ReasonCode.ENTER_SHORT, ReasonCode.REVERSE}
+    enters = reason in ENTERING
+    orders = orders_decided(after, exits=exits, enters=enters, bar=bar, rules=rules, costs=costs)
+    cancels_entry = state.entry_side != 0 and (enters or after.entry_side == 0)
+    return Decision(reason, orders, after, exits, cancels_entry)
+
+
+def orders_decided(
+    after: PositionState, *, exits: bool, enters: bool, bar: Bar, rules: Rules, costs: Costs
+) -> tuple[KernelOrder, ...]:
+    """Return the orders that a decision at the close of *bar* has put into *after*, the exit first."""
     orders = []
     if exits and (order := after.exit_order()) is not None:
         orders.append(order._replace(reason=ReasonCode.EXIT_SIGNAL.value))
     if enters and (order := after.entry_order()) is not None:
         orders.append(_with_bracket(order, after, bar, rules, costs))
-    cancels_entry = state.entry_side != 0 and (enters or after.entry_side == 0)
-    return Decision(reason, tuple(orders), after, exits, cancels_entry)
+    return tuple(orders)
 
 
 def match_position(

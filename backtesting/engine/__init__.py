@@ -1,6 +1,7 @@
 """The simulation: signals folded over recorded bars by the functions that also trade live."""
 
 from backtesting.engine.portfolio import PortfolioResult, simulate_portfolio
+from backtesting.engine.portfolio_steps import PortfolioStep, step_portfolio
 from backtesting.engine.preloading import preload
 from backtesting.engine.results import SimulationResult, Trade, TradeRow
 from backtesting.engine.simulation import (
@@ -14,6 +15,7 @@ from backtesting.engine.wallets import WalletState
 __all__ = [
     "ENGINE_VERSION",
     "PortfolioResult",
+    "PortfolioStep",
     "SimulationResult",
     "SimulationStopped",
     "Trade",
@@ -23,4 +25,5 @@ __all__ = [
     "preload",
     "simulate",
     "simulate_portfolio",
+    "step_portfolio",
 ]

@@ -126,8 +126,8 @@ def simulate_portfolio(
     count = shape[1]
     begun = state or WalletState.fresh(capital, shape[0])
     states = np.concatenate([each.to_record() for each in begun.markets])
-    market = _market_of(view, funding, begun.closes, goes_on)
-    said = _said_of(signals)
+    market = market_columns(view, funding, begun.closes, goes_on)
+    said = said_columns(signals)
     priced = np.concatenate([costs_record(each) for each in costs])
     ruled = rules_record(rules)
     wanted = np.array(begun.wanted)
@@ -135,7 +135,7 @@ def simulate_portfolio(
     lots = np.zeros(shape, dtype=np.int64)
     idle = (number_of(ReasonCode.NO_SIGNAL), number_of(ReasonCode.WARMING_UP))
     reasons = np.where(signals.ready, *idle).astype(np.uint8)
-    entering = _entering(signals, market[6])
+    entering = entering_markets(signals, market[6])
     fills, owners, filled = np.zeros(256, dtype=FILL), np.zeros(256, dtype=np.int64), 0
     stride = max(_BARS_AT_ONCE // shape[0], 1)
     for first in range(0, count, stride):
@@ -230,7 +230,7 @@ def _results(
     return tuple(found)
 
 
-def _market_of(
+def market_columns(
     view: UniverseView,
     funding: NDArray[np.float64] | None,
     closes_before: Sequence[float],
@@ -253,7 +253,8 @@ def _market_of(
     return (view.open_time, opens, highs, lows, known, rates, present, last_bars)
 
 
-def _said_of(signals: Signals) -> tuple[NDArray[Any], ...]:
+def said_columns(signals: Signals) -> tuple[NDArray[Any], ...]:
+    """Return what strategies say as the fold reads it; see ``portfolio_fold.run``."""
     from backtesting.engine import fold  # noqa: PLC0415 - the compiler loads with it
 
     nothing = np.empty(0)
@@ -283,7 +284,7 @@ def _said_of(signals: Signals) -> tuple[NDArray[Any], ...]:
     )
 
 
-def _entering(
+def entering_markets(
     signals: Signals, present: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where each bar's part begins in the list of markets that enter, and that list."""

@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     from exchanges.models import Instrument
 
 
+def instruments_of(deployment: Deployment) -> "list[Instrument]":
+    """Return what *deployment* trades, by symbol: one market, or a universe."""
+    traded = [row.instrument for row in deployment.instruments.all()]
+    return sorted(traded, key=lambda each: each.symbol)
+
+
 def instrument_of(deployment: Deployment) -> "Instrument":
-    """Return what *deployment* trades; it has one instrument for now."""
-    return deployment.instruments.all()[0].instrument
+    """Return what *deployment* trades, the first by symbol of a universe."""
+    return instruments_of(deployment)[0]
 
 
 def position_of(deployment: Deployment) -> DeploymentPosition | None:

@@ -126,14 +126,15 @@ def _change_parameters(
     if stored == last.parameters:
         return None
     terms.check_orders(deployment.account, definition=definition, params=params)
-    instrument = holdings.instrument_of(deployment)
+    traded = holdings.instruments_of(deployment)
+    ids, kind = [each.pk for each in traded], InstrumentKind(traded[0].kind)
     timeframe = Timeframe(deployment.timeframe)
-    rules = definition.rules(params).for_market(InstrumentKind(instrument.kind), timeframe)
+    rules = definition.rules(params).for_market(kind, timeframe)
     group = revisions.group_for(
         definition,
         params=params,
         strategy_version_id=version.pk,
-        instrument_id=instrument.pk,
+        instrument_ids=ids,
         timeframe=timeframe,
         now=now,
     )
@@ -152,7 +153,7 @@ def _change_parameters(
     if is_idle:
         revisions.note(deployment, **begun)
     else:
-        revisions.begin(deployment, instrument_id=instrument.pk, **begun)
+        revisions.begin(deployment, instrument_ids=ids, **begun)
     return last.number + 1
 
 

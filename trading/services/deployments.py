@@ -49,7 +49,8 @@ def deploy(
     name: str,
     strategy_slug: str,
     account_public_id: UUID,
-    symbol: str,
+    symbol: str = "",
+    universe: str = "",
     timeframe: str,
     parameters: Mapping[str, object],
     capital: Decimal,
@@ -63,7 +64,9 @@ def deploy(
     """Start a strategy on an account of *owner*; it decides from the next bar that closes.
 
     Without *starts* it stays a draft, which trades nothing and counts for no limit until it is started.
-    *capital* is in the settle currency. The same *request_key* again returns the deployment that it
+    *symbol* is one at the account's venue; a strategy that looks at many gets a *universe* instead,
+    written ``binance:BTC/USDT,ETH/USDT`` and fixed from then on. *capital* is in the settle currency.
+    The same *request_key* again returns the deployment that it
     made, whatever else is asked for. Raises InvalidDeploymentError with every problem at once,
     or UnknownStrategyError, SubscriptionRequiredError, PlanLimitError, TooManyDeploymentsError,
     AccountNotReadyError, CapitalTooSmallError, InstrumentTakenError; an account of somebody else is
@@ -86,6 +89,7 @@ def deploy(
         strategy_slug=strategy_slug,
         account_public_id=account_public_id,
         symbol=symbol,
+        universe=universe,
         timeframe=timeframe,
         parameters=parameters,
         capital=capital,
@@ -110,12 +114,12 @@ def deploy(
 
 def _create(agreed: Terms, *, starts: bool, request_key: str, now: datetime) -> Deployment:
     version = catalogue.version_of_code(agreed.definition)
-    instrument, account = agreed.instrument, agreed.account
+    account, ids = agreed.account, [each.pk for each in agreed.instruments]
     group = revisions.group_for(
         agreed.definition,
         params=agreed.params,
         strategy_version_id=version.pk,
-        instrument_id=instrument.pk,
+        instrument_ids=ids,
         timeframe=agreed.timeframe,
         now=now,
     )
@@ -132,21 +136,27 @@ def _create(agreed: Terms, *, starts: bool, request_key: str, now: datetime) -> 
         actual_state=ActualState.STARTING if starts else ActualState.DRAFT,
         started_at=now if starts else None,
     )
-    kind = InstrumentKind(instrument.kind)
-    traded = DeploymentInstrument(
-        owner_id=deployment.owner_id,
-        deployment=deployment,
-        account=account,
-        instrument=instrument,
-        is_exclusive=kind is not InstrumentKind.SPOT,
-        is_active=False,
-    )
-    if starts:
-        claim_instrument(traded)
-    else:
-        traded.save()
-    DeploymentPosition.objects.create(
-        owner_id=deployment.owner_id, deployment=deployment, instrument=instrument
+    kind = InstrumentKind(agreed.instruments[0].kind)
+    for instrument in agreed.instruments:
+        traded = DeploymentInstrument(
+            owner_id=deployment.owner_id,
+            deployment=deployment,
+            account=account,
+            instrument=instrument,
+            is_exclusive=kind is not InstrumentKind.SPOT,
+            is_active=False,
+        )
+        if starts:
+            claim_instrument(traded)
+        else:
+            traded.save()
+    DeploymentPosition.objects.bulk_create(
+        [
+            DeploymentPosition(
+                owner_id=deployment.owner_id, deployment=deployment, instrument=instrument
+            )
+            for instrument in agreed.instruments
+        ]
     )
     rules = agreed.definition.rules(agreed.params).for_market(kind, agreed.timeframe)
     terms_of_it: dict[str, Any] = {
@@ -157,7 +167,7 @@ def _create(agreed: Terms, *, starts: bool, request_key: str, now: datetime) -> 
         "now": now,
     }
     if starts:
-        revisions.begin(deployment, instrument_id=instrument.pk, **terms_of_it)
+        revisions.begin(deployment, instrument_ids=ids, **terms_of_it)
     else:
         revisions.note(deployment, **terms_of_it)
     return deployment

@@ -19,7 +19,7 @@ from strategies.views import MarketView
 from trading.domain import kernel
 from trading.models import Deployment, GroupDecision, SignalGroup
 from trading.selectors import usage
-from trading.services import bars, books, groups, stepping, stops
+from trading.services import bars, books, groups, stepping, stops, universe_evaluation
 from trading.services.frames import Frame, GroupBar
 from trading.services.groups import GroupLease, LeaseLostError
 
@@ -87,6 +87,16 @@ def _evaluate_newer(lease: GroupLease, *, now: datetime) -> _Turn:
     strategy = _strategy_of(group)
     product = usage.product_code(strategy.definition.slug)
     ids = _deployment_ids(group.pk)
+    if strategy.definition.requirements(strategy.params).needs_universe:
+        done = universe_evaluation.evaluate_newer(
+            lease,
+            group=group,
+            definition=strategy.definition,
+            params=strategy.params,
+            deployment_ids=ids,
+            now=now,
+        )
+        return _Turn(done, is_last=done == 0)
     seen = 0
     newest: datetime | None = None
     instruments = list(group.instruments.select_related("venue").order_by("pk"))

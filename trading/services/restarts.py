@@ -78,7 +78,7 @@ def start_again(deployment: Deployment, *, now: datetime) -> None:
     Its parameters, capital and fills stay; what it remembered of past bars is forgotten, and its
     account is compared with the venue before anything opens. The caller has locked the owner's
     billing row. Raises OwnerInactiveError, StrategyChangedError, UnknownStrategyError, what
-    ``rights.require_start`` and ``terms.check_market`` raise, and InstrumentTakenError.
+    ``rights.require_start`` and ``terms.check_markets`` raise, and InstrumentTakenError.
     """
     owner, version = deployment.owner, deployment.strategy_version
     if not owner.is_active:
@@ -89,21 +89,23 @@ def start_again(deployment: Deployment, *, now: datetime) -> None:
     rights.require_start(
         owner, strategy_slug=version.strategy.slug, account=deployment.account, now=now
     )
-    instrument = holdings.instrument_of(deployment)
-    terms.check_market(deployment.account, instrument=instrument, capital=deployment.capital)
+    last = revision_of(deployment)
+    params = registry.validate_params(definition, last.parameters)
+    traded = holdings.instruments_of(deployment)
+    share = terms.share_of(deployment.capital, definition=definition, params=params)
+    terms.check_markets(deployment.account, traded=traded, share=share)
     _claim_instruments(deployment)
     deployment.desired_state = DesiredState.RUNNING
     deployment.actual_state = ActualState.STARTING
     deployment.health, deployment.health_code, deployment.health_message = Health.OK, "", ""
     deployment.started_at, deployment.stopped_at = now, None
     deployment.save(update_fields=_WRITTEN)
-    last = revision_of(deployment)
-    params = registry.validate_params(definition, last.parameters)
+    ids = [each.pk for each in traded]
     group = revisions.group_for(
         definition,
         params=params,
         strategy_version_id=version.pk,
-        instrument_id=instrument.pk,
+        instrument_ids=ids,
         timeframe=Timeframe(deployment.timeframe),
         now=now,
     )
@@ -111,7 +113,7 @@ def start_again(deployment: Deployment, *, now: datetime) -> None:
         deployment,
         number=last.number + 1,
         group=group,
-        instrument_id=instrument.pk,
+        instrument_ids=ids,
         parameters=last.parameters,
         rules=last.rules,
         now=now,

@@ -1,6 +1,6 @@
 """The stretches of a deployment's life: each begins with a bar, has its parameters and a signal group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ def group_for(
     *,
     params: StrategyParams,
     strategy_version_id: int,
-    instrument_id: int,
+    instrument_ids: Sequence[int],
     timeframe: Timeframe,
     now: datetime,
 ) -> SignalGroup:
@@ -33,7 +33,7 @@ def group_for(
     }
     return groups.get_or_create_group(
         strategy_version_id=strategy_version_id,
-        instrument_ids=[instrument_id],
+        instrument_ids=instrument_ids,
         timeframe=timeframe,
         signal_parameters=chosen,
         signal_hash=registry.signal_parameters_hash(params),
@@ -48,7 +48,7 @@ def begin(
     *,
     number: int,
     group: SignalGroup,
-    instrument_id: int,
+    instrument_ids: Sequence[int],
     parameters: Mapping[str, Any],
     rules: Mapping[str, Any],
     now: datetime,
@@ -64,12 +64,13 @@ def begin(
         rules=dict(rules),
         from_bar_at=from_milliseconds(timeframe.open_of(to_milliseconds(now))),
     )
-    feeds.hold(
-        instrument_id=instrument_id,
-        timeframe=timeframe,
-        holder=groups.feed_holder(group.pk),
-        backfill_from_at=group.anchor_at,
-    )
+    for instrument_id in sorted(instrument_ids):
+        feeds.hold(
+            instrument_id=instrument_id,
+            timeframe=timeframe,
+            holder=groups.feed_holder(group.pk),
+            backfill_from_at=group.anchor_at,
+        )
     leases.reconcile_soon(account_id=deployment.account_id, at=now)
     return revision
 

@@ -59,7 +59,7 @@ def step_deployments(frame: Frame, *, deployment_ids: Sequence[int]) -> int:
         [row for book in opened for row in book.decisions], ignore_conflicts=True
     )
     live_stepping.finish(opened, frame=frame)
-    _start_paper(opened)
+    start_paper([book for book in opened if book.state is not None])
     _note_last_price(opened, frame)
     for account_id in {book.deployment.account_id for book in opened if book.touches_stop}:
         # The stop has probably filled: ask at once instead of at the next turn.
@@ -77,15 +77,15 @@ def _step(book: Book, frame: Frame, entitled: Collection[int]) -> bool:
         if each.bar.open_time < from_ms or (cursor is not None and each.closed_at <= cursor):
             continue
         state = book.state or book.begin(each.bar)
-        no_entry = _no_entry(book, each, frame, entitled)
+        no_entry = no_entry_reason(book, each, frame, entitled)
         if book.is_paper:
             done = paper_stepping.step(book, state=state, each=each, frame=frame, no_entry=no_entry)
         else:
             done = live_stepping.step(book, state=state, each=each, frame=frame, no_entry=no_entry)
         book.state = done.state
-        _note_orders(book, each, done.orders)
+        note_orders(book, each, done.orders)
         if done.reason is not each.reason:
-            book.decisions.append(_decision(book, each, done.reason))
+            book.decisions.append(decision_of(book, each, done.reason))
         acted = acted or done.acted
         book.row.last_bar_close_at = each.closed_at
     if book.state is None:
@@ -95,7 +95,7 @@ def _step(book: Book, frame: Frame, entitled: Collection[int]) -> bool:
     return acted or book.row.marks != before
 
 
-def _no_entry(
+def no_entry_reason(
     book: Book, each: GroupBar, frame: Frame, entitled: Collection[int]
 ) -> ReasonCode | None:
     """Return why nothing may be opened at this bar; None if it may."""
@@ -126,7 +126,8 @@ def _is_unwell(deployment: Deployment) -> bool:
     return deployment.health != Health.OK and deployment.health_code != health.CANDLES_LATE
 
 
-def _note_orders(book: Book, each: GroupBar, orders: Sequence[KernelOrder]) -> None:
+def note_orders(book: Book, each: GroupBar, orders: Sequence[KernelOrder]) -> None:
+    """Add *orders* that follow from a bar to what *book* has decided."""
     steps = markets.steps_of(book.instrument)
     for order in orders:
         step = book.target_step if order.leg is Leg.TARGET else 0
@@ -153,7 +154,8 @@ def _note_orders(book: Book, each: GroupBar, orders: Sequence[KernelOrder]) -> N
         )
 
 
-def _decision(book: Book, each: GroupBar, reason: ReasonCode) -> DeploymentDecision:
+def decision_of(book: Book, each: GroupBar, reason: ReasonCode) -> DeploymentDecision:
+    """Return the row that says why a deployment did something else than its group says."""
     return DeploymentDecision(
         owner_id=book.deployment.owner_id,
         deployment=book.deployment,
@@ -164,14 +166,12 @@ def _decision(book: Book, each: GroupBar, reason: ReasonCode) -> DeploymentDecis
     )
 
 
-def _start_paper(opened: Sequence[Book]) -> None:
-    """A paper deployment runs from its first bar on; there is nothing to compare it with."""
+def start_paper(stepped: Sequence[Book]) -> None:
+    """Let paper deployments run from their first bar on: there is nothing to compare them with."""
     starting = [
         book.deployment.pk
-        for book in opened
-        if book.is_paper
-        and book.state is not None
-        and book.deployment.actual_state == ActualState.STARTING
+        for book in stepped
+        if book.is_paper and book.deployment.actual_state == ActualState.STARTING
     ]
     if starting:
         Deployment.objects.filter(pk__in=starting).update(

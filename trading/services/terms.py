@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
+from backtesting.services import universes
+from backtesting.services.universes import UniverseRequiredError, UniverseUnusedError
 from exchanges.selectors import accounts, instruments
 from exchanges.services import abilities
 from market.enums import OrderType
@@ -83,26 +85,24 @@ class CapitalTooSmallError(UnprocessableError):
         )
 
 
-class UniverseNotDeployableError(UnprocessableError):
-    """The strategy trades many markets from one wallet, which deployments cannot."""
+class WrongVenueError(InvalidInputError):
+    """The markets are not those of the account's venue."""
 
-    code = "universe_not_deployable"
+    code = "wrong_venue"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"“{name}” trades many markets from one wallet. It can be backtested, not deployed."
-        )
+    def __init__(self, *, named: str, needed: str) -> None:
+        super().__init__(f"The account is at {needed}, these markets are at {named}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A checked request for a deployment."""
+    """A checked request for a deployment; ``instruments`` are by symbol, one or a universe."""
 
     name: str
     definition: Definition
     params: StrategyParams
     account: "ExchangeAccount"
-    instrument: "Instrument"
+    instruments: "Sequence[Instrument]"
     timeframe: Timeframe
     capital: Decimal
     stop_policy: StopPolicy
@@ -115,6 +115,7 @@ def check_terms(
     strategy_slug: str,
     account_public_id: UUID,
     symbol: str,
+    universe: str,
     timeframe: str,
     parameters: Mapping[str, object],
     capital: Decimal,
@@ -125,12 +126,8 @@ def check_terms(
     definition = registry.get_definition(strategy_slug)
     account = accounts.get_account_for(cast("User", owner), public_id=account_public_id)
     problems: list[FieldProblem] = []
-    instrument: Instrument | None = None
     params = _params(definition, parameters, problems, strict=not parameters_are_text)
-    try:
-        instrument = instruments.get_instrument(account.venue.code, symbol)
-    except PlatformError as error:
-        problems.append(FieldProblem("symbol", error.code, error.message))
+    traded = _instruments(definition, params, account, symbol, universe, problems)
     shown = name.strip()
     problems += [*_name_problems(shown), *_timeframe_problems(definition, params, timeframe)]
     if not capital.is_finite() or not 0 < capital <= MAXIMUM_CAPITAL:
@@ -140,16 +137,17 @@ def check_terms(
         problems += registry.capital_problems(definition, params, capital)
     problems += _stop_policy_problems(stop_policy)
     _raise(problems)
-    if params is None or instrument is None:
+    if params is None:
         raise InvalidDeploymentError
-    check_market(account, instrument=instrument, capital=capital)
+    share = share_of(capital, definition=definition, params=params)
+    check_markets(account, traded=traded, share=share)
     check_orders(account, definition=definition, params=params)
     return Terms(
         name=shown,
         definition=definition,
         params=params,
         account=account,
-        instrument=instrument,
+        instruments=traded,
         timeframe=Timeframe(timeframe),
         capital=capital,
         stop_policy=StopPolicy(stop_policy),
@@ -217,13 +215,40 @@ def _params(
 ) -> StrategyParams | None:
     """Return the strategy's parameters, or None after adding what is wrong with them."""
     try:
-        params = registry.validate_params(definition, parameters, strict=strict)
+        return registry.validate_params(definition, parameters, strict=strict)
     except registry.InvalidParametersError as error:
         problems += error.problems
         return None
-    if definition.requirements(params).needs_universe:
-        raise UniverseNotDeployableError(definition.name)
-    return params
+
+
+def _instruments(
+    definition: Definition,
+    params: StrategyParams | None,
+    account: "ExchangeAccount",
+    symbol: str,
+    universe: str,
+    problems: list[FieldProblem],
+) -> "Sequence[Instrument]":
+    """Return what is to be traded, by symbol; nothing after adding what is wrong with it."""
+    looks_at_many = bool(universe)
+    if params is not None:
+        looks_at_many = definition.requirements(params).needs_universe
+    field = "universe" if looks_at_many or universe.strip() else "symbol"
+    try:
+        if field == "symbol":
+            return (instruments.get_instrument(account.venue.code, symbol),)
+        if not looks_at_many:
+            raise UniverseUnusedError(definition.name)
+        if not universe.strip():
+            raise UniverseRequiredError(definition.name)
+        found = universes.parse_universe(universe)
+        named = found[0].venue
+        if named.pk != account.venue_id:
+            raise WrongVenueError(named=named.name, needed=account.venue.name)
+    except PlatformError as error:
+        problems.append(FieldProblem(field, error.code, error.message))
+        return ()
+    return found
 
 
 def _timeframe_problems(
@@ -254,13 +279,22 @@ def check_orders(
         raise PaperOnlyError(definition.name, venue=account.venue.name, lacks=words)
 
 
-def check_market(account: "ExchangeAccount", *, instrument: "Instrument", capital: Decimal) -> None:
-    """Raise if nothing can be opened on *account* in *instrument* with *capital*, in general."""
+def check_markets(
+    account: "ExchangeAccount", *, traded: "Sequence[Instrument]", share: Decimal
+) -> None:
+    """Raise if nothing can be opened on *account* in one of *traded* with *share*, in general."""
     if not markets.is_connected(account):
         raise AccountNotReadyError(account.label)
-    if not instrument.is_active:
-        raise MarketInactiveError(instrument.symbol)
-    if capital <= instrument.minimum_notional:
-        raise CapitalTooSmallError(
-            capital=capital, minimum=instrument.minimum_notional, currency=instrument.settle
-        )
+    for instrument in traded:
+        if not instrument.is_active:
+            raise MarketInactiveError(instrument.symbol)
+        if share <= instrument.minimum_notional:
+            raise CapitalTooSmallError(
+                capital=share, minimum=instrument.minimum_notional, currency=instrument.settle
+            )
+
+
+def share_of(capital: Decimal, *, definition: Definition, params: StrategyParams) -> Decimal:
+    """Return the part of *capital* that one position has: all of it, unless they share a wallet."""
+    rules = definition.rules(params)
+    return capital / rules.max_open_positions if rules.splits_capital else capital
