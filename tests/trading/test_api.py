@@ -9,11 +9,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from exchanges.models import AccountKind, Instrument
+from exchanges.models import AccountKind, Instrument, Venue
 from foundation.models import IdempotentRequest
 from strategies.services import catalogue
 from tests.factories import accounts as people
 from tests.factories import billing
+from tests.factories import exchanges as exchange_factory
 from tests.factories import trading as factory
 from tests.trading.rows import Traded, make_traded_deployment
 from trading.models import Deployment, DeploymentCommand, DesiredState
@@ -177,11 +178,42 @@ class TestStartingADeployment:
 
         assert (response.status_code, response.json()["code"]) == (422, "capital_too_small")
 
-    def test_a_strategy_that_trades_a_universe_cannot_be_deployed(self, person, wish):
-        response = self.send(person, {**wish, "strategy": "top-movers-macd", "parameters": {}})
+    def test_a_strategy_that_looks_at_many_needs_a_universe_of_the_same_venue(self, person, wish):
+        many = {**wish, "strategy": "top-movers-macd", "parameters": {}}
+        elsewhere = exchange_factory.make_venue("elsewhere", name="Elsewhere")
+        for symbol in ("BTC/USDT", "ETH/USDT"):
+            exchange_factory.make_instrument(symbol, venue=elsewhere)
 
-        assert (response.status_code, response.json()["code"]) == (422, "universe_not_deployable")
+        nothing = self.send(person, many)
+        wrong = self.send(person, {**many, "universe": "elsewhere:BTC/USDT,ETH/USDT"})
+
+        told = [response.json()["errors"][0] for response in (nothing, wrong)]
+        assert [(each["field"], each["code"]) for each in told] == [
+            ("universe", "required"),
+            ("universe", "wrong_venue"),
+        ]
         assert not Deployment.objects.exists()
+
+    def test_a_universe_shares_one_wallet(self, person, wish):
+        venue = Venue.objects.get(code=factory.VENUE_CODE)
+        for symbol in ("ETH/USDT", "SOL/USDT"):
+            exchange_factory.make_instrument(symbol, venue=venue)
+        billing.subscribe(person, "top-movers-macd")
+        many = {
+            **wish,
+            "strategy": "top-movers-macd",
+            "parameters": {},
+            "symbol": "",
+            "universe": f"{venue.code}:SOL/USDT,BTC/USDT,ETH/USDT",
+        }
+
+        response = self.send(person, many)
+
+        told = response.json()
+        assert response.status_code == 201, told
+        assert (told["symbol"], told["position"]) == (None, None)
+        assert told["symbols"] == ["BTC/USDT", "ETH/USDT", "SOL/USDT"]
+        assert [each["symbol"] for each in told["positions"]] == told["symbols"]
 
     def test_the_whole_ladder_must_be_paid_for(self, person, wish):
         ladder = {**wish, "strategy": "dca-ladder", "parameters": {}, "capital": "59.99"}

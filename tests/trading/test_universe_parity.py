@@ -14,6 +14,7 @@ import pytest
 from backtesting.domain.universes import view_of
 from backtesting.engine import simulate_portfolio
 from exchanges.adapters.factory import MEMORY
+from exchanges.adapters.memory import InMemoryVenue
 from exchanges.models import AccountKind, Instrument
 from market import money
 from market.candles import Candles
@@ -120,7 +121,7 @@ def deploy(universe: Universe) -> Deployment:
     )
 
 
-def feed(universe: Universe) -> None:
+def feed(universe: Universe, venue: InMemoryVenue) -> None:
     """Store what has been, then bar by bar what comes, and let orders go out after each."""
     first_ms = int(universe.grid[universe.first])
     for instrument, candles in zip(universe.instruments, universe.candles, strict=True):
@@ -131,6 +132,7 @@ def feed(universe: Universe) -> None:
             bar = candles.between(open_ms, open_ms + 1)
             if len(bar):
                 market_factory.store_candles(instrument, HOUR, bar)
+                venue.book.prices[instrument.symbol] = money.decimal_of(float(bar.close[0]))
         closed_at = from_milliseconds(HOUR.close_of(open_ms))
         for seconds in (0.2, 31.0):
             # At first a bar may be missing; half a minute later nobody waits for it any more.
@@ -144,7 +146,7 @@ def test_a_wallet_on_paper_is_the_wallet_of_the_backtest(kind, memory_venue):
     universe = make_universe(kind)
     deployment = deploy(universe)
 
-    feed(universe)
+    feed(universe, memory_venue)
 
     definition = registry.get_definition(SLUG)
     params = registry.validate_params(definition, PARAMETERS)

@@ -40,6 +40,12 @@ class PositionSerializer(serializers.Serializer[Any]):
     opened_at = serializers.DateTimeField(allow_null=True)
 
 
+class PositionOfMarketSerializer(PositionSerializer):
+    """What the deployment holds of one market."""
+
+    symbol = serializers.CharField()
+
+
 class PnlSerializer(serializers.Serializer[Any]):
     """Results in the settle currency; net is realized plus unrealized less fees."""
 
@@ -57,7 +63,8 @@ class DeploymentSerializer(serializers.Serializer[Any]):
     strategy = serializers.CharField()
     strategy_version = serializers.IntegerField()
     account = AccountOfDeploymentSerializer()
-    symbol = serializers.CharField()
+    symbol = serializers.CharField(allow_null=True, help_text="Null for a universe.")
+    symbols = serializers.ListField(child=serializers.CharField(), help_text="What it trades.")
     timeframe = serializers.CharField()
     currency = serializers.CharField()
     capital = ExactField()
@@ -67,7 +74,8 @@ class DeploymentSerializer(serializers.Serializer[Any]):
     health = serializers.ChoiceField(Health.values)
     health_code = serializers.CharField(allow_blank=True)
     health_message = serializers.CharField(allow_blank=True)
-    position = PositionSerializer()
+    position = PositionSerializer(allow_null=True, help_text="Null for a universe.")
+    positions = PositionOfMarketSerializer(many=True)
     pnl = PnlSerializer()
     version = serializers.IntegerField(help_text="Rises with every change.")
     created_at = serializers.DateTimeField()

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from backtesting.reports import instant, plain
-from trading.models import Deployment, DeploymentCommand, Fill, Order
+from trading.models import Deployment, DeploymentCommand, DeploymentPosition, Fill, Order
 from trading.selectors import holdings, results
 from trading.selectors.decisions import DecisionView
 
@@ -13,6 +13,7 @@ def present_deployment(deployment: Deployment) -> dict[str, Any]:
     """Return everything about a deployment but its lists, which have addresses of their own."""
     instrument = holdings.instrument_of(deployment)
     account, version = deployment.account, deployment.strategy_version
+    is_universe = holdings.is_universe(deployment)
     return {
         "id": str(deployment.public_id),
         "name": deployment.name,
@@ -26,7 +27,8 @@ def present_deployment(deployment: Deployment) -> dict[str, Any]:
             "real_money": account.kind == "LIVE" and account.venue.real_money,
             "permissions_unverified": account.is_unverified,
         },
-        "symbol": instrument.symbol,
+        "symbol": None if is_universe else instrument.symbol,
+        "symbols": [each.symbol for each in holdings.instruments_of(deployment)],
         "timeframe": deployment.timeframe,
         "currency": instrument.settle,
         "capital": plain(deployment.capital),
@@ -36,7 +38,11 @@ def present_deployment(deployment: Deployment) -> dict[str, Any]:
         "health": deployment.health,
         "health_code": deployment.health_code,
         "health_message": deployment.health_message,
-        "position": _position(deployment),
+        "position": None if is_universe else _position(holdings.position_of(deployment)),
+        "positions": [
+            {"symbol": row.instrument.symbol, **_position(row)}
+            for row in holdings.positions_of(deployment)
+        ],
         "pnl": _pnl(deployment),
         "version": deployment.version,
         "created_at": instant(deployment.created_at),
@@ -114,8 +120,7 @@ def present_command(command: DeploymentCommand) -> dict[str, Any]:
     }
 
 
-def _position(deployment: Deployment) -> dict[str, Any]:
-    row = holdings.position_of(deployment)
+def _position(row: DeploymentPosition | None) -> dict[str, Any]:
     is_flat = row is None or not row.quantity
     return {
         "quantity": plain(row.quantity) if row else "0",

@@ -12,7 +12,15 @@ class DeploymentRequestSerializer(StrictSerializer):
     name = TextField(max_length=80)
     strategy = TextField(max_length=60)
     account = IdField()
-    symbol = TextField(max_length=40, help_text="At the account's venue, such as BTC/USDT.")
+    symbol = TextField(
+        max_length=40, default="", help_text="At the account's venue, such as BTC/USDT."
+    )
+    universe = TextField(
+        max_length=4_000,
+        default="",
+        help_text="Instead of a symbol, for a strategy that looks at many markets: "
+        "binance:BTC/USDT,ETH/USDT, as POST /universes answers. It stays the same from the start on.",
+    )
     timeframe = TextField(max_length=3)
     parameters = ObjectField(default=dict)
     capital = DecimalField(help_text="In the settle currency.")

@@ -57,7 +57,7 @@ def state_of_market(
 
 
 def wanted_of(marks: Mapping[str, Any]) -> float:
-    """Return the score with which a market's last entry was made."""
+    """Return the score with which a market's waiting entry was made, 0 without one."""
     return float(marks.get(_WALLET, {}).get("wanted", 0.0))
 
 
@@ -67,7 +67,7 @@ def marks_of(state: PositionState, *, wanted: float) -> dict[str, Any]:
         "lots": state.lots,
         "average_price": state.average_price,
         "cash": state.cash,
-        "wanted": wanted,
+        "wanted": wanted if state.entry_side else 0.0,
     }
     kept = {name: value for name, value in exact.items() if value}
     return {**state.memory(), **({_WALLET: kept} if kept else {})}

@@ -47,15 +47,15 @@ class PriceChart:
 
 
 def price_chart_for(
-    owner: Owner, *, deployment: Deployment, now: datetime, bars: int = 300
+    owner: Owner, *, deployment: Deployment, symbol: str = "", now: datetime, bars: int = 300
 ) -> PriceChart | None:
-    """Return the chart of the last *bars* bars of a deployment of *owner*; None without bars."""
-    traded = (
-        DeploymentInstrument.objects.filter(owner_id=owner.pk, deployment=deployment)
-        .select_related("instrument")
-        .order_by("pk")
-        .first()
-    )
+    """Return the chart of the last *bars* bars of a deployment of *owner*; None without bars.
+
+    Of a universe it is that of the market *symbol*, or of the first by symbol.
+    """
+    every = DeploymentInstrument.objects.filter(owner_id=owner.pk, deployment=deployment)
+    every = every.select_related("instrument").order_by("instrument__symbol")
+    traded = every.filter(instrument__symbol=symbol).first() or every.first()
     if traded is None:
         return None
     timeframe = Timeframe(deployment.timeframe)
@@ -79,7 +79,7 @@ def price_chart_for(
         timeframe=timeframe,
         candles=shown,
         overlays=[line._replace(values=line.values[first:]) for line in lines],
-        markers=_markers(owner, deployment, timeframe, from_ms=int(shown.open_time[0])),
+        markers=_markers(owner, traded, timeframe, from_ms=int(shown.open_time[0])),
     )
 
 
@@ -101,10 +101,14 @@ def _overlays(
 
 
 def _markers(
-    owner: Owner, deployment: Deployment, timeframe: Timeframe, *, from_ms: int
+    owner: Owner, traded: DeploymentInstrument, timeframe: Timeframe, *, from_ms: int
 ) -> Sequence[Marker]:
     fills = (
-        Fill.objects.filter(owner_id=owner.pk, deployment=deployment)
+        Fill.objects.filter(
+            owner_id=owner.pk,
+            deployment_id=traded.deployment_id,
+            instrument_id=traded.instrument_id,
+        )
         .select_related("order")
         .order_by("-pk")[:500]
     )

@@ -105,13 +105,15 @@ def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Ve
         return refusal
     if intent.instrument_id in situation.in_doubt:
         return Denial.ACCOUNT_BLOCKED_UNKNOWN_ORDER
-    waits = _what_an_entry_waits_for(intent, situation)
-    if waits is not None:
-        return waits
-    held = situation.held.get(place, Decimal(0))
-    if intent.leg == Leg.ENTRY and not _too_small(intent, abs(held)):
-        # Its predecessor has filled after all, while it was being canceled.
-        return Denial.POSITION_IS_OPEN
+    # On paper exit and entry of a reversal meet the same bar, the exit first.
+    if not markets.is_paper(situation.account):
+        waits = _what_an_entry_waits_for(intent, situation)
+        if waits is not None:
+            return waits
+        held = situation.held.get(place, Decimal(0))
+        if intent.leg == Leg.ENTRY and not _too_small(intent, abs(held)):
+            # Its predecessor has filled after all, while it was being canceled.
+            return Denial.POSITION_IS_OPEN
     quantity = money.quantize_quantity(intent.quantity, step=intent.instrument.lot_step)
     refusal = _too_small(intent, quantity)
     if refusal is not None:

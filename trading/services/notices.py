@@ -105,7 +105,7 @@ def _is_by_owner(command: DeploymentCommand) -> bool:
 
 
 def _what_is_left(deployment: Deployment) -> str:
-    if not holdings.open_quantity(deployment):
+    if not holdings.is_open(deployment):
         return "It holds nothing."
     stop_rests = Order.objects.filter(
         deployment=deployment,

@@ -63,8 +63,7 @@ class Wallet:
 
 
 def _begin(book: Book, bar: Bar, rules: Rules) -> PositionState:
-    # What waits is told by rows; of an entry only what they cannot say is remembered.
-    marks = {name: value for name, value in book.row.marks.items() if name not in books.IN_ROWS}
+    marks = book.row.marks
     position = Position.flat() if book.position is None else fills.position_of(book.position)
     state = wallets.state_of_market(
         position,
@@ -75,12 +74,15 @@ def _begin(book: Book, bar: Bar, rules: Rules) -> PositionState:
         steps=markets.steps_of(book.instrument),
     )
     waiting = {Leg(order.leg): book.to_kernel(order) for order in book.resting()}
-    budget = state.entry_budget
-    state = paper.with_orders(state, waiting=waiting, costs=book.costs, leverage=rules.leverage)
-    reason = book.row.marks.get("exit_reason", state.exit_reason)
-    return state._replace(
-        entry_budget=budget if Leg.ENTRY in waiting else 0.0,
-        exit_reason=reason if Leg.EXIT in waiting else 0,
+    told = paper.with_orders(
+        # Whether something waits is told by rows; the rest of it is remembered bit for bit.
+        state._replace(entry_side=0, exit_lots=0),
+        waiting=waiting,
+        costs=book.costs,
+        leverage=rules.leverage,
+    )
+    return told._replace(
+        entry_budget=state.entry_budget, exit_reason=state.exit_reason or told.exit_reason
     )
 
 

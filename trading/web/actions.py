@@ -50,7 +50,7 @@ def present_actions(deployment: Deployment) -> Actions:
             kinds.append(CommandKind.PAUSE)
         elif deployment.desired_state == DesiredState.PAUSED:
             kinds.append(CommandKind.RESUME)
-        if holdings.open_quantity(deployment):
+        if holdings.is_open(deployment):
             kinds.append(CommandKind.FLATTEN)
         if deployment.desired_state != DesiredState.STOPPED:
             kinds.append(CommandKind.STOP)

@@ -27,7 +27,7 @@ def present_chart(chart: PriceChart | None, *, deployment: Deployment) -> dict[s
             for open_ms, *prices in chart.candles.rows()
         ],
         "markers": [_mark(marker, last=times[-1]) for marker in chart.markers],
-        "lines": lines + _levels(deployment, times),
+        "lines": lines + _levels(deployment, chart.symbol, times),
     }
 
 
@@ -37,10 +37,11 @@ def _mark(marker: Marker, *, last: int) -> dict[str, Any]:
     return {"time": time, "side": marker.side.value, "text": ""}
 
 
-def _levels(deployment: Deployment, times: list[int]) -> list[dict[str, Any]]:
-    """Return stop and target of what is open, each as a level line."""
-    position = holdings.position_of(deployment)
-    if position is None or not holdings.open_quantity(deployment):
+def _levels(deployment: Deployment, symbol: str, times: list[int]) -> list[dict[str, Any]]:
+    """Return stop and target of what is open of a market, each as a level line."""
+    held = holdings.open_positions(deployment)
+    position = next((each for each in held if each.instrument.symbol == symbol), None)
+    if position is None:
         return []
     ends = sorted({times[0], times[-1]})
     return [

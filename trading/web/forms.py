@@ -57,6 +57,12 @@ class DeploymentForm(forms.Form):
     name = forms.CharField(max_length=80)
     account = forms.ChoiceField(widget=AccountSelect, help_text="Orders go out on it.")
     market = forms.ChoiceField()
+    universe = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 4}),
+        max_length=4_000,
+        help_text="Markets of the account's exchange that share the wallet, such as "
+        "binance:BTC/USDT,ETH/USDT. They stay the same from the start on.",
+    )
     timeframe = forms.ChoiceField(
         choices=_TIMEFRAMES, help_text="It decides at the close of each bar of this length."
     )
@@ -77,6 +83,7 @@ class DeploymentForm(forms.Form):
         schema: Mapping[str, Any],
         accounts: Sequence["ExchangeAccount"],
         instruments: Iterable["Instrument"],
+        looks_at_many: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
@@ -86,6 +93,8 @@ class DeploymentForm(forms.Form):
         if isinstance(widget, AccountSelect):
             widget.venues = {key: each.venue.name for key, each in self._accounts.items()}
         self._set_choices("market", _grouped(instruments, accounts))
+        self._market_name = "universe" if looks_at_many else "market"
+        del self.fields["market" if looks_at_many else "universe"]
         if any(_moves_real_money(account) for account in accounts):
             self.fields["accept_risk"] = forms.BooleanField(
                 required=False,
@@ -117,7 +126,8 @@ class DeploymentForm(forms.Form):
             "request_key": values["request_key"],
             "name": values["name"],
             "account_public_id": self._accounts[values["account"]].public_id,
-            "symbol": values["market"].partition(":")[2],
+            "symbol": values.get("market", "").partition(":")[2],
+            "universe": values.get("universe", ""),
             "timeframe": values["timeframe"],
             "parameters": texts_of(values),
             "parameters_are_text": True,
@@ -138,7 +148,7 @@ class DeploymentForm(forms.Form):
 
     def terms_fields(self) -> list[forms.BoundField]:
         """Return what is traded, where and with how much."""
-        names = ("name", "account", "market", "timeframe", "capital", "stop_policy")
+        names = ("name", "account", self._market_name, "timeframe", "capital", "stop_policy")
         return [self[name] for name in names]
 
     def strategy_fields(self) -> list[forms.BoundField]:

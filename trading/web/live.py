@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2s
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.urls import reverse
 
@@ -21,6 +21,9 @@ from trading.selectors.entitled import Entitlement
 from trading.selectors.results import Result
 from trading.web import actions, presenters
 from trading.web.presenters import State
+
+if TYPE_CHECKING:
+    from exchanges.models import Instrument
 
 _TAG_BYTES: Final = 5
 _SEPARATOR: Final = "."
@@ -119,6 +122,15 @@ class PositionPart:
     value: Decimal | None = None
     unrealized: Decimal = Decimal(0)
     opened_at: datetime | None = None
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsPart:
+    """What is held of a universe, market by market; those in which nothing is held come last."""
+
+    rows: tuple[PositionPart, ...]
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +169,7 @@ class FillView:
     """An execution."""
 
     at: datetime
+    symbol: str
     side: State
     quantity: Decimal
     price: Decimal
@@ -196,7 +209,7 @@ def present_live(
         parts=(
             Part("actions", actions.present_actions(deployment)),
             Part("summary", _summary(deployment, commands, entitlement, unvalued_fees)),
-            Part("position", _position(deployment)),
+            Part("position", _positions(deployment)),
             Part("orders", tuple(present_order(order) for order in orders)),
             Part("fills", tuple(_fill(fill) for fill in fills)),
             Part("decisions", tuple(present_lines(decisions)[:_LINES])),
@@ -250,11 +263,20 @@ def _by(command: DeploymentCommand) -> str:
     return "" if command.actor_identifier == str(command.owner_id) else "an operator"
 
 
-def _position(deployment: Deployment) -> PositionPart:
-    instrument = holdings.instrument_of(deployment)
-    row = holdings.position_of(deployment)
-    held = holdings.open_quantity(deployment)
+def _positions(deployment: Deployment) -> PositionPart | PositionsPart:
+    traded = holdings.instruments_of(deployment)
+    parts = [_position(deployment, instrument) for instrument in traded]
+    if len(parts) == 1:
+        return parts[0]
+    parts.sort(key=lambda each: not each.side)
+    return PositionsPart(tuple(parts), traded[0].settle)
+
+
+def _position(deployment: Deployment, instrument: "Instrument") -> PositionPart:
+    row = holdings.position_of(deployment, instrument=instrument)
+    held = holdings.held_quantity(row)
     part = PositionPart(
+        symbol=instrument.symbol,
         base=instrument.base,
         currency=instrument.settle,
         tick=instrument.tick_size,
@@ -310,6 +332,7 @@ def present_order(order: Order) -> OrderView:
 def _fill(fill: Fill) -> FillView:
     return FillView(
         at=fill.venue_at,
+        symbol=fill.instrument.symbol,
         side=State(fill.side, fill.get_side_display()),
         quantity=fill.quantity,
         price=fill.price,

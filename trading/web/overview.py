@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.urls import reverse
 
-from trading.models import Deployment, Fill
+from trading.models import Deployment, DeploymentPosition, Fill
 from trading.selectors import holdings, results
 from trading.selectors.results import Result
 from trading.web import presenters
@@ -82,7 +82,11 @@ def present_overview(
             presenters.present_row(each, trend=trends.get(each.pk, ()))
             for each in deployments[:shown]
         ],
-        positions=[_position(each) for each in deployments if holdings.open_quantity(each)],
+        positions=[
+            _position(deployment, row)
+            for deployment in deployments
+            for row in holdings.open_positions(deployment)
+        ],
         fills=[_fill(fill) for fill in fills],
     )
 
@@ -100,10 +104,9 @@ def _earned(deployments: Iterable[Deployment]) -> list[Earned]:
     ]
 
 
-def _position(deployment: Deployment) -> OpenPosition:
-    instrument = holdings.instrument_of(deployment)
-    row = deployment.positions.all()[0]
-    held = holdings.open_quantity(deployment)
+def _position(deployment: Deployment, row: DeploymentPosition) -> OpenPosition:
+    instrument = row.instrument
+    held = holdings.held_quantity(row)
     return OpenPosition(
         deployment=deployment.name,
         url=_url(deployment),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.urls import reverse
@@ -67,17 +68,18 @@ class DeploymentPage:
     chart_refresh_s: int
 
 
-def present_page(deployment: Deployment) -> DeploymentPage:
-    """Return the page of *deployment*."""
+def present_page(deployment: Deployment, *, symbol: str = "") -> DeploymentPage:
+    """Return the page of *deployment*; of a universe with the chart of *symbol*, if that is in it."""
     account, version = deployment.account, deployment.strategy_version
-    instrument = holdings.instrument_of(deployment)
-    symbol = instrument.symbol
+    traded = holdings.instruments_of(deployment)
+    instrument = next((each for each in traded if each.symbol == symbol), traded[0])
+    symbol, market = instrument.symbol, holdings.market_of(deployment)
     strategy = version.strategy.name
     revision = revision_of(deployment)
     return DeploymentPage(
         public_id=deployment.public_id,
         name=deployment.name,
-        lead=f"{strategy} on {symbol}, {deployment.timeframe} bars, account {account.label}.",
+        lead=f"{strategy} on {market}, {deployment.timeframe} bars, account {account.label}.",
         account=account.label,
         account_id=account.public_id,
         is_unverified=account.is_unverified,
@@ -95,10 +97,15 @@ def present_page(deployment: Deployment) -> DeploymentPage:
         stop_note=_PAPER_STOPS if account.kind == "PAPER" else _LIVE_STOPS,
         created_at=deployment.created_at,
         stopped_at=deployment.stopped_at,
-        chart_url=reverse("trading:chart", args=[deployment.public_id]),
+        chart_url=_chart_url(deployment, symbol),
         chart_label=f"{symbol} with the fills of {deployment.name}",
         chart_refresh_s=_refresh_s(deployment),
     )
+
+
+def _chart_url(deployment: Deployment, symbol: str) -> str:
+    url = reverse("trading:chart", args=[deployment.public_id])
+    return f"{url}?{urlencode({'symbol': symbol})}"
 
 
 def _settings(deployment: Deployment, revision: DeploymentRevision) -> list[Setting]:

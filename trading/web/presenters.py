@@ -54,11 +54,16 @@ class DeploymentRow:
 def present_row(deployment: Deployment, *, trend: Sequence[Decimal] = ()) -> DeploymentRow:
     """Return *deployment* as a line of a list; *trend* is what its last fills earned."""
     instrument = holdings.instrument_of(deployment)
+    quantity = holdings.held_quantity(holdings.position_of(deployment))
+    unit = instrument.base
+    if holdings.is_universe(deployment):
+        # Of many markets it says in how many something is held.
+        quantity, unit = Decimal(len(holdings.open_positions(deployment))), "open"
     return DeploymentRow(
         name=deployment.name,
         url=reverse("trading:detail", args=[deployment.public_id]),
         strategy=deployment.strategy_version.strategy.name,
-        symbol=instrument.symbol,
+        symbol=holdings.market_of(deployment),
         timeframe=deployment.timeframe,
         account=deployment.account.label,
         badge=account_badge(deployment.account),
@@ -68,8 +73,8 @@ def present_row(deployment: Deployment, *, trend: Sequence[Decimal] = ()) -> Dep
         is_changing=is_changing(deployment),
         health=State(deployment.health, deployment.get_health_display()),
         needs_attention=needs_attention(deployment),
-        quantity=holdings.open_quantity(deployment),
-        base=instrument.base,
+        quantity=quantity,
+        base=unit,
         net=results.result_of(deployment.positions.all()).net,
         currency=instrument.settle,
         trend=tuple(trend),

@@ -14,6 +14,7 @@ from billing.web.presenters import present_offer
 from exchanges.selectors import accounts, instruments
 from foundation.http import actor_of
 from market.errors import EntitlementError, NotFoundError, PlatformError
+from strategies import registry
 from strategies.models import StrategyVersion
 from strategies.registry import UnknownStrategyError
 from strategies.selectors import catalogue
@@ -47,6 +48,7 @@ def new(request: HttpRequest) -> HttpResponse:
         schema=version.parameters_schema,
         accounts=found,
         instruments=instruments.active_instruments(),
+        looks_at_many=_looks_at_many(version),
         initial=_initial(request, version),
     )
     refusal = None
@@ -82,7 +84,7 @@ def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     deployment = _deployment_or_404(request, public_id)
     moving = _live(request, deployment)
     context = {
-        "page": pages.present_page(deployment),
+        "page": pages.present_page(deployment, symbol=request.GET.get("symbol", "")),
         "live": moving,
         "parts": {part.name: part for part in moving.parts},
     }
@@ -104,7 +106,12 @@ def live_parts(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def chart(request: HttpRequest, public_id: UUID) -> JsonResponse:
     """Return the price chart's data."""
     deployment = _deployment_or_404(request, public_id)
-    drawn = price_chart_for(request.user, deployment=deployment, now=timezone.now())
+    drawn = price_chart_for(
+        request.user,
+        deployment=deployment,
+        symbol=request.GET.get("symbol", ""),
+        now=timezone.now(),
+    )
     return JsonResponse(charts.present_chart(drawn, deployment=deployment))
 
 
@@ -166,7 +173,14 @@ def _initial(request: HttpRequest, version: StrategyVersion) -> dict[str, Any]:
         "name": version.strategy.name,
         "timeframe": version.strategy.suggested_timeframe,
         "account": request.GET.get("account"),
+        "universe": request.GET.get("universe", ""),
     }
+
+
+def _looks_at_many(version: StrategyVersion) -> bool:
+    """Tell whether the strategy trades a universe."""
+    definition = registry.get_definition(version.strategy.slug)
+    return definition.requirements(definition.default_params()).needs_universe
 
 
 def _deploy(request: HttpRequest, version: StrategyVersion, form: DeploymentForm) -> Deployment:
