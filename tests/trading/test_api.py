@@ -194,18 +194,19 @@ class TestStartingADeployment:
         ]
         assert not Deployment.objects.exists()
 
-    def test_a_universe_shares_one_wallet(self, person, wish):
+    def test_a_universe_shares_one_wallet(self, person, owner, wish):
         venue = Venue.objects.get(code=factory.VENUE_CODE)
         for symbol in ("ETH/USDT", "SOL/USDT"):
             exchange_factory.make_instrument(symbol, venue=venue)
-        billing.subscribe(person, "top-movers-macd")
+        billing.subscribe(owner, "top-movers-macd")
         many = {
             **wish,
             "strategy": "top-movers-macd",
             "parameters": {},
-            "symbol": "",
             "universe": f"{venue.code}:SOL/USDT,BTC/USDT,ETH/USDT",
         }
+
+        del many["symbol"]
 
         response = self.send(person, many)
 

@@ -76,7 +76,7 @@ def recorded(base: str) -> Candles:
     """Return the recorded hours of a market against BTC, traded for enough to be ranked."""
     with (SAMPLES / f"{base}-BTC" / "1h.csv").open() as file:
         rows = [tuple(map(float, row)) for row in list(csv.reader(file))[1:]]
-    return Candles.from_rows([(int(row[0]), *row[1:5], row[5] * 1e4) for row in rows])
+    return Candles.from_rows([(int(r[0]), r[1], r[2], r[3], r[4], r[5] * 1e4) for r in rows])
 
 
 def make_universe(kind: InstrumentKind) -> Universe:
@@ -97,7 +97,8 @@ def make_universe(kind: InstrumentKind) -> Universe:
         candles.append(recorded(base))
     # A market may have no bar at a time at which the others have one.
     kept = np.delete(np.arange(len(candles[1])), len(candles[1]) - FED // 2)
-    candles[1] = Candles(*(column[kept] for column in candles[1].columns()))
+    times, *prices = candles[1].columns()
+    candles[1] = Candles(times[kept], *(column[kept] for column in prices))
     end = min(int(each.open_time[-1]) for each in candles)
     candles = [each.between(0, end + 1) for each in candles]
     grid = np.unique(np.concatenate([each.open_time for each in candles]))

@@ -7,7 +7,7 @@ from exchanges.selectors import candles
 from foundation.queue import enqueue
 from market.timeframes import Timeframe, to_milliseconds
 from trading.models import SignalGroup
-from trading.services import books, evaluation
+from trading.services import books, evaluation, universe_bars
 
 _SWEPT_AT_ONCE: Final = 500
 
@@ -42,6 +42,9 @@ def pass_on_closed_candles(*, instrument_id: int, timeframe: str, last_close_ms:
 
 
 def _has_newer_bars(group: SignalGroup, now: datetime) -> bool:
+    instruments = list(group.instruments.all())
+    if len(instruments) > 1:
+        return universe_bars.is_due(group, instruments=instruments, now=now)
     timeframe = Timeframe(group.timeframe)
     since_ms = to_milliseconds(group.last_bar_close_at or group.anchor_at)
     if to_milliseconds(now) < timeframe.close_of(timeframe.open_of(since_ms)):
@@ -53,6 +56,6 @@ def _has_newer_bars(group: SignalGroup, now: datetime) -> bool:
             from_ms=timeframe.open_of(since_ms),
             to_ms=to_milliseconds(now) + timeframe.milliseconds,
         )
-        for instrument in group.instruments.all()
+        for instrument in instruments
     )
     return all(len(each) > 0 for each in newer)

@@ -73,6 +73,18 @@ class PaperOnlyError(ConflictError):
         )
 
 
+class UniverseOnPaperError(ConflictError):
+    """Many markets from one wallet are traded on paper, not at real venues yet."""
+
+    code = "universe_paper_only"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"“{name}” trades many markets from one wallet. That runs on paper accounts so far, "
+            "not on exchange accounts."
+        )
+
+
 class CapitalTooSmallError(UnprocessableError):
     """The capital does not pay for the smallest order of the market."""
 
@@ -141,6 +153,8 @@ def check_terms(
         raise InvalidDeploymentError
     share = share_of(capital, definition=definition, params=params)
     check_markets(account, traded=traded, share=share)
+    if len(traded) > 1 and not markets.is_paper(account):
+        raise UniverseOnPaperError(definition.name)
     check_orders(account, definition=definition, params=params)
     return Terms(
         name=shown,

@@ -76,8 +76,8 @@ class UniverseBars:
         view, close = self.view, float(self._known[row, index])
         if not self.is_present(row, index):
             return Bar.at_price(self.open_ms(index), close)
-        prices = (view.open, view.high, view.low)
-        return Bar(self.open_ms(index), *(float(each[row, index]) for each in prices), close)
+        opened, high, low = (float(each[row, index]) for each in (view.open, view.high, view.low))
+        return Bar(self.open_ms(index), opened, high, low, close)
 
     def group_bars(self, index: int) -> tuple[GroupBar, ...]:
         """Return the bar of each market with what the strategy says at its close."""
