@@ -8,6 +8,8 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "trading-reconcile-due-accounts": {"task": "trading.reconcile_due_accounts", "schedule": 2.0},
     "trading-sweep-unprotected": {"task": "trading.sweep_unprotected", "schedule": 2.0},
     "trading-refresh-dead-men": {"task": "trading.refresh_dead_men", "schedule": 10.0},
+    # It looks every few minutes whether the report of the day is due: from 03:10 UTC on.
+    "trading-report-daily": {"task": "trading.report_daily", "schedule": 300.0},
     "trading-sweep-commands": {"task": "trading.sweep_commands", "schedule": 2.0},
     "trading-sweep-rights": {"task": "trading.sweep_rights", "schedule": 30.0},
     "trading-sweep-erasures": {"task": "trading.sweep_erasures", "schedule": 30.0},

@@ -12,6 +12,7 @@ from trading.services import (
     partitions,
     pruning,
     reconciliation,
+    starts,
     stops,
     submission,
     sweeps,
@@ -37,6 +38,7 @@ def sweep_evaluation() -> None:
 def submit_due_intents(*, calls_others: bool = True) -> None:
     """Send what is due, for accounts that nobody serves."""
     with tenancy.bypass("accounts are served side by side"):
+        starts.note_start(now=timezone.now())
         submission.submit_due_intents(now=timezone.now(), calls_others=calls_others)
 
 
@@ -44,6 +46,7 @@ def submit_due_intents(*, calls_others: bool = True) -> None:
 def reconcile_account(*, account_id: int) -> None:
     """Compare one account with its venue now."""
     with tenancy.bypass("accounts are served side by side"):
+        starts.note_start(now=timezone.now())
         reconciliation.reconcile_account(account_id=account_id, now=timezone.now())
 
 
@@ -51,6 +54,7 @@ def reconcile_account(*, account_id: int) -> None:
 def reconcile_due_accounts() -> None:
     """Compare the accounts whose turn it is with their venues."""
     with tenancy.bypass("accounts are served side by side"):
+        starts.note_start(now=timezone.now())
         reconciliation.reconcile_due_accounts(now=timezone.now())
 
 
@@ -68,10 +72,18 @@ def refresh_dead_men() -> None:
         dead_men.refresh_dead_men(now=timezone.now())
 
 
+@queued_task("trading.report_daily", queue="orders")
+def report_daily() -> None:
+    """Look at everything of the last two days, once a day."""
+    with tenancy.bypass("accounts are served side by side"):
+        reconciliation.report_daily(now=timezone.now())
+
+
 @queued_task("trading.act_on_command", queue="control")
 def act_on_command(*, command_id: int) -> None:
     """Carry out what a person wants of a deployment."""
     with tenancy.bypass("a command names its deployment"):
+        starts.note_start(now=timezone.now())
         commands.act_on_command(command_id=command_id, now=timezone.now())
 
 

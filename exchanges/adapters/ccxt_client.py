@@ -162,11 +162,14 @@ class CcxtVenueClient(CcxtMarketData):
             return None
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
-        """Return what still works in *symbol*."""
-        return await self._ask(
-            lambda: self._pack.dialect.open_orders(self._exchange, symbol),
-            lambda orders: [self._read_order(order) for order in orders],
-        )
+        """Return all that still works in *symbol*; a page that may not be all is no answer."""
+
+        def read(orders: Sequence[Mapping[str, Any]]) -> list[OrderReport]:
+            if 0 < self._pack.open_orders_page <= len(orders):
+                raise UnreadableError("more open orders than fit a page")
+            return [self._read_order(order) for order in orders]
+
+        return await self._ask(lambda: self._pack.dialect.open_orders(self._exchange, symbol), read)
 
     async def fills_since(self, symbol: str, *, since: datetime) -> Sequence[FillReport]:
         """Return all executions of the account in *symbol* since an instant, oldest first, complete."""

@@ -238,7 +238,9 @@ class VenueClient(MarketData, Protocol):
         """Return the order, or None only if the venue answered that it does not know it."""
         ...
 
-    async def open_orders(self, symbol: str) -> Sequence[OrderReport]: ...
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """Return everything that rests in *symbol*; a list that may not be complete raises."""
+        ...
 
     async def fills_since(self, symbol: str, *, since: datetime) -> Sequence[FillReport]:
         """Return all executions of the account in *symbol* since an instant, oldest first, complete."""

@@ -73,6 +73,11 @@ class ExchangeAccount(models.Model):
         null=True, blank=True, help_text="When the venue is asked again what the account holds."
     )
     next_reconcile_at = models.DateTimeField(null=True, blank=True)
+    reconciled_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the last complete comparison with the venue began, by the database's clock.",
+    )
     lease_until = models.DateTimeField(null=True, blank=True)
     epoch = models.BigIntegerField(default=0)
     fills_cursor_at = models.DateTimeField(null=True, blank=True)

@@ -1,7 +1,8 @@
 """People's accounts at venues; every read names the owner, but for what workers do across people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -123,3 +124,13 @@ def _complete(accounts: QuerySet[ExchangeAccount]) -> QuerySet[ExchangeAccount]:
         Prefetch("credentials", in_use),
         Prefetch("balances", Balance.objects.order_by("currency")),
     )
+
+
+def held_by_accounts(
+    account_ids: Collection[int],
+) -> dict[int, dict[str, tuple[Decimal, datetime]]]:
+    """Return what live accounts held of each currency, free or not, and when their venue said so."""
+    found: dict[int, dict[str, tuple[Decimal, datetime]]] = {}
+    for row in Balance.objects.filter(account_id__in=account_ids):
+        found.setdefault(row.account_id, {})[row.currency] = (row.free + row.used, row.venue_at)
+    return found

@@ -121,13 +121,22 @@ def release_many(held: Sequence[AccountLease]) -> None:
 
 @part_of_transaction
 def note_reconciled(
-    lease: AccountLease, *, next_at: datetime, fills_cursor_at: datetime | None
+    lease: AccountLease,
+    *,
+    next_at: datetime,
+    fills_cursor_at: datetime | None,
+    began_at: datetime | None = None,
 ) -> None:
-    """Note when the account has to be compared with its venue again, and up to where fills are known."""
-    row = ExchangeAccount.objects.filter(pk=lease.account_id, epoch=lease.epoch)
-    row.update(next_reconcile_at=next_at)
+    """Note when the account has to be compared with its venue again, and up to where fills are known.
+
+    *began_at* is when a comparison began that is complete now, by the database's clock.
+    """
+    known: dict[str, datetime] = {"next_reconcile_at": next_at}
     if fills_cursor_at is not None:
-        row.update(fills_cursor_at=fills_cursor_at)
+        known["fills_cursor_at"] = fills_cursor_at
+    if began_at is not None:
+        known["reconciled_at"] = began_at
+    ExchangeAccount.objects.filter(pk=lease.account_id, epoch=lease.epoch).update(**known)
 
 
 @part_of_transaction
@@ -136,6 +145,14 @@ def reconcile_soon(*, account_id: int, at: datetime) -> None:
     ExchangeAccount.objects.filter(pk=account_id).exclude(next_reconcile_at__lt=at).update(
         next_reconcile_at=at
     )
+
+
+@transactional
+def reconcile_all_soon(*, at: datetime) -> None:
+    """Let every live account that takes part in trading be compared with its venue at *at* at the latest."""
+    ExchangeAccount.objects.filter(
+        kind=AccountKind.LIVE, closed_at=None, next_reconcile_at__gt=at
+    ).update(next_reconcile_at=at)
 
 
 def due_for_reconciliation(*, now: datetime, limit: int) -> list[int]:
@@ -150,3 +167,40 @@ def due_for_reconciliation(*, now: datetime, limit: int) -> list[int]:
         .order_by("next_reconcile_at", "pk")
         .values_list("pk", flat=True)[:limit]
     )
+
+
+def in_trading() -> list[int]:
+    """Return the connected live accounts that are compared with their venue at all."""
+    return list(
+        ExchangeAccount.objects.filter(
+            kind=AccountKind.LIVE,
+            closed_at=None,
+            connected_at__isnull=False,
+            next_reconcile_at__isnull=False,
+        )
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+
+
+@part_of_transaction
+def hold(lease: AccountLease) -> None:
+    """Lock the account until the transaction ends; raise AccountLeaseLostError if the lease is lost."""
+    mine = ExchangeAccount.objects.select_for_update(of=("self",), no_key=True).filter(
+        pk=lease.account_id, epoch=lease.epoch
+    )
+    if mine.values_list("pk", flat=True).first() is None:
+        raise AccountLeaseLostError(lease.account_id)
+
+
+def owner_of(lease: AccountLease) -> int:
+    """Return whose account it is."""
+    return ExchangeAccount.objects.values_list("owner_id", flat=True).get(pk=lease.account_id)
+
+
+def database_now() -> datetime:
+    """Return the time by the database's clock, which all processes share."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now

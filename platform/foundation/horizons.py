@@ -22,6 +22,8 @@ class Horizons:
     dead_man_refresh_s: float = 30.0
     #: An order that the venue does not know is absent only after this long.
     absence_s: float = 60.0
+    #: The same where a venue finds an order of ours only in lists.
+    absence_listed_s: float = 900.0
     #: What moved or filled so lately may not be in the lists of a venue yet.
     recent_s: float = 5.0
     #: Two look-ups count as two only if they are this far apart.

@@ -7,11 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from exchanges.adapters import memory
 from exchanges.adapters.memory import InMemoryVenue
+from exchanges.adapters.protocol import BalanceReport
 from exchanges.models import AccountKind, ExchangeAccount, Instrument
+from exchanges.services import balances
 from tests.factories import accounts as people
 from tests.factories import trading as factory
 from trading.models import Deployment, DeploymentPosition, Order, OrderIntent
@@ -51,7 +54,13 @@ def live_account(
 ) -> ExchangeAccount:
     """A connected account with 100,000 USDT."""
     owner = people.make_person()
-    return factory.make_account(owner, instrument, kind=AccountKind.LIVE, now=now)
+    account = factory.make_account(owner, instrument, kind=AccountKind.LIVE, now=now)
+    held = BalanceReport("USDT", free=Decimal(100_000), used=Decimal(0))
+    with transaction.atomic():
+        # The test of its key has asked what it holds, a while ago.
+        asked_at = now - timedelta(hours=1)
+        balances.record_balances(account_id=account.pk, reports=[held], now=asked_at)
+    return account
 
 
 @pytest.fixture

@@ -9,7 +9,12 @@ from foundation.audit import Actor
 from strategies.services import catalogue
 from tests.factories import billing
 from tests.factories import trading as factory
-from tests.trading.rows import copy_deployment, make_traded_deployment, send_more_orders
+from tests.trading.rows import (
+    copy_deployment,
+    make_traded_deployment,
+    send_more_orders,
+    someone_elses_order,
+)
 from tests.trading.telling import carry_out
 from tests.web.pages import PageCase
 from trading.services import operators
@@ -97,6 +102,7 @@ def _positions(person: User) -> str:
 def _orders(person: User) -> str:
     traded = make_traded_deployment(person)
     send_more_orders(traded, times=60)
+    someone_elses_order(traded)
     return reverse("trading:orders")
 
 

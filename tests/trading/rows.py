@@ -15,8 +15,9 @@ from django.utils import timezone
 from accounts.models import User
 from exchanges.adapters import memory
 from exchanges.adapters.memory import InMemoryVenue
+from exchanges.adapters.protocol import OrderRequest
 from exchanges.models import AccountKind, Instrument
-from market.enums import Leg, Side
+from market.enums import Leg, OrderType, Side
 from market.timeframes import Timeframe, to_milliseconds
 from tests.factories import exchanges as exchange_factory
 from tests.factories import trading as factory
@@ -126,3 +127,17 @@ def send_more_orders(traded: Traded, *, times: int) -> None:
     ]
     with transaction.atomic():
         orders.create_many([Planned(each, each.quantity) for each in intents], now=traded.now)
+
+
+def someone_elses_order(traded: Traded, *, client_order_id: str = "by-hand-1") -> None:
+    """Let the owner of *traded* rest an order on the account by hand, and have it noticed."""
+    request = OrderRequest(
+        client_order_id=client_order_id,
+        symbol=traded.instrument.symbol,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        quantity=Decimal("0.25"),
+        price=Decimal(30_000),
+    )
+    traded.venue.book.place(str(traded.deployment.account.public_id), request)
+    reconciliation.reconcile_account(account_id=traded.deployment.account_id, now=traded.now)

@@ -17,7 +17,8 @@ from market.positions import Position
 from market.timeframes import Timeframe
 from strategies.reasons import ReasonCode
 from strategies.signals import SignalRow
-from trading.domain import kernel, keys, reports, sizing, staleness
+from trading.domain import absence, kernel, keys, reports, sizing, staleness
+from trading.domain.absence import Holding
 from trading.domain.sizing import TradingSteps
 
 STEPS = TradingSteps(
@@ -169,14 +170,38 @@ class TestAbsence:
         [(2, 600, False), (3, 59, False), (3, 60, True)],
     )
     def test_takes_three_lookups_and_time(self, lookups, seconds, expected):
-        found = reports.is_absent(
+        found = absence.is_absent(
             submitted_at=NOON,
             lookups=lookups,
             now=NOON + timedelta(seconds=seconds),
-            absence_s=60,
+            horizon_s=60,
         )
 
         assert found is expected
+
+    @pytest.mark.parametrize(
+        ("now", "booked", "moves"),
+        [
+            ("1", "0", False),
+            ("1.00004", "0", False),
+            ("1.0001", "0", True),
+            ("0.9999", "0", True),
+            ("1.5", "0.5", False),
+            # A venue rounds its fees as it likes.
+            ("1.4996", "0.5", False),
+            ("1", "0.5", True),
+        ],
+    )
+    def test_balances_that_moved_without_a_fill_of_ours_contradict_it(self, now, booked, moves):
+        holding = Holding(
+            before=Decimal(1),
+            booked=Decimal(booked),
+            traded=Decimal(booked),
+            now=Decimal(now),
+            least=Decimal("0.0001"),
+        )
+
+        assert holding.has_moved is moves
 
 
 class OrderReports(RuleBasedStateMachine):

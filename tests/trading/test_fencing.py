@@ -96,10 +96,11 @@ class TwoRunners(RuleBasedStateMachine):
     The reference is a single fact: whose claim came last, and whether it has run out.
     """
 
-    def __init__(self, account: ExchangeAccount) -> None:
+    account: ExchangeAccount
+
+    def __init__(self) -> None:
         super().__init__()
-        self.account = account
-        ExchangeAccount.objects.filter(pk=account.pk).update(lease_until=None)
+        ExchangeAccount.objects.filter(pk=self.account.pk).update(lease_until=None)
         self.held: dict[int, AccountLease | None] = {1: None, 2: None}
         self.holder: int | None = None
         self.runs_out = True
@@ -153,8 +154,11 @@ class TwoRunners(RuleBasedStateMachine):
 
 
 def test_of_two_paused_runners_only_the_last_to_claim_may_write(live_account):
+    class TwoRunnersOfThisAccount(TwoRunners):
+        account = live_account
+
     run_state_machine_as_test(
-        lambda: TwoRunners(live_account),
+        TwoRunnersOfThisAccount,
         settings=hypothesis_settings(
             max_examples=12,
             stateful_step_count=20,

@@ -121,11 +121,16 @@ class TestUnknownOrders:
     def test_an_abandoned_order_that_turns_up_is_taken_back(self, desk):
         desk.venue.next_submit(times_out=True, but_is_accepted=True, hidden_for=8)
         order = desk.enter()
+        book, account = desk.venue.book, str(desk.deployment.account.public_id)
         for _ in range(7):
             desk.later(11)
-            desk.venue.book.fills, hidden = [], desk.venue.book.fills
+            book.fills, hidden = [], book.fills
+            book.deposit(account, "USDT", Decimal(4_000))
+            book.deposit(account, "BTC", Decimal("-0.0999"))
             desk.reconcile()
-            desk.venue.book.fills = hidden
+            book.fills = hidden
+            book.deposit(account, "USDT", Decimal(-4_000))
+            book.deposit(account, "BTC", Decimal("0.0999"))
         order.refresh_from_db()
         assert order.status == OrderStatus.ABANDONED
 

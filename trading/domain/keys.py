@@ -5,6 +5,7 @@ because its id at the venue is a pure function of the decision.
 """
 
 import hashlib
+import re
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from market.enums import Leg
 CLIENT_ORDER_ID_LENGTH: Final = 32
 
 _SEPARATOR: Final = "|"
+_OURS: Final = re.compile(f"[0-9a-f]{{{CLIENT_ORDER_ID_LENGTH}}}")
 
 
 def decision_key(
@@ -56,3 +58,8 @@ def client_order_id(*, salt: str, deployment: UUID, decision: str, attempt: int)
     """
     text = _SEPARATOR.join((salt, deployment.hex, decision, str(attempt)))
     return hashlib.sha256(text.encode()).hexdigest()[:CLIENT_ORDER_ID_LENGTH]
+
+
+def is_one_of_ours(client_order_id: str) -> bool:
+    """Tell whether an id has the form of ours; only whoever knows its origin can tell whether it is."""
+    return _OURS.fullmatch(client_order_id) is not None

@@ -6,15 +6,11 @@ it out.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from market.enums import OrderActor, OrderStatus
 from market.orders import TERMINAL, is_permitted
-
-#: Ways of asking about an order that have to agree before it counts as absent.
-LOOKUPS_FOR_ABSENCE: Final = 3
 
 _ENDED: Final = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 _RESTING: Final = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
@@ -101,16 +97,6 @@ def step_for_fill(
     else:
         target = OrderStatus.PARTIALLY_FILLED
     return Step(target if is_permitted(current, target, actor=actor) else None)
-
-
-def is_absent(*, submitted_at: datetime, lookups: int, now: datetime, absence_s: float) -> bool:
-    """Tell whether an order that was asked for *lookups* times in vain is proven never to exist."""
-    return lookups >= LOOKUPS_FOR_ABSENCE and now - submitted_at >= timedelta(seconds=absence_s)
-
-
-def counts_as_lookup(last_lookup_at: datetime | None, *, now: datetime, interval_s: float) -> bool:
-    """Tell whether a look-up at *now* is far enough from the last one to be further evidence."""
-    return last_lookup_at is None or now - last_lookup_at >= timedelta(seconds=interval_s)
 
 
 def _status_by_fills(*, quantity: Decimal, filled: Decimal) -> OrderStatus:

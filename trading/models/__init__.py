@@ -22,6 +22,8 @@ from trading.models.positions import (
     Reservation,
     SwapSetting,
 )
+from trading.models.reconciliations import ExternalOrder, ReconciliationReport
+from trading.models.starts import WorkerStart
 
 __all__ = (
     "IDLE_STATES",
@@ -36,6 +38,7 @@ __all__ = (
     "DeploymentPosition",
     "DeploymentRevision",
     "DesiredState",
+    "ExternalOrder",
     "Fill",
     "GroupDecision",
     "Health",
@@ -43,8 +46,10 @@ __all__ = (
     "Order",
     "OrderIntent",
     "OrderTransition",
+    "ReconciliationReport",
     "Reservation",
     "SignalGroup",
     "StopPolicy",
     "SwapSetting",
+    "WorkerStart",
 )

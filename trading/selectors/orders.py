@@ -11,6 +11,7 @@ from market.errors import NotFoundError
 from market.orders import WORKING
 from trading.models import (
     Deployment,
+    ExternalOrder,
     Fill,
     Order,
     OrderTransition,
@@ -68,6 +69,16 @@ def listed_for(owner: Owner, *, wanted: OrderFilter) -> QuerySet[Order, Order]:
         found.select_related("instrument__venue", "intent", "deployment")
         .prefetch_related(Prefetch("transitions", queryset=steps))
         .order_by("-pk")
+    )
+
+
+def external_for(owner: Owner, *, limit: int) -> Sequence[ExternalOrder]:
+    """Return what rests on the accounts of *owner* and was not made here, newest first."""
+    resting = ExternalOrder.objects.filter(owner_id=owner.pk, gone_at=None)
+    return list(
+        resting.select_related("instrument", "account__venue").order_by("-first_seen_at", "-pk")[
+            :limit
+        ]
     )
 
 

@@ -46,7 +46,7 @@ class Denial(StrEnum):
 
 
 class Wait(StrEnum):
-    """Why an order has to wait for another one first."""
+    """Why an order has to wait, for another one or for reconciliation."""
 
     REDUCING_ORDER_WORKS = "REDUCING_ORDER_WORKS"
     EXIT_COMES_FIRST = "EXIT_COMES_FIRST"
@@ -54,6 +54,7 @@ class Wait(StrEnum):
     FORMER_ENTRY_WORKS = "FORMER_ENTRY_WORKS"
     BALANCE_NOT_FREE = "BALANCE_NOT_FREE"
     STOP_IS_LOST = "STOP_IS_LOST"
+    ACCOUNT_NOT_COMPARED = "ACCOUNT_NOT_COMPARED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Situation:
     ``free`` is the venue's word by currency, None if it could not be asked; ``reserved`` what is
     set aside already; ``in_doubt`` the instruments with an order of unknown fate; ``held`` the
     signed position and ``working`` the unfinished orders by deployment and instrument;
-    ``entitled`` the deployments whose owner has a right to their strategy at this moment.
+    ``entitled`` the deployments whose owner has a right to their strategy at this moment;
+    ``is_compared`` whether the account has been compared with its venue since the workers started.
     """
 
     account: "ExchangeAccount"
@@ -86,6 +88,7 @@ class Situation:
     working: dict[tuple[int, int], list[Order]]
     exits_waiting: Collection[tuple[int, int]]
     entitled: Collection[int]
+    is_compared: bool = True
 
 
 Verdict = Cleared | Denial | Wait
@@ -105,6 +108,8 @@ def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Ve
         return refusal
     if intent.instrument_id in situation.in_doubt:
         return Denial.ACCOUNT_BLOCKED_UNKNOWN_ORDER
+    if not situation.is_compared:
+        return Wait.ACCOUNT_NOT_COMPARED
     # On paper exit and entry of a reversal meet the same bar, the exit first.
     if not markets.is_paper(situation.account):
         waits = _what_an_entry_waits_for(intent, situation)

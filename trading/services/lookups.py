@@ -8,22 +8,24 @@ from typing import Any, Final
 from django.conf import settings
 
 from exchanges.adapters.protocol import FillReport, OrderReport, Outcome, OutcomeKind
+from exchanges.services import leases
+from exchanges.services.leases import AccountLease
 from foundation.transactions import part_of_transaction, transactional
 from market.enums import OrderActor, OrderStatus, Proof
-from trading.domain import reports as domain
+from trading.domain import absence as proof_of_absence
 from trading.models import Fill, Order
 from trading.selectors import markets
-from trading.services import fills, notices, orders, protection, settlement
-from trading.services.venues import Answers
+from trading.services import absence, external, fills, notices, orders, protection, settlement
+from trading.services.questions import Answers
 
 logger = logging.getLogger(__name__)
 
 _ACTOR: Final = OrderActor.RECONCILER
 
-#: An order is in doubt for too long after so many times the horizon of absence: a quarter of an hour.
-_LONG_DOUBT: Final = 15
-
 _CLOCKS_DIFFER: Final = timedelta(seconds=5)
+
+#: Looks in vain are counted up to here.
+_MOST_COUNTED: Final = 1_000
 
 #: Orders that a venue has confirmed once; that it forgets them is a contradiction.
 _CONFIRMED: Final = frozenset(
@@ -53,13 +55,14 @@ def doubt_left_behind(*, account_id: int, now: datetime) -> None:
 
 
 @transactional
-def apply_lookup(*, order_id: int, answers: Answers, now: datetime) -> None:
-    """Apply what a venue said when it was asked for one order; no answer changes nothing."""
+def apply_lookup(*, lease: AccountLease, order_id: int, answers: Answers, now: datetime) -> None:
+    """Apply what a venue said when it was asked for one order; no answer changes nothing.
+
+    Raises AccountLeaseLostError, like the others here: then somebody else knows better.
+    """
+    leases.hold(lease)
     order = orders.lock_order(order_id)
     _tell_long_doubt(order, now)
-    if order.client_order_id not in answers.orders:
-        orders.check_again(order, at=now + timedelta(seconds=settings.HORIZONS.lookup_interval_s))
-        return
     report = answers.orders[order.client_order_id]
     symbol = order.instrument.symbol
     if order.status == OrderStatus.MANUAL_REVIEW:
@@ -82,10 +85,18 @@ def apply_lookup(*, order_id: int, answers: Answers, now: datetime) -> None:
 
 
 @transactional
+def tell_long_doubt(*, order_id: int, now: datetime) -> None:
+    """Tell of an order that was not answered for in this turn, if it is in doubt for too long."""
+    _tell_long_doubt(orders.lock_order(order_id), now)
+
+
+@transactional
 def apply_fills(
-    *, account_id: int, instrument_id: int, reports: Sequence[FillReport], now: datetime
+    *, lease: AccountLease, instrument_id: int, reports: Sequence[FillReport], now: datetime
 ) -> None:
     """Book the executions that belong to orders of ours; the others are somebody else's."""
+    leases.hold(lease)
+    account_id = lease.account_id
     known = set(
         Fill.objects.filter(
             account_id=account_id,
@@ -111,9 +122,11 @@ def apply_fills(
 
 @transactional
 def apply_open_orders(
-    *, account_id: int, instrument_id: int, reports: Sequence[OrderReport], now: datetime
+    *, lease: AccountLease, instrument_id: int, reports: Sequence[OrderReport], now: datetime
 ) -> None:
-    """Apply what rests at the venue; an order in the list that is not ours is left alone."""
+    """Apply what rests at the venue; an order in the list that is not ours is noted and left alone."""
+    leases.hold(lease)
+    account_id = lease.account_id
     ours = dict(
         Order.objects.filter(
             account_id=account_id,
@@ -121,12 +134,25 @@ def apply_open_orders(
             client_order_id__in=[report.client_order_id for report in reports],
         ).values_list("client_order_id", "pk")
     )
+    ours |= external.take_back(
+        [report for report in reports if report.client_order_id not in ours],
+        account_id=account_id,
+        instrument_id=instrument_id,
+        now=now,
+    )
     for report in reports:
         order_id = ours.get(report.client_order_id)
         if order_id is not None:
             order = orders.lock_order(order_id)
             _apply(order, report, (), now)
             protection.follow(order.deployment, instrument_id=instrument_id, now=now)
+    external.note(
+        [report for report in reports if report.client_order_id not in ours],
+        owner_id=leases.owner_of(lease),
+        account_id=account_id,
+        instrument_id=instrument_id,
+        now=now,
+    )
 
 
 def _apply(order: Order, report: OrderReport, ours: Sequence[FillReport], now: datetime) -> None:
@@ -147,7 +173,7 @@ def _tell_long_doubt(order: Order, now: datetime) -> None:
 
     It stays UNKNOWN: an answer still settles it by itself, which no operator has to do.
     """
-    horizon = timedelta(seconds=_LONG_DOUBT * settings.HORIZONS.absence_s)
+    horizon = timedelta(seconds=settings.HORIZONS.absence_listed_s)
     if order.status == OrderStatus.UNKNOWN and now - order.submitted_at >= horizon:
         what = "the exchange has not told what became of it. Until it does, nothing is opened."
         notices.tell_order_problem(order, what=what, now=now)
@@ -190,43 +216,69 @@ def _pause_s(order: Order) -> float:
 def _note_absence(order: Order, answers: Answers, now: datetime) -> None:
     """Count a look-up in vain; enough of them, long enough apart, prove that there is no order."""
     horizons = settings.HORIZONS
-    symbol = order.instrument.symbol
-    # Evidence only if the other ways of asking were answered as well and do not know it either.
-    is_complete = symbol in answers.open_orders and symbol in answers.fills
-    rests = any(
-        each.client_order_id == order.client_order_id
-        for each in answers.open_orders.get(symbol, ())
-    )
-    counts = domain.counts_as_lookup(
-        order.last_lookup_at, now=now, interval_s=horizons.lookup_interval_s
-    )
-    if is_complete and not rests and counts:
-        order.absent_lookups += 1
+    is_given_up = order.status == OrderStatus.ABANDONED
+    pause_s = horizons.reconcile_idle_s if is_given_up else horizons.in_flight_s
+    order.next_check_at = now + timedelta(seconds=pause_s)
+    if _is_evidence(order, answers, now):
+        order.absent_lookups = min(order.absent_lookups + 1, _MOST_COUNTED)
         order.last_lookup_at = now
-        order.save(update_fields=["absent_lookups", "last_lookup_at"])
-    orders.check_again(order, at=now + timedelta(seconds=horizons.lookup_interval_s))
-    absent = domain.is_absent(
+    order.save(update_fields=["next_check_at", "absent_lookups", "last_lookup_at"])
+    absent = proof_of_absence.is_absent(
         submitted_at=order.submitted_at,
         lookups=order.absent_lookups,
         now=now,
-        absence_s=horizons.absence_s,
+        horizon_s=absence.horizon_s(order),
     )
-    if not absent:
+    if not absent or order.last_lookup_at != now:
         return
-    evidence = {"lookups": order.absent_lookups, "asked": ["order", "open orders", "fills"]}
-    if order.status == OrderStatus.UNKNOWN and _may_have_filled(order, answers):
-        _review(order, "absent, but something like it filled", evidence, now)
-    elif order.status == OrderStatus.UNKNOWN:
-        orders.move(
-            order,
-            to=OrderStatus.ABANDONED,
-            actor=_ACTOR,
-            proof=Proof.ABSENCE,
-            now=now,
-            evidence={**evidence, "balance": "unchanged"},
-        )
+    evidence = {
+        "lookups": order.absent_lookups,
+        "asked": ["client id", "open orders", "fills", "balances"],
+    }
+    if order.status == OrderStatus.UNKNOWN:
+        _conclude_absence(order, answers, evidence, now)
     elif order.status in _CONFIRMED:
         _review(order, "the venue has forgotten it", evidence, now)
+
+
+def _is_evidence(order: Order, answers: Answers, now: datetime) -> bool:
+    """Tell whether a look-up in vain says anything: every other way of asking was answered as well.
+
+    An order that has just moved may not be shown yet, and one of two looks in quick succession
+    says no more than the other.
+    """
+    symbol = order.instrument.symbol
+    is_complete = symbol in answers.open_orders and symbol in answers.fills
+    counts = proof_of_absence.counts_as_lookup(
+        order.last_lookup_at, now=now, interval_s=settings.HORIZONS.lookup_interval_s
+    )
+    # An answer that was lost is no sign of the order itself.
+    is_fresh = order.status in _CONFIRMED and orders.is_recent(order, now=now)
+    return is_complete and answers.problem is None and counts and not is_fresh
+
+
+def _conclude_absence(
+    order: Order, answers: Answers, evidence: dict[str, Any], now: datetime
+) -> None:
+    """Give up an order that is missing everywhere, unless something has moved that it could have."""
+    readings = absence.holdings(order, answers)
+    if readings is None:
+        # Nobody knows what the account held before: without that it stays in doubt.
+        return
+    moved = [proof_of_absence.moved(holdings) for holdings in readings]
+    if all(moved) or _may_have_filled(order, answers):
+        told = {**evidence, "moved": min(moved, key=len)}
+        _review(order, "absent, but something like it filled", told, now)
+        return
+    balance = {name: str(holding.now) for name, holding in readings[0].items()}
+    orders.move(
+        order,
+        to=OrderStatus.ABANDONED,
+        actor=_ACTOR,
+        proof=Proof.ABSENCE,
+        now=now,
+        evidence={**evidence, "balance": balance},
+    )
 
 
 def _may_have_filled(order: Order, answers: Answers) -> bool:

@@ -26,7 +26,7 @@ from trading.models import (
     OrderTransition,
     Reservation,
 )
-from trading.services import order_problems, order_rows
+from trading.services import absence, order_problems, order_rows
 
 #: A cancellation whose answer was lost is asked for again after so many pauses.
 _CANCEL_AGAIN_IN_RETRIES: Final = 2
@@ -43,6 +43,8 @@ class Planned:
 
     intent: OrderIntent
     quantity: Decimal
+    #: The number of the attempt, if it is not the one after those that are stored.
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +104,13 @@ def create_many(
     made = [
         _new_order(
             each,
-            attempt=attempts.get(each.intent.pk, 0),
+            attempt=attempts.get(each.intent.pk, 0) if each.attempt is None else each.attempt,
             now=now,
             step=(actor, proof, evidence or {"epoch": each.intent.epoch}),
         )
         for each in planned
     ]
+    absence.note_before(made)
     Order.objects.bulk_create(made, batch_size=order_rows.BATCH)
     OrderIntent.objects.filter(pk__in=intent_ids).update(status=IntentStatus.ORDERED)
     for order in made:

@@ -32,7 +32,7 @@ from trading.models import (
     SwapSetting,
 )
 from trading.selectors import entitled
-from trading.services import checks, intents, orders, protection, swap_settings, venues
+from trading.services import checks, intents, orders, protection, starts, swap_settings, venues
 from trading.services.checks import Cleared, Denial, Situation, Wait
 from trading.services.funds import Funds
 from trading.services.orders import Planned
@@ -174,6 +174,7 @@ def _situations(
     entering = {each.deployment for each in waiting if not each.reduce_only}
     may_enter = entitled.may_enter(entering, now=now)
     working, in_doubt = _unfinished(account_ids)
+    started_at = starts.latest()
     return {
         account_id: Situation(
             account=accounts[account_id],
@@ -184,6 +185,7 @@ def _situations(
             working=working,
             exits_waiting=exits_waiting,
             entitled=may_enter,
+            is_compared=starts.is_compared(accounts[account_id], since=started_at),
         )
         for account_id in account_ids
     }

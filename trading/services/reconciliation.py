@@ -6,7 +6,7 @@ id and never sent again; one that is proven absent is given up. What we did not 
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,6 +17,7 @@ from django.db.models import Q
 from exchanges.services import account_states, leases
 from exchanges.services.leases import AccountLease, AccountLeaseLostError
 from foundation.crashpoints import crashpoint
+from foundation.queue import enqueue
 from foundation.transactions import transactional
 from market.enums import OrderStatus
 from market.errors import CredentialRejectedError
@@ -30,8 +31,17 @@ from trading.models import (
     Order,
 )
 from trading.selectors import markets
-from trading.services import drift, health, lookups, protection, submission, venues
-from trading.services.venues import Answers, Lookups, VenueSession
+from trading.services import (
+    daily_reports,
+    drift,
+    health,
+    lookups,
+    protection,
+    submission,
+    venues,
+)
+from trading.services.questions import Answers, Lookups
+from trading.services.venues import VenueSession
 
 if TYPE_CHECKING:
     from exchanges.models import ExchangeAccount
@@ -41,51 +51,96 @@ logger = logging.getLogger(__name__)
 #: Executions are asked for again from this long before the last known one: they may appear late.
 _OVERLAP: Final = timedelta(minutes=5)
 
-#: Orders that are looked up one by one in one turn.
-_MOST_LOOKUPS: Final = 20
+#: Orders that are looked at in one turn of one account.
+_MOST_ORDERS: Final = 200
 
 #: An abandoned order is still looked for this long.
 _WATCH: Final = timedelta(hours=24)
 
-_ACCOUNTS_AT_ONCE: Final = 10
+_ACCOUNTS_AT_ONCE: Final = 50
+
+
+#: Somebody waits to hear what became of these.
+_IN_DOUBT: Final = frozenset(
+    {OrderStatus.UNKNOWN, OrderStatus.PENDING_CANCEL, OrderStatus.MANUAL_REVIEW}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
+    """What is asked of one account in a turn.
+
+    A turn is either a comparison of everything, or only about orders whose fate nobody knows.
+    ``orders`` are their keys by their ids at the venue, ``began_at`` is by the database's clock.
+    """
+
     lease: AccountLease
     lookups: Lookups
-    order_ids: tuple[int, ...]
-    symbols: dict[str, int]
+    orders: Mapping[str, int]
+    symbols: Mapping[str, int]
     is_busy: bool
+    is_complete: bool
+    began_at: datetime
 
 
 def reconcile_due_accounts(*, now: datetime) -> int:
-    """Reconcile the accounts whose turn it is; return how many."""
-    due = set(leases.due_for_reconciliation(now=now, limit=_ACCOUNTS_AT_ONCE))
-    due |= set(_accounts_in_doubt(now))
-    return _reconcile(sorted(due)[:_ACCOUNTS_AT_ONCE], now)
+    """Reconcile the accounts whose turn it is; return how many.
+
+    Whole comparisons every 15 or 60 seconds; in between only what is in doubt is asked for.
+    """
+    due = leases.due_for_reconciliation(now=now, limit=_ACCOUNTS_AT_ONCE)
+    in_doubt = _accounts_in_doubt(now)
+    wanted = [*due, *(each for each in in_doubt if each not in set(due))]
+    done = _reconcile(wanted[:_ACCOUNTS_AT_ONCE], now, complete=frozenset(due))
+    if len(wanted) > _ACCOUNTS_AT_ONCE and done:
+        # After a start everybody is due: the next ones do not wait for the clock.
+        enqueue("trading.reconcile_due_accounts")
+    return done
 
 
 def reconcile_account(*, account_id: int, now: datetime) -> bool:
     """Reconcile one account; False if somebody else is acting for it right now."""
-    return _reconcile([account_id], now) == 1
+    return _reconcile([account_id], now, complete=frozenset({account_id})) == 1
 
 
-def _reconcile(account_ids: Sequence[int], now: datetime) -> int:
+def report_daily(*, now: datetime) -> int:
+    """Compare accounts over two days, once a day, and store what is wrong with each; return how many."""
+    due = daily_reports.due_accounts(now=now, limit=_ACCOUNTS_AT_ONCE)
+    done = _reconcile(due, now, complete=frozenset(due), report_since=now - daily_reports.SPAN)
+    if done and len(due) == _ACCOUNTS_AT_ONCE:
+        enqueue("trading.report_daily")
+    return done
+
+
+def _reconcile(
+    account_ids: Sequence[int],
+    now: datetime,
+    *,
+    complete: frozenset[int],
+    report_since: datetime | None = None,
+) -> int:
     held = leases.claim_accounts(account_ids=account_ids, seconds=venues.claim_seconds())
     if not held:
         return 0
     crashpoint("reconciliation.claimed")
     began_s = time.monotonic()
     try:
-        plans = [_plan(lease, now=now) for lease in held]
-        with VenueSession([plan.lease.account_id for plan in plans]) as session:
+        plans = [
+            _plan(
+                lease,
+                now=now,
+                is_complete=lease.account_id in complete,
+                since=report_since,
+            )
+            for lease in held
+        ]
+        with VenueSession() as session:
+            session.open([plan.lease.account_id for plan in plans])
             answers = session.ask([plan.lookups for plan in plans])
         crashpoint("reconciliation.asked")
         for plan, answer in zip(plans, answers, strict=True):
             try:
-                _apply(plan, answer, now)
-                _tell_of_key(plan, answer, now)
+                _take_in(plan, answer, now, reports=report_since is not None)
             except AccountLeaseLostError:
                 logger.warning(
                     "reconciliation.lease_lost", extra={"account_id": plan.lease.account_id}
@@ -97,7 +152,22 @@ def _reconcile(account_ids: Sequence[int], now: datetime) -> int:
     return len(held)
 
 
-def _tell_of_key(plan: _Plan, answers: Answers, now: datetime) -> None:
+def _take_in(plan: Plan, answers: Answers, now: datetime, *, reports: bool) -> None:
+    """Apply what a venue said; where the report of the day is due, store what that changed or left."""
+    account_id, symbols = plan.lease.account_id, plan.symbols
+    is_complete = answers.problem is None
+    missed: list[daily_reports.Finding] = []
+    if reports and is_complete:
+        missed = daily_reports.missed_fills(account_id, answers, symbols=symbols, now=now)
+    _apply(plan, answers, now)
+    _tell_of_key(plan, answers, now)
+    if reports and is_complete:
+        daily_reports.store(
+            lease=plan.lease, answers=answers, symbols=symbols, missed=missed, now=now
+        )
+
+
+def _tell_of_key(plan: Plan, answers: Answers, now: datetime) -> None:
     """Say below whether the venue took the key: three refusals in a row end its use."""
     account_id = plan.lease.account_id
     if isinstance(answers.problem, CredentialRejectedError):
@@ -112,18 +182,52 @@ def _tell_of_key(plan: _Plan, answers: Answers, now: datetime) -> None:
 
 
 def _accounts_in_doubt(now: datetime) -> list[int]:
-    """Return the accounts with an order that somebody has to look at now."""
-    in_doubt = [OrderStatus.SUBMITTING.value, OrderStatus.UNKNOWN.value]
-    orders = Order.objects.filter(status__in=in_doubt, next_check_at__lte=now)
-    return list(orders.values_list("account_id", flat=True).distinct())
+    """Return the accounts with an order that somebody has to look at now, the longest in doubt first."""
+    slow_cancel = now - timedelta(seconds=settings.HORIZONS.in_flight_s)
+    orders = Order.objects.filter(
+        Q(status__in=[OrderStatus.SUBMITTING.value, OrderStatus.UNKNOWN.value])
+        | Q(status=OrderStatus.PENDING_CANCEL.value, active_at__lte=slow_cancel),
+        next_check_at__lte=now,
+    )
+    found = orders.order_by("next_check_at").values_list("account_id", flat=True)
+    return list(dict.fromkeys(found[: 10 * _ACCOUNTS_AT_ONCE]))
 
 
 @transactional
-def _plan(lease: AccountLease, *, now: datetime) -> _Plan:
+def _plan(lease: AccountLease, *, now: datetime, is_complete: bool, since: datetime | None) -> Plan:
     """Return what to ask of an account's venue; orders that a dead worker left become UNKNOWN."""
+    began_at = leases.database_now()
     account = leases.require(lease, seconds=venues.claim_seconds())
     lookups.doubt_left_behind(account_id=account.pk, now=now)
-    unfinished = (
+    wanted: list[Order] = []
+    symbols: dict[str, int] = {}
+    if not markets.is_paper(account):
+        wanted = _unfinished(account, now)
+        if is_complete:
+            symbols = _symbols(account)
+        else:
+            wanted = [order for order in wanted if order.status in _IN_DOUBT]
+            symbols = {order.instrument.symbol: order.instrument_id for order in wanted}
+    fills_since = _fills_since(account, now)
+    return Plan(
+        lease=lease,
+        lookups=Lookups(
+            account_id=account.pk,
+            orders=[(order.instrument.symbol, order.client_order_id) for order in wanted],
+            symbols=sorted(symbols),
+            fills_since=fills_since if since is None else min(since, fills_since),
+        ),
+        orders={order.client_order_id: order.pk for order in wanted},
+        symbols=symbols,
+        is_busy=bool(wanted) or _holds_something(account),
+        is_complete=is_complete,
+        began_at=began_at,
+    )
+
+
+def _unfinished(account: "ExchangeAccount", now: datetime) -> list[Order]:
+    """Return the orders to ask about, those in doubt first, then the one that has waited longest."""
+    due = (
         Order.objects.filter(account=account)
         .filter(
             Q(status__in=[status.value for status in WORKING if status != OrderStatus.SUBMITTING])
@@ -133,22 +237,9 @@ def _plan(lease: AccountLease, *, now: datetime) -> _Plan:
         )
         .filter(next_check_at__lte=now)
         .select_related("instrument")
-        .order_by("next_check_at", "pk")[:_MOST_LOOKUPS]
+        .order_by("next_check_at", "pk")[:_MOST_ORDERS]
     )
-    wanted = [] if markets.is_paper(account) else list(unfinished)
-    symbols = {} if markets.is_paper(account) else _symbols(account)
-    return _Plan(
-        lease=lease,
-        lookups=Lookups(
-            account_id=account.pk,
-            orders=[(order.instrument.symbol, order.client_order_id) for order in wanted],
-            symbols=sorted(symbols),
-            fills_since=_fills_since(account, now),
-        ),
-        order_ids=tuple(order.pk for order in wanted),
-        symbols=symbols,
-        is_busy=bool(wanted) or _holds_something(account),
-    )
+    return sorted(due, key=lambda order: order.status not in _IN_DOUBT)
 
 
 def _symbols(account: "ExchangeAccount") -> dict[str, int]:
@@ -212,24 +303,27 @@ def _holds_something(account: "ExchangeAccount") -> bool:
     )
 
 
-def _apply(plan: _Plan, answers: Answers, now: datetime) -> None:
-    account_id = plan.lease.account_id
-    for order_id in plan.order_ids:
-        lookups.apply_lookup(order_id=order_id, answers=answers, now=now)
+def _apply(plan: Plan, answers: Answers, now: datetime) -> None:
+    """Apply what was answered, each piece in a transaction that holds the account's lease."""
+    lease = plan.lease
+    for client_order_id, order_id in plan.orders.items():
+        if client_order_id in answers.orders:
+            lookups.apply_lookup(lease=lease, order_id=order_id, answers=answers, now=now)
+        elif not answers.lists(client_order_id):
+            lookups.tell_long_doubt(order_id=order_id, now=now)
     for symbol, fills in answers.fills.items():
-        lookups.apply_fills(
-            account_id=account_id, instrument_id=plan.symbols[symbol], reports=fills, now=now
-        )
+        lookups.apply_fills(lease=lease, instrument_id=plan.symbols[symbol], reports=fills, now=now)
     for symbol, reports in answers.open_orders.items():
         lookups.apply_open_orders(
-            account_id=account_id, instrument_id=plan.symbols[symbol], reports=reports, now=now
+            lease=lease, instrument_id=plan.symbols[symbol], reports=reports, now=now
         )
     crashpoint("reconciliation.applied")
-    _conclude(plan, answers, now)
+    if plan.is_complete:
+        _conclude(plan, answers, now)
 
 
 @transactional
-def _conclude(plan: _Plan, answers: Answers, now: datetime) -> None:
+def _conclude(plan: Plan, answers: Answers, now: datetime) -> None:
     """Compare positions, note balances and health, and say when the next turn is."""
     account_id = plan.lease.account_id
     leases.require(plan.lease, seconds=venues.claim_seconds())
@@ -254,12 +348,15 @@ def _conclude(plan: _Plan, answers: Answers, now: datetime) -> None:
             account_id=account_id,
             instrument_ids=plan.symbols.values(),
             balances=answers.balances,
-            positions=answers.positions,
+            positions=answers.positions or (),
             now=now,
         )
     _let_run(account_id, now)
     pause_s = horizons.reconcile_s if plan.is_busy else horizons.reconcile_idle_s
     leases.note_reconciled(
-        plan.lease, next_at=now + timedelta(seconds=pause_s), fills_cursor_at=now
+        plan.lease,
+        next_at=now + timedelta(seconds=pause_s),
+        fills_cursor_at=now,
+        began_at=plan.began_at,
     )
     crashpoint("reconciliation.cursor_moved")

@@ -18,26 +18,22 @@ from exchanges.adapters import factory, loops
 from exchanges.adapters.governor import CallPriority, calling_as
 from exchanges.adapters.protocol import (
     BalanceReport,
-    FillReport,
-    OrderReport,
     OrderRequest,
     Outcome,
     OutcomeKind,
-    PositionReport,
     VenueClient,
 )
 from foundation.crashpoints import crashpoint
 from foundation.transactions import refuse_inside_transaction
 from market.enums import MarginMode
-from market.errors import PlatformError, VenueError, VenueTimeoutError
+from market.errors import PlatformError, VenueError
+from trading.services import questions
+from trading.services.questions import Answers, Lookups
 
 logger = logging.getLogger(__name__)
 
 #: How far before an order was sent its executions are looked for: clocks differ.
 _BEFORE_S: Final = 5
-
-#: All questions about one account have this many time-outs of a venue: each may have to wait for its turn.
-_ASKING_IN_TIMEOUTS: Final = 2.0
 
 #: Calls that were begun are given so long to get onto the wire before anything else is done.
 _UNDER_WAY_WITHIN_S: Final = 0.1
@@ -85,30 +81,6 @@ class Cancellation:
 
 
 Call = Submission | Cancellation
-
-
-@dataclass(frozen=True, slots=True)
-class Lookups:
-    """What to ask of one account: orders by (symbol, client order id), and symbols as a whole."""
-
-    account_id: int
-    orders: Sequence[tuple[str, str]]
-    symbols: Sequence[str]
-    fills_since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What a venue said of one account; an order maps to None only if the venue does not know it."""
-
-    account_id: int
-    orders: Mapping[str, OrderReport | None]
-    open_orders: Mapping[str, Sequence[OrderReport]]
-    fills: Mapping[str, Sequence[FillReport]]
-    balances: Sequence[BalanceReport] | None
-    problem: PlatformError | None
-    #: What the account holds of swaps; empty if none were asked about.
-    positions: Sequence[PositionReport] = ()
 
 
 def claim_seconds() -> float:
@@ -278,38 +250,11 @@ class VenueSession:
             return await _quietly(client.balances)
 
     async def _ask(self, lookups: Lookups) -> Answers:
-        with calling_as(CallPriority.RECONCILE):
-            return await self._ask_all(lookups)
-
-    async def _ask_all(self, lookups: Lookups) -> Answers:
-        orders: dict[str, OrderReport | None] = {}
-        resting: dict[str, Sequence[OrderReport]] = {}
-        fills: dict[str, Sequence[FillReport]] = {}
-        balances: Sequence[BalanceReport] | None = None
-        positions: Sequence[PositionReport] = ()
-        problem = self._refused.get(lookups.account_id)
         client = self._clients.get(lookups.account_id)
-        if client is not None:
-            try:
-                async with asyncio.timeout(_ASKING_IN_TIMEOUTS * settings.HORIZONS.venue_timeout_s):
-                    for symbol, client_order_id in lookups.orders:
-                        orders[client_order_id] = await client.find_order(
-                            symbol=symbol, client_order_id=client_order_id
-                        )
-                    for symbol in lookups.symbols:
-                        resting[symbol] = await client.open_orders(symbol)
-                        fills[symbol] = await client.fills_since(symbol, since=lookups.fills_since)
-                    if any(_is_swap(symbol) for symbol in lookups.symbols):
-                        positions = await client.positions()
-                    balances = await client.balances()
-            except TimeoutError:
-                problem = VenueTimeoutError("The exchange did not answer everything in time.")
-            except VenueError as error:
-                # What was answered before counts; what was not is asked for the next time.
-                problem = error
-        return Answers(
-            lookups.account_id, orders, resting, fills, balances, problem, positions=positions
-        )
+        if client is None:
+            return questions.unanswered(lookups.account_id, self._refused[lookups.account_id])
+        with calling_as(CallPriority.RECONCILE):
+            return await questions.ask(client, lookups)
 
 
 def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
@@ -319,11 +264,6 @@ def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
         return task.result()
     logger.error("venue.call_broken", exc_info=error)
     return Outcome(OutcomeKind.UNKNOWN, code="internal_error")
-
-
-def _is_swap(symbol: str) -> bool:
-    """Tell a swap by its unified code, which names after a colon what it is settled in."""
-    return ":" in symbol
 
 
 async def _get_ready(client: VenueClient, call: Submission) -> Outcome | None:

@@ -63,8 +63,14 @@ def orders(request: HttpRequest) -> HttpResponse:
         "orders": [(live.present_order(order), order.deployment) for order in page],
         "form": form,
         "is_narrowed": wanted != order_selectors.OrderFilter(),
+        "external": _external(request) if page.number == 1 else (),
     }
     return TemplateResponse(request, "trading/orders.html", context)
+
+
+def _external(request: HttpRequest) -> list[presenters.ExternalView]:
+    found = order_selectors.external_for(request.user, limit=_ROWS_A_PAGE)
+    return [presenters.present_external(order) for order in found]
 
 
 @require_safe

@@ -323,7 +323,11 @@ def present_order(order: Order) -> OrderView:
         client_order_id=order.client_order_id,
         venue_order_id=order.venue_order_id,
         steps=tuple(
-            StepView(step.at, State(step.to_status, step.get_to_status_display()), step.actor)
+            StepView(
+                step.at,
+                State(step.to_status, step.get_to_status_display()),
+                f"the {step.get_actor_display().lower()}",
+            )
             for step in order.transitions.all()
         ),
     )

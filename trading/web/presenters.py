@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import reverse
 
-from trading.models import IDLE_STATES, Deployment, DeploymentPosition, Health
+from trading.models import IDLE_STATES, Deployment, DeploymentPosition, ExternalOrder, Health
 from trading.selectors import holdings, results
 
 if TYPE_CHECKING:
@@ -153,3 +153,31 @@ def account_badge(account: "ExchangeAccount") -> State:
     if account.kind == "PAPER":
         return State("PAPER", "Paper")
     return State("LIVE", "Live") if account.venue.real_money else State("SIMULATOR", "Simulator")
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalView:
+    """An order that was not made here."""
+
+    first_seen_at: datetime
+    account: str
+    symbol: str
+    side: State
+    status: State
+    filled: Decimal
+    quantity: Decimal
+    venue_order_id: str
+
+
+def present_external(order: ExternalOrder) -> ExternalView:
+    """Return an order of somebody else's as a line of a list."""
+    return ExternalView(
+        first_seen_at=order.first_seen_at,
+        account=order.account.label,
+        symbol=order.instrument.symbol,
+        side=State(order.side, order.get_side_display()),
+        status=State(order.status, order.get_status_display()),
+        filled=order.filled_quantity,
+        quantity=order.quantity,
+        venue_order_id=order.venue_order_id,
+    )

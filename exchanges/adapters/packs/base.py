@@ -142,6 +142,10 @@ class VenuePack:
     submit_parameters: Mapping[str, str] = field(default_factory=dict)
     #: What the answer to a new order names; the rest is not compared, for it is not there.
     echoes: frozenset[str] = frozenset({"client_order_id", "side", "quantity"})
+    #: Whether an order is found by our id itself; otherwise only in lists, which may show it late.
+    finds_by_client_id: bool = True
+    #: How many open orders of a market fit a page; a full one may not be all. 0: there is no end.
+    open_orders_page: int = 0
     #: Whether the answer to a cancellation tells how the order ended; otherwise it is looked up.
     cancel_reports: bool = True
     #: Whether a market order to buy names what it may cost; then a limit that is met at once or dropped is sent.

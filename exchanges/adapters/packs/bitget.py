@@ -158,6 +158,7 @@ async def _sent_by(exchange: Any, stop: Mapping[str, Any]) -> str:
 
 BITGET: Final = VenuePack(
     ccxt_id="bitget",
+    open_orders_page=100,
     name="Bitget",
     dialect=BitgetDialect(),
     address="https://api.bitget.com",

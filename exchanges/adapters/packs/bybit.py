@@ -64,6 +64,8 @@ class BybitDialect(Dialect):
 
 BYBIT: Final = VenuePack(
     ccxt_id="bybit",
+    finds_by_client_id=False,
+    open_orders_page=20,
     name="Bybit",
     dialect=BybitDialect(),
     address="https://api.bybit.com",

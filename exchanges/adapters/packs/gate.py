@@ -71,6 +71,7 @@ class GateDialect(Dialect):
 
 GATE: Final = VenuePack(
     ccxt_id="gate",
+    open_orders_page=100,
     name="Gate",
     dialect=GateDialect(),
     address="https://api.gateio.ws",

@@ -202,6 +202,7 @@ def _read_stop(exchange: Any, row: Mapping[str, Any], symbol: str) -> Document:
 
 HTX: Final = VenuePack(
     ccxt_id="htx",
+    open_orders_page=100,
     name="HTX",
     dialect=HtxDialect(),
     address="https://api.huobi.pro",

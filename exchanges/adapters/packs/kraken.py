@@ -88,6 +88,7 @@ class KrakenDialect(Dialect):
 
 KRAKEN: Final = VenuePack(
     ccxt_id="kraken",
+    finds_by_client_id=False,
     name="Kraken",
     dialect=KrakenDialect(),
     address="https://api.kraken.com",

@@ -45,6 +45,7 @@ class KucoinDialect(Dialect):
 
 KUCOIN: Final = VenuePack(
     ccxt_id="kucoin",
+    open_orders_page=50,
     name="KuCoin",
     dialect=KucoinDialect(),
     address="https://api.kucoin.com",

@@ -129,6 +129,7 @@ def _read_stop(exchange: Any, row: Mapping[str, Any], symbol: str) -> Document:
 
 OKX: Final = VenuePack(
     ccxt_id="okx",
+    open_orders_page=100,
     name="OKX",
     dialect=OkxDialect(),
     address="https://www.okx.com",
