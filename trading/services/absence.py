@@ -50,7 +50,7 @@ def note_before(orders: Sequence[Order]) -> None:
         }
 
 
-def holdings(order: Order, answers: Answers) -> list[dict[str, Holding]] | None:
+def holdings(order: Order, *, answers: Answers) -> list[dict[str, Holding]] | None:
     """Return what *order* would have moved, before and now; None if either is not known.
 
     More than one reading is returned if it cannot be told which fills the first word on the

@@ -105,7 +105,7 @@ def _stuck(account_id: int, now: datetime) -> list[Finding]:
 
 
 def missed_fills(
-    account_id: int, answers: Answers, *, symbols: Mapping[str, int], now: datetime
+    account_id: int, *, answers: Answers, symbols: Mapping[str, int], now: datetime
 ) -> list[Finding]:
     """Return executions of our orders that the venue lists and that nobody has booked so far."""
     found = []

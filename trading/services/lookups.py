@@ -261,7 +261,7 @@ def _conclude_absence(
     order: Order, answers: Answers, evidence: dict[str, Any], now: datetime
 ) -> None:
     """Give up an order that is missing everywhere, unless something has moved that it could have."""
-    readings = absence.holdings(order, answers)
+    readings = absence.holdings(order, answers=answers)
     if readings is None:
         # Nobody knows what the account held before: without that it stays in doubt.
         return

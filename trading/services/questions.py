@@ -77,7 +77,7 @@ class _Heard:
     positions: Sequence[PositionReport] | None = None
 
 
-async def ask(client: VenueClient, lookups: Lookups) -> Answers:
+async def ask(client: VenueClient, *, lookups: Lookups) -> Answers:
     """Ask everything; what was answered before something went wrong counts."""
     heard = _Heard()
     problem: PlatformError | None = None
@@ -99,7 +99,7 @@ async def ask(client: VenueClient, lookups: Lookups) -> Answers:
     )
 
 
-def unanswered(account_id: int, problem: PlatformError) -> Answers:
+def unanswered(account_id: int, *, problem: PlatformError) -> Answers:
     """Return the answers of a venue that could not even be asked."""
     return Answers(account_id, {}, {}, {}, None, problem)
 

@@ -158,7 +158,7 @@ def _take_in(plan: Plan, answers: Answers, now: datetime, *, reports: bool) -> N
     is_complete = answers.problem is None
     missed: list[daily_reports.Finding] = []
     if reports and is_complete:
-        missed = daily_reports.missed_fills(account_id, answers, symbols=symbols, now=now)
+        missed = daily_reports.missed_fills(account_id, answers=answers, symbols=symbols, now=now)
     _apply(plan, answers, now)
     _tell_of_key(plan, answers, now)
     if reports and is_complete:

@@ -252,9 +252,11 @@ class VenueSession:
     async def _ask(self, lookups: Lookups) -> Answers:
         client = self._clients.get(lookups.account_id)
         if client is None:
-            return questions.unanswered(lookups.account_id, self._refused[lookups.account_id])
+            return questions.unanswered(
+                lookups.account_id, problem=self._refused[lookups.account_id]
+            )
         with calling_as(CallPriority.RECONCILE):
-            return await questions.ask(client, lookups)
+            return await questions.ask(client, lookups=lookups)
 
 
 def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
