@@ -85,8 +85,18 @@ def _tell(result: Any) -> None:
 def _fly_canaries(options: argparse.Namespace) -> int:
     from tests.crash import canaries, shards  # noqa: PLC0415  Django has to be set up
 
-    shards.warm_up()
     names = list(canaries.CANARIES) if "all" in options.canary else options.canary
-    unnoticed = [name for name in names if not canaries.is_noticed(name, shards=options.shards)]
-    print(f"{len(names) - len(unnoticed)} of {len(names)} canaries were noticed")
+    print(f"COMMIT={shards.commit()}", flush=True)
+    shards.warm_up()
+    unnoticed = 0
+    for name in names:
+        canary = {**canaries.CANARIES, **canaries.CONTROLS}[name]
+        result = canaries.first_noticed(canary, side_by_side=options.shards)
+        if result is None:
+            unnoticed += 1
+            print(f"{name:16} NOT noticed within {canaries.SEEDS} seeds", flush=True)
+        else:
+            finding = result.findings[0].strip().splitlines()[-1]
+            print(f"{name:16} seed {result.seed:3} at {result.point}: {finding}", flush=True)
+    print(f"{len(names) - unnoticed} of {len(names)} were noticed")
     return 1 if unnoticed else 0

@@ -64,7 +64,7 @@ class Plan:
     MARKET, at a LIMIT that is met, or RESTING at one that is not. ``command`` is what the owner
     says afterwards, if anything; ``falls`` lets the market fall through the stop before that;
     ``stops_meanwhile`` lets the owner stop the deployment while the
-    process sleeps. ``rules`` go into the exchange's fault program.
+    process sleeps; ``submits_first`` lets others send before they decide. ``rules`` go into the exchange's fault program.
     """
 
     point: str
@@ -77,6 +77,7 @@ class Plan:
     command: str
     falls: bool
     stops_meanwhile: bool
+    submits_first: bool
     fault: FaultKind | None
     rules: tuple[Mapping[str, Any], ...]
 
@@ -108,6 +109,7 @@ def draw(point: str, seed: int) -> Plan:
         command=chance.choice(commands),
         falls=point not in _COMMAND_POINTS and chance.random() < 0.15,
         stops_meanwhile=sleeps and chance.random() < 0.5,
+        submits_first=chance.random() < 0.5,
         fault=fault,
         rules=rules,
     )

@@ -107,11 +107,14 @@ class Hands:
 
     def turn(self) -> None:
         """Do once what all workers do."""
-        self.evaluate()
+        if not self.scene.plan.submits_first:
+            self.evaluate()
         self.submit()
         self.obey()
         self.reconcile()
         self.relay()
+        if self.scene.plan.submits_first:
+            self.evaluate()
         time.sleep(_TURN_S)
 
     def _do(self, service: Callable[..., object], **arguments: Any) -> None:

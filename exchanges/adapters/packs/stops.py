@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchanges.adapters.packs.dialect import Dialect, Document, Sending, says_absent
 from exchanges.adapters.reading import UnreadableError
+from market.timeframes import DAY_MS
 
 if TYPE_CHECKING:
     from exchanges.adapters.packs.base import VenuePack
 
 #: Before the venue's own id of a stop, so that no other order has it.
 STOP: Final = "stop-"
+#: A stop that sent an order may be so much older than that.
+_LATELY_MS: Final = 7 * DAY_MS
 #: Where a client remembers which stop sent which order.
 _SENT_BY: Final = "orderSentByStop"
 
@@ -97,12 +100,19 @@ class StopDialect(Dialect):
         """Return the order or the stop of our id."""
         order = await known(self.find_plain(exchange, symbol, client_id))
         if order is not None:
-            # What a stop sent may carry the stop's own client id; it closes, as the stop does.
-            closes = order.get("reduceOnly")
-            stop = await known(self.find_stop(exchange, symbol, client_id)) if closes else None
-            return order if stop is None else await self.ended(exchange, symbol, stop)
+            return await self._in_name_of_stop(exchange, symbol, order)
         stop = await self.find_stop(exchange, symbol, client_id)
         return None if stop is None else await self.ended(exchange, symbol, stop)
+
+    async def _in_name_of_stop(self, exchange: Any, symbol: str, order: Document) -> Document:
+        """Return a plain order; one that a stop has sent, which may carry the stop's client id, as that stop."""
+        if not order.get("reduceOnly"):
+            # It opens, which no stop of ours does.
+            return order
+        since_ms = int(order.get("timestamp") or 0) - _LATELY_MS
+        lately = await self.sent_lately(exchange, symbol, since_ms=max(since_ms, 0))
+        stop_id = lately.get(str(order["id"]), "")
+        return {**order, "id": f"{STOP}{stop_id}"} if stop_id else order
 
     async def ended(self, exchange: Any, symbol: str, stop: Document) -> Document:
         """Return a stop with what became of the order that it has sent, if it has."""
