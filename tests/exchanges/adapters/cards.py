@@ -4,103 +4,19 @@ A card assumes nothing about prices, fees or other orders of the account, so tha
 and, with keys, on the practice market of a venue.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from exchanges.adapters.ccxt_client import CcxtVenueClient
 from exchanges.adapters.packs import pack_of
-from exchanges.adapters.protocol import InstrumentReport, OrderRequest, Outcome, OutcomeKind
-from market.enums import InstrumentKind, MarginMode, OrderStatus, OrderType, Side
+from exchanges.adapters.protocol import OutcomeKind
+from market.enums import MarginMode, OrderStatus, OrderType, Side
 from market.errors import CredentialRejectedError, UnsupportedByVenueError
 from market.timeframes import Timeframe
-from tests.exchanges.adapters.contract import make_order
-
-T = TypeVar("T")
-
-PATIENCE_S = 10.0
-#: Orders are worth this many times the least that the venue takes.
-TIMES_THE_MINIMUM = Decimal(3)
-
-
-class Desk(ABC):
-    """An account at a venue under test, with enough of both currencies, or of the one that swaps settle in."""
-
-    code: str
-    symbol: str
-    #: A market of which one lot is worth less than the venue takes.
-    cheap_symbol: str
-
-    @abstractmethod
-    def run(self, ask: Callable[[CcxtVenueClient], Awaitable[T]]) -> T:
-        """Ask one thing."""
-
-    @abstractmethod
-    def with_wrong_secret(self, ask: Callable[[CcxtVenueClient], Awaitable[T]]) -> T:
-        """Ask one thing with a secret that is not the key's."""
-
-    @property
-    def is_swap(self) -> bool:
-        return pack_of(self.code).kind is not InstrumentKind.SPOT
-
-    def rules(self, symbol: str = "") -> InstrumentReport:
-        reports = self.run(lambda c: c.instruments())
-        return next(report for report in reports if report.symbol == (symbol or self.symbol))
-
-    def price(self, factor: str = "1", *, symbol: str = "") -> Decimal:
-        """Return a multiple of the last price, on a tick."""
-        last = self.run(lambda c: c.last_price(symbol or self.symbol)) * Decimal(factor)
-        tick = self.rules(symbol).tick_size
-        return (last / tick).to_integral_value(rounding=ROUND_DOWN) * tick
-
-    def quantity(self) -> Decimal:
-        """Return a small quantity that the venue takes, on a lot."""
-        rules = self.rules()
-        worth = max(rules.minimum_notional, Decimal(5)) * TIMES_THE_MINIMUM / self.price()
-        least = max(worth, rules.minimum_quantity)
-        return (least / rules.lot_step).to_integral_value(rounding=ROUND_UP) * rules.lot_step
-
-    def order(self, **fields: Any) -> OrderRequest:
-        """Return a market order to buy a small quantity, with a fresh client order id."""
-        return make_order(**({"symbol": self.symbol, "quantity": self.quantity()} | fields))
-
-    def resting(self, **fields: Any) -> OrderRequest:
-        """Return a limit order to buy far below the price."""
-        limit = {"order_type": OrderType.LIMIT, "price": self.price("0.8")}
-        return self.order(**(limit | fields))
-
-    def submit(self, order: OrderRequest) -> Outcome:
-        return self.run(lambda c: c.submit(order, timeout_s=PATIENCE_S))
-
-    def cancel(self, order: OrderRequest, venue_order_id: str = "") -> Outcome:
-        return self.run(
-            lambda c: c.cancel(
-                symbol=order.symbol,
-                client_order_id=order.client_order_id,
-                venue_order_id=venue_order_id,
-                timeout_s=PATIENCE_S,
-            )
-        )
-
-    def find(self, order: OrderRequest) -> Any:
-        return self.run(
-            lambda c: c.find_order(symbol=order.symbol, client_order_id=order.client_order_id)
-        )
-
-    def held(self) -> Decimal:
-        """Return the position in the swap, or what is held of the base currency."""
-        if self.is_swap:
-            found = self.run(lambda c: c.positions())
-            return sum((p.quantity for p in found if p.symbol == self.symbol), Decimal(0))
-        base = self.rules().base
-        return sum(
-            (b.free + b.used for b in self.run(lambda c: c.balances()) if b.currency == base),
-            Decimal(0),
-        )
+from tests.exchanges.adapters.desk import PATIENCE_S
 
 
 class AcceptanceCards:
@@ -178,9 +94,11 @@ class AcceptanceCards:
         if not desk.is_swap:
             # What is not held cannot be sold, whatever an order says.
             assert desk.run(lambda c: c.positions()) == ()
-            selling = desk.order(side=Side.SELL, quantity=desk.held() + 100, reduce_only=True)
+            beyond = desk.on_lots(desk.held()) + 100
+            selling = desk.order(side=Side.SELL, quantity=beyond, reduce_only=True)
             assert desk.submit(selling).kind is OutcomeKind.REJECTED
             return
+        desk.flatten()
         opening = desk.order(side=Side.SELL, reduce_only=True)
         refused = desk.submit(opening)
         assert (refused.kind, refused.code) == (OutcomeKind.REJECTED, "reduce_only_refused")
@@ -360,6 +278,7 @@ class AcceptanceCards:
             with pytest.raises(UnsupportedByVenueError):
                 desk.run(lambda c: c.set_leverage(desk.symbol, 2))
             return
+        desk.flatten()
         desk.run(lambda c: c.set_margin_mode(desk.symbol, MarginMode.ISOLATED))
         desk.run(lambda c: c.set_leverage(desk.symbol, 2))
         desk.submit(desk.order())

@@ -1,16 +1,42 @@
 """A simulator exchange in a process of its own, with accounts made as tests need them."""
 
 import json
+import os
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django.conf import settings
 
 from exchanges.adapters.ccxt_client import CcxtVenueClient
 from exchanges.adapters.credentials import ApiCredential
 from foundation.crypto import Secret
+from tests.exchanges.adapters.card_table import Ran, heading_of, lines_of
 from tests.exchanges.adapters.contract import Harness
 from tests.exchanges.simulator.running import RawClient, SimulatorProcess
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the acceptance cards as a table where they were run with keys."""
+    venue = config.getoption("--live-sandbox")
+    if not venue:
+        return
+    runs = [
+        Ran(report.nodeid, outcome, report.duration, _reason_of(report))
+        for outcome in ("passed", "failed", "error")
+        for report in terminalreporter.getreports(outcome)
+        if report.when == "call" or outcome == "error"
+    ]
+    runs = [Ran(r.name, "failed", r.seconds, r.reason) if r.outcome == "error" else r for r in runs]
+    terminalreporter.section(heading_of(venue, os.environ, settings.EGRESS_ADDRESSES))
+    for line in lines_of(runs):
+        terminalreporter.write_line(line)
+
+
+def _reason_of(report: Any) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return "" if crash is None else str(crash.message).splitlines()[0][:100]
 
 
 class SimulatorHarness(Harness):
