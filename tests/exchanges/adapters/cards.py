@@ -5,7 +5,6 @@ and, with keys, on the practice market of a venue.
 """
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from exchanges.adapters.protocol import OutcomeKind
 from market.enums import MarginMode, OrderStatus, OrderType, Side
 from market.errors import CredentialRejectedError, UnsupportedByVenueError
 from market.timeframes import Timeframe
-from tests.exchanges.adapters.desk import PATIENCE_S
+from tests.exchanges.adapters.desk import PATIENCE_S, Desk
 
 
 class AcceptanceCards:
