@@ -18,15 +18,16 @@ from exchanges.adapters.reading import UnreadableError
 from market.timeframes import DAY_MS
 
 _FINE: Final = frozenset({"00000"})
-#: Rights that end in "w" may change something: "stow" is to trade on the spot market.
+#: https://www.bitget.com/api-doc/spot/account/Get-Account-Info tells rights as codes without a list of their meanings
+#: that could be confirmed elsewhere. Those that end in "w" may change something: "stow" is to trade on the spot market.
 _TRADE: Final = frozenset({"stow", "trade"})
 _READ: Final = frozenset({"stor", "readonly", *_TRADE})
-#: Every right of which it is known that it lets nothing out of the account.
+#: Rights that let nothing out of the account: to read, and to trade. With any other the person has to declare it.
 _HARMLESS: Final = frozenset(
     {
         *_READ,
-        *("coor", "coow", "cpor", "cpow", "smor", "smow", "mar", "taxr", "p2pr", "ctor", "ctow"),
-        *("wwor", "wtor", "ttor", "ttow", "rmor", "sor", "chor", "cor", "copr", "copw"),
+        *("coor", "coow", "cpor", "cpow", "smor", "smow", "taxr", "p2pr", "ctor"),
+        *("wwor", "wtor", "ttor", "rmor", "sor", "chor", "cor", "copr"),
     }
 )
 

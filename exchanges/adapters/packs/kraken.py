@@ -18,6 +18,10 @@ from exchanges.adapters.reading import UnreadableError
 _OUR_ID: Final = "cl_ord_id"
 _ALIASES: Final = "marketsByAltname"
 _PAGE: Final = 50
+#: https://docs.kraken.com/api/docs/rest-api/get-api-key-info names the permissions. Orders are found in both lists, and
+#: to cancel is a permission of its own; staging an address to withdraw to counts as withdrawing.
+_READ: Final = frozenset({"query-funds", "query-open-trades", "query-closed-trades"})
+_TRADE: Final = frozenset({"modify-trades", "close-trades"})
 
 
 class KrakenDialect(Dialect):
@@ -74,10 +78,10 @@ class KrakenDialect(Dialect):
 
     async def permissions(self, exchange: Any) -> KeyPermissions:
         """Return what the key's own description says."""
-        rights = (await exchange.private_post_getapikeyinfo())["result"]["permissions"]
+        rights = frozenset((await exchange.private_post_getapikeyinfo())["result"]["permissions"])
         return KeyPermissions(
-            can_read="query-funds" in rights,
-            can_trade="modify-trades" in rights,
+            can_read=rights >= _READ,
+            can_trade=rights >= _TRADE,
             can_withdraw=any("withdraw" in right for right in rights),
         )
 
