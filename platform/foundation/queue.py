@@ -1,15 +1,21 @@
 """Sending work to the workers: always after commit, always by a name that exists."""
 
 import logging
+import os
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Any, Final
 
 from celery import current_app, shared_task
+from django.conf import settings
 from django.db import transaction
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
+from kombu.pools import ProducerPool
 
 logger = logging.getLogger(__name__)
+
+#: Connections of one process that send at the same time; others wait their turn.
+_CONNECTIONS: Final = 10
 
 #: What a message may carry: ids and plain values, never an object and never a secret.
 Argument = str | int | float | bool | None | list[int] | list[str]
@@ -52,6 +58,38 @@ def enqueue(task_name: str, /, **arguments: Argument) -> None:
 def _send(task_name: str, arguments: dict[str, Argument]) -> None:
     # A message is only a hint: when the broker is away, the sweeper of that row sends it later.
     try:
-        current_app.tasks[task_name].apply_async(kwargs=arguments)
-    except OperationalError as error:
+        with _producers().acquire(block=True, timeout=settings.QUEUE_PUBLISH_TIMEOUT_S) as producer:
+            current_app.tasks[task_name].apply_async(kwargs=arguments, producer=producer)
+    except (OperationalError, LimitExceeded) as error:
         logger.warning("queue.unavailable", extra={"task": task_name, "reason": str(error)[:200]})
+
+
+@cache
+def _producers_of(process_id: int) -> ProducerPool:
+    return ProducerPool(
+        connections=_connection().Pool(limit=_CONNECTIONS), limit=_CONNECTIONS, preload=0
+    )
+
+
+def _producers() -> ProducerPool:
+    """Return this process's own connections for sending: a child must not share its parent's."""
+    return _producers_of(os.getpid())
+
+
+def _connection() -> Any:
+    """Return a connection for sending, which waits less for a broker than a worker does.
+
+    kombu has no types.
+    """
+    options = current_app.conf.broker_transport_options
+    waits = {
+        "socket_timeout": settings.QUEUE_PUBLISH_TIMEOUT_S,
+        "socket_connect_timeout": settings.QUEUE_PUBLISH_TIMEOUT_S,
+        "retry_on_timeout": False,
+    }
+    return current_app.connection_for_write(transport_options={**options, **waits})
+
+
+def forget_connections() -> None:
+    """Give up the connections for sending, so that the next message makes new ones."""
+    _producers_of.cache_clear()
