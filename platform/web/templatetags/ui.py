@@ -21,6 +21,7 @@ Pieces::
     {% progress run.progress label="Bars done" %}   0 to 100; max="…" for another end
     {% empty_state "No backtests yet" "Try a strategy on past candles." icon="history" url=new_url action="New" %}
     {% field form.symbol %}                         label, control, help and errors, tied together for screen readers
+    {% filters form "Orders" list_url found=page.paginator.count %}  a form above a list; is_narrowed=… offers to clear it
     {% pagination page %}                           a Django ``Page``; keeps the other query parameters
     {% chart "candles" source=url label="BTC/USDT" refresh=5 %}   with {% chart_scripts %} in the block ``scripts``
 
@@ -57,7 +58,7 @@ import lucide
 from django import template
 from django.contrib.messages.storage.base import Message
 from django.core.paginator import Page
-from django.forms import BoundField, CheckboxInput
+from django.forms import BoundField, CheckboxInput, Form
 from django.template import Context
 from django.template.loader import render_to_string
 from django.utils.html import format_html
@@ -269,6 +270,30 @@ def empty_state(
 ) -> dict[str, Any]:
     """Say that there is nothing yet, and what to do about it."""
     return {"title": title, "text": text, "icon": icon, "url": url, "action": action}
+
+
+@register.inclusion_tag("components/filters.html")
+def filters(
+    form: Form,
+    label: str,
+    action: str,
+    *,
+    is_narrowed: object = False,
+    found: int | None = None,
+    total: int | None = None,
+) -> dict[str, object]:
+    """Ask what to list: *label* names the list for who cannot see it, *action* is its address.
+
+    *found* rows are like that, of *total*.
+    """
+    return {
+        "form": form,
+        "label": label,
+        "action": action,
+        "is_narrowed": bool(is_narrowed),
+        "found": found,
+        "total": total,
+    }
 
 
 @register.inclusion_tag("components/field.html")
