@@ -52,6 +52,7 @@ def _no_universe(person: User) -> str:
 def _choose(person: User) -> str:
     make_venue("binance", takes_live_accounts=True, real_money=True)
     make_venue("simulator", takes_live_accounts=True)
+    make_venue("mexc", name="MEXC", ccxt_id="mexc", real_money=True)
     return reverse("exchanges:choose")
 
 

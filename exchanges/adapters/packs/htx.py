@@ -226,7 +226,8 @@ HTX: Final = VenuePack(
         Call("GET", "/v1/order/openOrders", 2),
         Call("POST", "/v2/algo-orders"),
         Call("POST", "/v2/algo-orders/cancellation"),
-        Call("GET", "/v2/algo-orders/specific"),
+        # An answer about no order may have nothing in it.
+        Call("GET", "/v2/algo-orders/specific", envelope="code"),
         Call("GET", "/v2/algo-orders/opening"),
         Call("GET", "/v2/algo-orders/history"),
         Call("GET", "/v1/order/matchresults", 5),

@@ -155,6 +155,18 @@ def test_what_a_touched_stop_sold_is_told_in_its_name(told):
     assert (fill.quantity, fill.price) == (stop.quantity, 39_000)
 
 
+@pytest.mark.parametrize("told", ["htx"], indirect=True)
+@pytest.mark.parametrize("said", ["absent", "nothing"])
+def test_a_stop_that_is_not_known_by_its_id_is_absent_only_if_the_lists_say_so(told, said):
+    told.use({**told.case["find"]["absent"], "GET /v2/algo-orders/specific": said})
+    stop = make_stop(told)
+    told.venue.client_id = stop.client_order_id
+
+    assert told.find(stop.client_order_id) is None
+    told.use({"GET /v2/algo-orders/history": "touched"})
+    assert told.find(stop.client_order_id).status is OrderStatus.FILLED
+
+
 def test_a_touched_stop_whose_order_is_not_told_of_is_neither_absent_nor_ended(told):
     if told.case["stops"]["untold"] is None:
         assert not stop_id(told, make_stop(told)).startswith("stop-")
