@@ -19,7 +19,7 @@ PRODUCTION := $(OFFLINE) APP_ENV=production DJANGO_SETTINGS_MODULE=config.settin
 	SITE_URL=https://trading.example.com ALLOWED_HOSTS=trading.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check webhook-storm bench bench-peers references format openapi lock clean
+.PHONY: help run test check webhook-storm bench bench-live bench-peers references format openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,10 @@ webhook-storm: $(VENV)/.installed-test ## Settle payments from 1,000 shuffled, r
 	STORM_DELIVERIES=1000 $(PY) -m pytest tests/flows/test_webhook_storm.py -n 0 -s $(ARGS)
 
 bench: $(VENV)/.installed-test ## Measure what has a budget
-	$(PY) -m pytest tests/benchmarks -n 0 -p no:randomly -s $(ARGS)
+	$(PY) -m pytest tests/benchmarks -n 0 -p no:randomly -s --ignore tests/benchmarks/live $(ARGS)
+
+bench-live: $(VENV)/.installed-test ## Measure live trading at scale (LIVE_DEPLOYMENTS=5000,50000)
+	$(PY) -m pytest tests/benchmarks/live -n 0 -p no:randomly -s $(ARGS)
 
 bench-peers: $(PEERS)/.installed ## Install the other engines that `make bench` compares with
 

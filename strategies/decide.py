@@ -4,6 +4,7 @@ Both are faces of the compiled functions ``strategies.kernel.decide`` and
 ``market.kernel.matching.match``, so a step made here gives the same bits as a whole run.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from market.costs import Costs, costs_record
 from market.enums import ExitReason, Leg, Liquidity, OrderType, Side
-from market.kernel.records import BAR, RULES, TRAY
+from market.kernel.records import BAR, FILL, RULES, STATE, TRAY
 from market.matching import Bar
 from market.orders import KernelFill, KernelOrder
 from strategies.reasons import CODES, ReasonCode, number_of
@@ -22,6 +23,7 @@ from strategies.state import PositionState
 
 __all__ = [
     "ENTERING",
+    "BarOfMany",
     "Decision",
     "Matched",
     "decide",
@@ -39,6 +41,9 @@ _SIZING: Final = tuple(SizingMode)
 
 #: Decisions that open a position.
 ENTERING: Final = frozenset({ReasonCode.ENTER_LONG, ReasonCode.ENTER_SHORT, ReasonCode.REVERSE})
+
+#: Fills that compiled code hands over at once.
+_FILLS_AT_ONCE: Final = 4_096
 
 
 class Decision(NamedTuple):
@@ -90,11 +95,23 @@ def decide(
         0.0,
     )
     after = PositionState.of_record(record)
-    reason = CODES[number]
-    exits = after.exit_lots != 0 and state.exit_lots == 0
+    waited = (state.exit_lots, state.entry_side)
+    return _decision(CODES[number], after, waited, bar, rules, costs)
+
+
+def _decision(
+    reason: ReasonCode,
+    after: PositionState,
+    waited: tuple[int, int],
+    bar: Bar,
+    rules: Rules,
+    costs: Costs,
+) -> Decision:
+    """Return what a decision comes to; *waited* are lots of the exit and side of the entry before it."""
+    exits = after.exit_lots != 0 and waited[0] == 0
     enters = reason in ENTERING
     orders = orders_decided(after, exits=exits, enters=enters, bar=bar, rules=rules, costs=costs)
-    cancels_entry = state.entry_side != 0 and (enters or after.entry_side == 0)
+    cancels_entry = waited[1] != 0 and (enters or after.entry_side == 0)
     return Decision(reason, orders, after, exits, cancels_entry)
 
 
@@ -108,6 +125,76 @@ def orders_decided(
     if enters and (order := after.entry_order()) is not None:
         orders.append(_with_bracket(order, after, bar, rules, costs))
     return tuple(orders)
+
+
+class BarOfMany:
+    """What one bar and the decision at its close have made of many states of one market.
+
+    ``match_position`` and ``decide`` for each of them, by one call of compiled code.
+    """
+
+    def __init__(
+        self,
+        states: Sequence[PositionState],
+        *,
+        signal: SignalRow,
+        bar: Bar,
+        rules: Sequence[Rules],
+        costs: Costs,
+        no_entry: Sequence[ReasonCode | None],
+        awaits: Sequence[bool],
+    ) -> None:
+        from strategies import kernel  # noqa: PLC0415 - as above
+
+        self._bar, self._rules, self._costs = bar, rules, costs
+        kinds = {each: place for place, each in enumerate(dict.fromkeys(rules))}
+        count = len(states)
+        self._records = np.array([tuple(each) for each in states], dtype=STATE)
+        self._between = np.zeros((count, 3), dtype=np.int64)
+        forbids = [kernel.MAY_ENTER if why is None else number_of(why) for why in no_entry]
+        found = np.zeros(_FILLS_AT_ONCE, dtype=FILL)
+        owners = np.zeros(_FILLS_AT_ONCE, dtype=np.int64)
+        tray = np.zeros(1, dtype=TRAY)
+        self._fills: dict[int, list[KernelFill]] = {}
+        first = 0
+        while first < count:
+            filled, first = kernel.step_many(
+                self._records,
+                first,
+                _signal_record(signal)[0],
+                bar_record(bar)[0],
+                np.concatenate([rules_record(each) for each in kinds]),
+                np.array([kinds[each] for each in rules], dtype=np.int64),
+                costs_record(costs)[0],
+                np.array(forbids, dtype=np.int64),
+                np.array(awaits, dtype=np.int64),
+                tray[0],
+                found,
+                owners,
+                self._between,
+            )
+            for owner, fill in zip(owners[:filled].tolist(), fills_of(found[:filled]), strict=True):
+                self._fills.setdefault(owner, []).append(fill)
+
+    def fills(self, index: int) -> Sequence[KernelFill]:
+        """Return what the bar filled of state *index*, in its order."""
+        return self._fills.get(index, ())
+
+    def reason(self, index: int) -> ReasonCode:
+        """Return why state *index* acts at the close, or does not."""
+        return CODES[int(self._between[index, 2])]
+
+    def rests(self, index: int, leg: Leg) -> bool:
+        """Tell whether an exit, or an entry, of state *index* still waited after the bar."""
+        return bool(self._between[index, 0 if leg is Leg.EXIT else 1])
+
+    def decision(self, index: int) -> Decision:
+        """Return what state *index* does at the close, as ``decide`` does."""
+        after = PositionState.of_record(self._records[index : index + 1])
+        waited = (int(self._between[index, 0]), int(self._between[index, 1]))
+        return _decision(
+            self.reason(index), after, waited, self._bar, self._rules[index], self._costs
+        )
 
 
 def match_position(
@@ -143,6 +230,15 @@ def preload() -> None:
             PositionState.fresh(9.0), SignalRow(enter_long=True), bar, rules, costs
         ).state
         match_position(state, bar, rules, costs)
+        BarOfMany(
+            [state],
+            signal=SignalRow(),
+            bar=bar,
+            rules=[rules],
+            costs=costs,
+            no_entry=[None],
+            awaits=[False],
+        )
 
 
 def fills_of(fills: NDArray[np.void]) -> tuple[KernelFill, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 from market.kernel.arithmetic import lots_down, slipped, ticks_down, ticks_up
 from market.kernel.booking import drop_protection, forget_entry
 from market.kernel.compiling import compiled
+from market.kernel.matching import match
 from market.kernel.records import (
     AT_LIMIT,
     AT_MARKET,
@@ -14,6 +15,7 @@ from market.kernel.records import (
     EXIT_SESSION_END,
     EXIT_SIGNAL,
     EXIT_TIME_LIMIT,
+    MOST_FILLS,
     TRAY,
 )
 from market.timeframes import DAY_MS
@@ -99,6 +101,43 @@ def decide(s, signal, bar, rules, costs, no_entry, outside_equity, outside_notio
             s, signal, bar, rules, costs, no_entry, outside_equity, outside_notional
         )
     return _flat(s, signal, bar, rules, costs, no_entry, outside_equity, outside_notional)
+
+
+@compiled
+def step_many(
+    states, first, signal, bar, rules, places, costs, no_entry, awaits, tray, fills, owners, between
+):
+    """Let one bar meet many states of one market and decide at its close, from state *first* on.
+
+    Parameters
+    ----------
+    states, rules, places
+        The states, which are changed; all rules, and which of them each state has.
+    no_entry, awaits
+        For each state: as ``decide`` takes it, and whether orders of it are on their way.
+    tray, fills, owners
+        A TRAY to work with; where the fills go, and which state each is of.
+    between
+        Shape ``(n, 3)``: what is left of exit and entry (side) after the bar, and the reason.
+
+    Returns the number of fills, and the state to go on with: fills had no room for another bar.
+    """
+    count = 0
+    for i in range(first, len(states)):
+        if count + MOST_FILLS > len(fills):
+            return count, i
+        s = states[i]
+        own = rules[places[i]]
+        match(s, bar, own, costs, 0.0, False, tray)
+        for k in range(tray.count):
+            fills[count] = tray.fills[k]
+            owners[count] = i
+            count += 1
+        s.awaits_venue = awaits[i]
+        between[i, 0] = s.exit_lots
+        between[i, 1] = s.entry_side
+        between[i, 2] = decide(s, signal, bar, own, costs, no_entry[i], 0.0, 0.0)
+    return count, len(states)
 
 
 @compiled

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "trading-sweep-evaluation": {"task": "trading.sweep_evaluation", "schedule": 2.0},
+    "trading-split-shards": {"task": "trading.split_shards", "schedule": 60.0},
     "trading-submit-due-intents": {"task": "trading.submit_due_intents", "schedule": 2.0},
     "trading-reconcile-due-accounts": {"task": "trading.reconcile_due_accounts", "schedule": 2.0},
     "trading-sweep-unprotected": {"task": "trading.sweep_unprotected", "schedule": 2.0},

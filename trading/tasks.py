@@ -9,10 +9,12 @@ from trading.services import (
     dead_men,
     erasures,
     evaluation,
+    groups,
     partitions,
     pruning,
     reconciliation,
     starts,
+    stepping,
     stops,
     submission,
     sweeps,
@@ -20,11 +22,25 @@ from trading.services import (
 )
 
 
-@queued_task("trading.evaluate_signal_group", queue="evaluate")
-def evaluate_signal_group(*, group_id: int) -> None:
-    """Decide on the bars of a group that have closed."""
+@queued_task("trading.evaluate_signal_groups", queue="evaluate")
+def evaluate_signal_groups(*, group_ids: list[int]) -> None:
+    """Decide on the bars of groups that have closed."""
     with tenancy.bypass("a signal group serves many people"):
-        evaluation.evaluate_signal_group(group_id=group_id, now=timezone.now())
+        evaluation.evaluate_signal_groups(group_ids=group_ids, now=timezone.now())
+
+
+@queued_task("trading.step_groups", queue="evaluate")
+def step_groups(*, group_ids: list[int]) -> None:
+    """Help with groups that have more deployments than one worker should step alone."""
+    with tenancy.bypass("a signal group serves many people"):
+        stepping.step_groups(group_ids=group_ids, now=timezone.now())
+
+
+@queued_task("trading.split_shards", queue="evaluate")
+def split_shards() -> None:
+    """Split the shards of groups that have grown."""
+    with tenancy.bypass("a signal group serves many people"):
+        groups.split_large_shards()
 
 
 @queued_task("trading.sweep_evaluation", queue="evaluate")

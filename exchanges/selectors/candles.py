@@ -4,7 +4,7 @@ Candles never pass through the ORM: a year of one-minute bars is half a million 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -30,6 +30,21 @@ _SELECT_TAIL: Final = """
     FROM exchanges_candletail
     WHERE instrument_id = %s AND timeframe = %s AND open_at >= %s AND open_at < %s
     ORDER BY open_at
+"""
+_SELECT_NEWEST_CHUNKS: Final = """
+    SELECT chunk.instrument_id, chunk.codec, chunk.row_count, chunk.data
+    FROM unnest(%s::bigint[], %s::timestamptz[]) AS asked(id, from_at)
+    JOIN exchanges_candlechunk chunk ON chunk.instrument_id = asked.id AND chunk.timeframe = %s
+     AND chunk.last_open_at >= asked.from_at
+    ORDER BY chunk.instrument_id, chunk.starts_at
+"""
+_SELECT_NEWEST_TAIL: Final = """
+    SELECT tail.instrument_id, (extract(epoch FROM tail.open_at) * 1000)::bigint,
+           tail.open, tail.high, tail.low, tail.close, tail.volume
+    FROM unnest(%s::bigint[], %s::timestamptz[]) AS asked(id, from_at)
+    JOIN exchanges_candletail tail ON tail.instrument_id = asked.id AND tail.timeframe = %s
+     AND tail.open_at >= asked.from_at AND tail.open_at < %s
+    ORDER BY tail.instrument_id, tail.open_at
 """
 
 
@@ -84,6 +99,32 @@ def load_candles(*, instrument_id: int, timeframe: Timeframe, from_ms: int, to_m
     if not len(tail):
         return sealed
     return merging.merge(tail, sealed).candles if len(sealed) else tail
+
+
+def load_newest(
+    *, timeframe: Timeframe, from_ms_of: Mapping[int, int], to_ms: int
+) -> dict[int, Candles]:
+    """Return the bars of many instruments that open before *to_ms*, by two queries for all of them.
+
+    *from_ms_of* says from which open on, by instrument; one with nothing stored since is left out.
+    """
+    ids = list(from_ms_of)
+    since = [from_milliseconds(from_ms) for from_ms in from_ms_of.values()]
+    # The tail first: rows that are sealed between the two queries are then seen twice and not never.
+    tails: dict[int, list[Any]] = {}
+    for instrument_id, *row in _fetch(
+        _SELECT_NEWEST_TAIL, [ids, since, timeframe.value, from_milliseconds(to_ms)]
+    ):
+        tails.setdefault(instrument_id, []).append(row)
+    chunks: dict[int, list[EncodedChunk]] = {}
+    for instrument_id, *chunk in _fetch(_SELECT_NEWEST_CHUNKS, [ids, since, timeframe.value]):
+        chunks.setdefault(instrument_id, []).append(EncodedChunk(*chunk))
+    found = {instrument_id: Candles.from_rows(rows) for instrument_id, rows in tails.items()}
+    for instrument_id, encoded in chunks.items():
+        sealed = codec.decode(encoded).between(from_ms_of[instrument_id], to_ms)
+        tail = found.get(instrument_id)
+        found[instrument_id] = sealed if tail is None else merging.merge(tail, sealed).candles
+    return found
 
 
 def _load_sealed(parameters: Sequence[Any], *, longest: int) -> Candles:

@@ -1,6 +1,6 @@
 """Which venues there are and what trades at them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
@@ -44,6 +44,11 @@ class InvalidMarketError(InvalidInputError):
 
     def __init__(self, market: str) -> None:
         super().__init__(f"'{market[:60]}' is no market; write it like binance:BTC/USDT.")
+
+
+def in_bulk(instrument_ids: Collection[int]) -> dict[int, Instrument]:
+    """Return instruments by their keys, each with its venue."""
+    return Instrument.objects.select_related("venue").in_bulk(instrument_ids)
 
 
 def get_venue(code: str) -> Venue:

@@ -6,10 +6,22 @@ from foundation import events, heartbeats, idempotency
 from foundation.queue import queued_task
 
 
+@queued_task("foundation.deliver_events_on_default", queue="default")
+def deliver_events_on_default(*, event_ids: list[int]) -> None:
+    """Deliver many events that were recorded together."""
+    events.deliver_many(event_ids=event_ids, now=timezone.now())
+
+
 @queued_task("foundation.deliver_event_on_default", queue="default")
 def deliver_event_on_default(*, event_id: int) -> None:
     """Deliver an event whose subscribers may wait."""
     events.deliver(event_id=event_id, now=timezone.now())
+
+
+@queued_task("foundation.deliver_events_on_evaluate", queue="evaluate")
+def deliver_events_on_evaluate(*, event_ids: list[int]) -> None:
+    """Deliver many events that were recorded together."""
+    events.deliver_many(event_ids=event_ids, now=timezone.now())
 
 
 @queued_task("foundation.deliver_event_on_evaluate", queue="evaluate")
@@ -18,10 +30,22 @@ def deliver_event_on_evaluate(*, event_id: int) -> None:
     events.deliver(event_id=event_id, now=timezone.now())
 
 
+@queued_task("foundation.deliver_events_on_orders", queue="orders")
+def deliver_events_on_orders(*, event_ids: list[int]) -> None:
+    """Deliver many events that were recorded together."""
+    events.deliver_many(event_ids=event_ids, now=timezone.now())
+
+
 @queued_task("foundation.deliver_event_on_orders", queue="orders")
 def deliver_event_on_orders(*, event_id: int) -> None:
     """Deliver an event that order handling waits for."""
     events.deliver(event_id=event_id, now=timezone.now())
+
+
+@queued_task("foundation.deliver_events_on_control", queue="control")
+def deliver_events_on_control(*, event_ids: list[int]) -> None:
+    """Deliver many events that were recorded together."""
+    events.deliver_many(event_ids=event_ids, now=timezone.now())
 
 
 @queued_task("foundation.deliver_event_on_control", queue="control")

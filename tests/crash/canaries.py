@@ -4,9 +4,10 @@ A matrix that finds nothing proves something only if it finds these.
 """
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,7 +28,8 @@ from tests.crash import shards
 from tests.crash.matrix import Result
 from tests.crash.plans import FAULTS, Plan, draw
 from trading.domain import reports
-from trading.services import fencing, settlement, stepping
+from trading.models import GroupShard
+from trading.services import fencing, outcomes, settlement, stepping
 
 #: Within so many seeds every breakage has to be noticed.
 SEEDS: Final = 200
@@ -129,16 +131,23 @@ def _empty_ids() -> Iterator[None]:
 
 @contextmanager
 def _forgotten_bar() -> Iterator[None]:
-    """A deployment does not remember which bar it has decided on; the key of the decision does."""
-    step = stepping._step
+    """Neither a deployment nor its shard remembers which bar was decided on; the decision's key does."""
+    step, remember = stepping.step_groups, outcomes.remember
 
-    def forget(book: Any, *arguments: Any) -> bool:
-        before = book.row.last_bar_close_at
-        acted = step(book, *arguments)
-        book.row.last_bar_close_at = before
-        return acted
+    def step_again_later(*, group_ids: Sequence[int], now: datetime) -> int:
+        shards = GroupShard.objects.filter(group_id__in=group_ids)
+        before = dict(shards.values_list("pk", "last_bar_close_at"))
+        orders = step(group_ids=group_ids, now=now)
+        for pk, cursor in before.items():
+            GroupShard.objects.filter(pk=pk).update(last_bar_close_at=cursor)
+        return orders
 
-    with _patched(stepping, "_step", forget):
+    def forget(rows: Sequence[outcomes.Remembered]) -> None:
+        remember([row._replace(cursor=None) for row in rows])
+
+    with ExitStack() as stack:
+        stack.enter_context(_patched(stepping, "step_groups", step_again_later))
+        stack.enter_context(_patched(outcomes, "remember", forget))
         yield
 
 

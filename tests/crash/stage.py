@@ -28,7 +28,7 @@ from tests.exchanges.simulator.running import RawClient, SimulatorProcess
 from tests.factories import accounts as people
 from tests.factories import exchanges as market_factory
 from tests.factories import trading as factory
-from trading.models import Deployment, Order, OrderIntent, SignalGroup
+from trading.models import Deployment, GroupShard, Order, OrderIntent, SignalGroup
 
 #: All horizons pass forty times as fast, but for those within which a process must have done
 #: something: no machine becomes faster by being told, and two shared cores need their time.
@@ -120,6 +120,7 @@ class Stage:
         group_id = deployment.revisions.get().group_id
         # Groups remember what they have seen: this deployment is to meet the bar of the others too.
         SignalGroup.objects.filter(pk=group_id).update(last_bar_close_at=begun_at)
+        GroupShard.objects.filter(group_id=group_id).update(last_bar_close_at=begun_at)
         instrument = self.instruments[plan.is_swap]
         if plan.entry != "SIGNAL":
             _decide(deployment, instrument, plan, price=self.ends_ms[end_ms], end_ms=end_ms)

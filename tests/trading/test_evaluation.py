@@ -165,7 +165,7 @@ class TestGroup:
     def test_somebody_else_at_it_means_nothing_to_do(self, paper_deployment, instrument, history):
         market_factory.store_candles(instrument, Timeframe.M1, history)
         group = SignalGroup.objects.get()
-        groups.claim(group_id=group.pk)
+        groups.claim(group_ids=[group.pk])
 
         assert evaluation.evaluate_signal_group(group_id=group.pk, now=group.created_at) == 0
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from foundation.admin import ReadOnlyAdmin
-from trading.models import DeploymentDecision, GroupDecision, SignalGroup
+from trading.models import DeploymentDecision, GroupDecision, GroupShard, SignalGroup
 
 
 @admin.register(SignalGroup)
@@ -22,6 +22,17 @@ class SignalGroupAdmin(ReadOnlyAdmin):
     list_filter = ("timeframe", "strategy_version__strategy")
     search_fields = ("signal_hash", "universe_key")
     list_select_related = ("strategy_version__strategy",)
+    ordering = ("-id",)
+
+
+@admin.register(GroupShard)
+class GroupShardAdmin(ReadOnlyAdmin):
+    """Up to which bar the deployments of a group have been stepped."""
+
+    list_display = ("id", "group", "number", "of", "last_bar_close_at")
+    list_filter = ("group__timeframe",)
+    search_fields = ("group__signal_hash",)
+    list_select_related = ("group",)
     ordering = ("-id",)
 
 

@@ -13,7 +13,7 @@ from trading.models.deployments import (
     Health,
     StopPolicy,
 )
-from trading.models.groups import SignalGroup
+from trading.models.groups import GroupShard, SignalGroup
 from trading.models.orders import Fill, IntentStatus, Order, OrderIntent, OrderTransition
 from trading.models.positions import (
     AccountPosition,
@@ -41,6 +41,7 @@ __all__ = (
     "ExternalOrder",
     "Fill",
     "GroupDecision",
+    "GroupShard",
     "Health",
     "IntentStatus",
     "Order",

@@ -82,6 +82,11 @@ class OrderIntent(models.Model):
                 name="intents_due",
                 condition=models.Q(status="NEW"),
             ),
+            models.Index(
+                fields=["deployment"],
+                name="intents_waiting",
+                condition=models.Q(status="NEW"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -160,6 +165,19 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["deployment", "-id"], name="orders_of_deployment"),
+            models.Index(
+                fields=["deployment"],
+                name="orders_working",
+                condition=models.Q(
+                    status__in=[
+                        "SUBMITTING",
+                        "UNKNOWN",
+                        "ACCEPTED",
+                        "PARTIALLY_FILLED",
+                        "PENDING_CANCEL",
+                    ]
+                ),
+            ),
             models.Index(
                 fields=["account", "next_check_at"],
                 name="orders_unfinished",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 STEPPED_STATES: Final = (ActualState.STARTING, ActualState.RUNNING, ActualState.PAUSED)
 
 #: What marks may hold of orders that wait, although rows say it.
-_IN_ROWS: Final = frozenset(
+IN_ROWS: Final = frozenset(
     {"exit_lots", "exit_reason", "entry_side", "entry_kind", "entry_lots", "entry_ticks"}
 )
 
@@ -138,7 +138,7 @@ class Book:
     def begin(self, bar: Bar) -> PositionState:
         """Return the state before the first bar that is stepped."""
         # What waits is told by rows; of an entry only what they cannot say is remembered.
-        marks = {name: value for name, value in self.row.marks.items() if name not in _IN_ROWS}
+        marks = {name: value for name, value in self.row.marks.items() if name not in IN_ROWS}
         position = Position.flat() if self.position is None else fills.position_of(self.position)
         return kernel.state_of(
             position,

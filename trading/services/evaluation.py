@@ -1,14 +1,20 @@
-"""A signal group at the close of a bar: the strategy once, then every deployment that uses it."""
+"""Signal groups at the close of a bar: each strategy once, then every deployment that uses it.
+
+What was said of a bar is stored with its group before anybody acts on it, so whoever steps a shard
+of its deployments reads it there: no shard computes it again or asks for candles.
+"""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from exchanges.selectors import candles
 from foundation.crashpoints import crashpoint
+from foundation.queue import enqueue
 from foundation.transactions import transactional
+from market.candles import Candles
+from market.errors import PlatformError
 from market.matching import Bar
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 from strategies import registry
@@ -18,24 +24,34 @@ from strategies.shapes import StrategyParams
 from strategies.views import MarketView
 from trading.domain import kernel
 from trading.models import Deployment, GroupDecision, SignalGroup
-from trading.selectors import usage
-from trading.services import bars, books, groups, stepping, stops, universe_evaluation
-from trading.services.frames import Frame, GroupBar
-from trading.services.groups import GroupLease, LeaseLostError
+from trading.services import (
+    bars,
+    books,
+    frames,
+    groups,
+    stepping,
+    stops,
+    universe_evaluation,
+)
+from trading.services.bars import SeriesKey
+from trading.services.frames import GroupBar
+from trading.services.groups import ClaimedGroup, LeaseLostError, Progress
 
 if TYPE_CHECKING:
     from exchanges.models import Instrument
 
 logger = logging.getLogger(__name__)
 
-#: Deployments that are stepped in one transaction.
-_BATCH: Final = 200
-
-#: Bars that are stepped in one transaction after an outage.
+#: Bars that are computed for one claim after an outage.
 _BARS_AT_ONCE: Final = 250
 
-#: A claim is given back after so many looks for newer bars; the sweeper sees to the rest.
+#: After so many looks for newer bars a task ends; the sweeper sees to the rest.
 _ROUNDS: Final = 20
+
+#: Others that are asked to help with a group of many shards.
+_MOST_HELPERS: Final = 3
+
+_Histories = Mapping[SeriesKey, Candles]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,106 +60,136 @@ class _Strategy:
     params: StrategyParams
     timeframe: Timeframe
     anchor_ms: int
+    needs_universe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """The bars of a claimed group that nobody had computed, by instrument."""
+
+    claimed: ClaimedGroup
+    fresh: Mapping[int, Sequence[GroupBar]]
+
+    @property
+    def group_id(self) -> int:
+        """Whose bars these are."""
+        return self.claimed.lease.group_id
+
+    @property
+    def seen_to(self) -> datetime:
+        """How far the group comes by them: as far as every instrument does."""
+        return min(each[-1].closed_at for each in self.fresh.values() if each)
+
+    def bars(self) -> list[tuple[int, GroupBar]]:
+        """Return the bars up to there, each with its instrument."""
+        seen_to = self.seen_to
+        return [
+            (instrument_id, each)
+            for instrument_id, fresh in self.fresh.items()
+            for each in fresh
+            if each.closed_at <= seen_to
+        ]
+
+    def progress(self) -> Progress:
+        """Return what the group's row is to say."""
+        pending = frames.still_needed(self.claimed.pending, stepped_to=self.claimed.stepped_to)
+        pending += [
+            frames.to_json(each, instrument_id=instrument_id) for instrument_id, each in self.bars()
+        ]
+        return Progress(self.claimed.lease, self.seen_to, pending)
 
 
 def evaluate_signal_group(*, group_id: int, now: datetime) -> int:
-    """Deal with every bar of a group that has closed since the last time; return how many.
+    """Deal with one group as ``evaluate_signal_groups`` does."""
+    return evaluate_signal_groups(group_ids=[group_id], now=now)
 
-    Does nothing if somebody else is at it. May be called any number of times for the same bar.
+
+def evaluate_signal_groups(*, group_ids: Sequence[int], now: datetime) -> int:
+    """Deal with every bar of these groups that has closed since the last time; return how many.
+
+    Does nothing where somebody else is at it. May be called any number of times for the same bar.
     """
-    lease = groups.claim(group_id=group_id)
-    if lease is None:
-        return 0
-    crashpoint("evaluation.claimed")
     seen = 0
-    try:
-        for _ in range(_ROUNDS):
-            turn = _evaluate_newer(lease, now=now)
-            seen += turn.count
-            if turn.is_last:
-                break
-    except (UnknownStrategyError, InvalidParametersError, StrategyFailedError) as error:
-        # The code has gone from under the rows or breaks: positions are seen to, the deployments end.
-        logger.exception("evaluation.strategy_failed", extra={"group_id": group_id})
-        stops.stop_for_failure(group_id=group_id, message=error.message, now=now)
-    except LeaseLostError:
-        logger.warning("evaluation.lease_lost", extra={"group_id": group_id})
-    finally:
-        groups.release(lease)
+    for _ in range(_ROUNDS):
+        count = _compute_newer(group_ids, now=now)
+        stepping.step_groups(group_ids=group_ids, now=now)
+        if not count:
+            break
+        seen += count
     crashpoint("evaluation.finished")
     return seen
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """How many bars were dealt with, and whether no other has come in meanwhile."""
+def _compute_newer(group_ids: Sequence[int], *, now: datetime) -> int:
+    """Compute and store what strategies say of newer bars; return how many bars that were."""
+    found = list(
+        SignalGroup.objects.filter(pk__in=group_ids)
+        .select_related("strategy_version__strategy")
+        .prefetch_related("instruments__venue")
+        .order_by("pk")
+    )
+    of_one_market: dict[int, tuple[SignalGroup, _Strategy]] = {}
+    seen = 0
+    for group in found:
+        strategy = _strategy_of(group, now=now)
+        if strategy is None:
+            continue
+        if strategy.needs_universe:
+            seen += _evaluate_universe(group, strategy, now=now)
+        else:
+            of_one_market[group.pk] = (group, strategy)
+    return seen + _compute_markets(of_one_market, now=now)
 
-    count: int
-    is_last: bool
+
+def _compute_markets(found: Mapping[int, tuple[SignalGroup, _Strategy]], *, now: datetime) -> int:
+    histories = _histories_of([group for group, _ in found.values()], now=now)
+    waiting = [pk for pk, (group, _) in found.items() if _waits(group, histories)]
+    if not waiting:
+        return 0
+    claimed = groups.claim(group_ids=waiting)
+    crashpoint("evaluation.claimed")
+    computed = []
+    try:
+        for group_id, claim in claimed.items():
+            fresh = _compute(*found[group_id], claim, histories, now=now)
+            crashpoint("evaluation.bars_read")
+            if any(fresh.values()):
+                computed.append(_Computed(claim, fresh))
+    finally:
+        done = {each.group_id for each in computed}
+        idle = [claim.lease for pk, claim in claimed.items() if pk not in done]
+        if idle:
+            groups.release(idle)
+    recorded = _record(computed) if computed else set()
+    crashpoint("evaluation.advanced")
+    ours = [each for each in computed if each.group_id in recorded]
+    _call_for_help([each.claimed for each in ours])
+    return sum(len(each.bars()) for each in ours)
 
 
-def _evaluate_newer(lease: GroupLease, *, now: datetime) -> _Turn:
-    group = SignalGroup.objects.select_related("strategy_version__strategy").get(pk=lease.group_id)
-    strategy = _strategy_of(group)
-    product = usage.product_code(strategy.definition.slug)
-    ids = _deployment_ids(group.pk)
-    if strategy.definition.requirements(strategy.params).needs_universe:
-        done = universe_evaluation.evaluate_newer(
-            lease,
+def _evaluate_universe(group: SignalGroup, strategy: _Strategy, *, now: datetime) -> int:
+    """Deal with the newer bars of a universe, whose wallets are stepped market by market."""
+    claimed = groups.claim(group_ids=[group.pk]).get(group.pk)
+    if claimed is None:
+        return 0
+    crashpoint("evaluation.claimed")
+    try:
+        return universe_evaluation.evaluate_newer(
+            claimed.lease,
             group=group,
             definition=strategy.definition,
             params=strategy.params,
-            deployment_ids=ids,
+            deployment_ids=_deployment_ids(group.pk),
             now=now,
         )
-        return _Turn(done, is_last=done == 0)
-    seen = 0
-    newest: datetime | None = None
-    instruments = list(group.instruments.select_related("venue").order_by("pk"))
-    for instrument in instruments:
-        fresh = _group_bars(group, strategy, instrument, now=now)
-        crashpoint("evaluation.bars_read")
-        for start in range(0, len(fresh), _BARS_AT_ONCE):
-            part = fresh[start : start + _BARS_AT_ONCE]
-            _record(lease, instrument=instrument, part=part)
-            frame = Frame(lease, product, instrument, strategy.timeframe, part, now)
-            for batch in _batches(ids):
-                stepping.step_deployments(frame, deployment_ids=batch)
-                crashpoint("evaluation.stepped")
-        seen += len(fresh)
-        if fresh:
-            newest = fresh[-1].closed_at if newest is None else min(newest, fresh[-1].closed_at)
-    if newest is None:
-        return _Turn(seen, is_last=True)
-    groups.advance(lease, to=newest)
-    crashpoint("evaluation.advanced")
-    return _Turn(seen, is_last=not _has_newer(instruments, strategy.timeframe, newest))
-
-
-def _has_newer(instruments: Sequence["Instrument"], timeframe: Timeframe, since: datetime) -> bool:
-    """Tell whether a bar has come in while the last one was dealt with."""
-    since_ms = to_milliseconds(since)
-    return any(
-        len(
-            candles.load_tail(
-                instrument_id=instrument.pk,
-                timeframe=timeframe,
-                from_ms=timeframe.open_of(since_ms),
-                to_ms=since_ms + _BARS_AT_ONCE * timeframe.milliseconds,
-            )
-        )
-        for instrument in instruments
-    )
-
-
-def _strategy_of(group: SignalGroup) -> _Strategy:
-    definition = registry.get_definition(group.strategy_version.strategy.slug)
-    return _Strategy(
-        definition=definition,
-        params=registry.validate_params(definition, group.signal_parameters),
-        timeframe=Timeframe(group.timeframe),
-        anchor_ms=to_milliseconds(group.anchor_at),
-    )
+    except StrategyFailedError as error:
+        _fail(group, error, now=now)
+        return 0
+    except LeaseLostError:
+        logger.warning("evaluation.lease_lost", extra={"group_id": group.pk})
+        return 0
+    finally:
+        groups.release([claimed.lease])
 
 
 def _deployment_ids(group_id: int) -> list[int]:
@@ -158,66 +204,131 @@ def _deployment_ids(group_id: int) -> list[int]:
     )
 
 
-def _group_bars(
-    group: SignalGroup, strategy: _Strategy, instrument: "Instrument", *, now: datetime
-) -> list[GroupBar]:
-    """Return the closed bars that nobody has decided on yet, oldest first, with their signals."""
-    timeframe = strategy.timeframe
-    history = bars.load(
-        instrument_id=instrument.pk,
-        timeframe=timeframe,
-        anchor_ms=strategy.anchor_ms,
-        # Only closed bars are stored; a venue's clock may be a little ahead of ours.
-        to_ms=to_milliseconds(now) + timeframe.milliseconds,
+def _fail(group: SignalGroup, error: PlatformError, *, now: datetime) -> None:
+    """End what follows signals that cannot be computed: the code has gone from under the rows or breaks."""
+    logger.error("evaluation.strategy_failed", extra={"group_id": group.pk}, exc_info=error)
+    stops.stop_for_failure(group_id=group.pk, message=error.message, now=now)
+
+
+def _call_for_help(recorded: Sequence[ClaimedGroup]) -> None:
+    """Send for other workers where a group has more shards than one of them should step alone."""
+    for claimed in recorded:
+        for _ in range(min(claimed.shards - 1, _MOST_HELPERS)):
+            enqueue("trading.step_groups", group_ids=[claimed.lease.group_id])
+
+
+def _compute(
+    group: SignalGroup,
+    strategy: _Strategy,
+    claim: ClaimedGroup,
+    histories: _Histories,
+    *,
+    now: datetime,
+) -> dict[int, list[GroupBar]]:
+    """Return the closed bars that nobody has computed yet, by instrument, oldest first."""
+    try:
+        return {
+            instrument.pk: _group_bars(
+                strategy,
+                instrument,
+                histories[_key(group, instrument)],
+                since=claim.seen_to or group.anchor_at,
+            )
+            for instrument in group.instruments.all()
+        }
+    except StrategyFailedError as error:
+        _fail(group, error, now=now)
+        return {}
+
+
+def _strategy_of(group: SignalGroup, *, now: datetime) -> _Strategy | None:
+    """Return how a group's signals are computed; None, and its deployments end, if they cannot be."""
+    try:
+        definition = registry.get_definition(group.strategy_version.strategy.slug)
+        params = registry.validate_params(definition, group.signal_parameters)
+        return _Strategy(
+            definition=definition,
+            params=params,
+            timeframe=Timeframe(group.timeframe),
+            anchor_ms=to_milliseconds(group.anchor_at),
+            needs_universe=definition.requirements(params).needs_universe,
+        )
+    except (UnknownStrategyError, InvalidParametersError, StrategyFailedError) as error:
+        _fail(group, error, now=now)
+        return None
+
+
+def _histories_of(found: Collection[SignalGroup], *, now: datetime) -> _Histories:
+    return bars.load_many(
+        {_key(group, instrument) for group in found for instrument in group.instruments.all()},
+        now_ms=to_milliseconds(now),
     )
+
+
+def _key(group: SignalGroup, instrument: "Instrument") -> SeriesKey:
+    return SeriesKey(instrument.pk, Timeframe(group.timeframe), to_milliseconds(group.anchor_at))
+
+
+def _waits(group: SignalGroup, histories: _Histories) -> bool:
+    """Tell whether a bar has closed since the last one that was computed."""
+    timeframe = Timeframe(group.timeframe)
     since_ms = to_milliseconds(group.last_bar_close_at or group.anchor_at)
-    closes = [timeframe.close_of(int(open_ms)) for open_ms in history.open_time[-_BARS_AT_ONCE:]]
-    if not closes or closes[-1] <= since_ms:
-        return []
+    times = [histories[_key(group, each)].open_time for each in group.instruments.all()]
+    return any(len(each) and timeframe.close_of(int(each[-1])) > since_ms for each in times)
+
+
+def _group_bars(
+    strategy: _Strategy, instrument: "Instrument", history: Candles, *, since: datetime
+) -> list[GroupBar]:
+    timeframe, since_ms = strategy.timeframe, to_milliseconds(since)
     first = int(history.open_time.searchsorted(timeframe.open_of(since_ms), side="left"))
+    if first >= len(history):
+        return []
     signals = strategy.definition.signals(MarketView(history, timeframe), strategy.params)
     warm_up = strategy.definition.requirements(strategy.params).bars(timeframe)
     # Without the whole history in front of it a signal is not what a replay would give.
-    is_complete = len(history) > 0 and int(history.open_time[0]) <= strategy.anchor_ms
+    is_complete = int(history.open_time[0]) <= strategy.anchor_ms
     short_allowed = instrument.kind != "SPOT"
-    fresh = []
+    fresh: list[GroupBar] = []
     for index in range(first, len(history)):
         row = history.slice(index, index + 1).rows()[0]
+        close_ms = timeframe.close_of(row[0])
+        if close_ms <= since_ms or len(fresh) == _BARS_AT_ONCE:
+            continue
         signal = signals.row(index)
         if not is_complete and index < warm_up:
             signal = signal._replace(ready=False)
         fresh.append(
             GroupBar(
                 bar=Bar(*row),
-                close_ms=timeframe.close_of(row[0]),
+                close_ms=close_ms,
                 signal=signal,
                 reason=kernel.group_reason(signal, short_allowed=short_allowed),
                 is_newest=index == len(history) - 1,
             )
         )
-    return [each for each in fresh if each.close_ms > since_ms]
+    return fresh
 
 
 @transactional
-def _record(lease: GroupLease, *, instrument: "Instrument", part: Sequence[GroupBar]) -> None:
-    groups.require(lease)
+def _record(computed: Sequence[_Computed]) -> set[int]:
+    """Store what strategies said, for everybody and once, and give the groups back; return which."""
+    recorded = groups.advance_many([each.progress() for each in computed])
     GroupDecision.objects.bulk_create(
         [
             GroupDecision(
-                group_id=lease.group_id,
-                instrument_id=instrument.pk,
+                group_id=done.group_id,
+                instrument_id=instrument_id,
                 bar_close_at=each.closed_at,
                 reason=each.reason.value,
             )
-            for each in part
+            for done in computed
+            if done.group_id in recorded
+            for instrument_id, each in done.bars()
         ],
         ignore_conflicts=True,
     )
-
-
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), _BATCH):
-        yield ids[start : start + _BATCH]
+    return recorded
 
 
 def group_ids_for(*, instrument_id: int, timeframe: Timeframe, last_close_ms: int) -> list[int]:

@@ -94,6 +94,27 @@ def position_of(row: DeploymentPosition) -> Position:
     return Position(row.quantity, row.average_price, row.realized_pnl, row.fees)
 
 
+def as_stored(position: Position) -> Position:
+    """Return *position* as a row keeps it."""
+    return replace(
+        position,
+        quantity=money.quantize_money(position.quantity),
+        average_price=money.quantize_money(position.average_price),
+        realized_pnl=money.quantize_money(position.realized_pnl),
+        fees=money.quantize_money(position.fees),
+    )
+
+
+def opened_at_after(
+    opened_at: datetime | None, *, after: Position, side: Side, venue_at: datetime
+) -> datetime | None:
+    """Return since when a position is open once a fill on *side* has made it *after*."""
+    if after.is_flat:
+        return None
+    opens = side is (Side.BUY if after.quantity > 0 else Side.SELL)
+    return venue_at if opens and opened_at is None else opened_at
+
+
 def _split_fee(order: Order, report: FillReport) -> tuple[Decimal | None, Decimal]:
     """Return the fee in quote, None if it cannot be valued, and the fee in base."""
     instrument = order.instrument
@@ -118,18 +139,10 @@ def _lock_position(order: Order) -> DeploymentPosition:
 def _move_position(
     row: DeploymentPosition, *, order: Order, after: Position, report: FillReport
 ) -> None:
-    after = replace(
-        after,
-        quantity=money.quantize_money(after.quantity),
-        average_price=money.quantize_money(after.average_price),
-        realized_pnl=money.quantize_money(after.realized_pnl),
-        fees=money.quantize_money(after.fees),
+    after = as_stored(after)
+    row.opened_at = opened_at_after(
+        row.opened_at, after=after, side=report.side, venue_at=report.venue_at
     )
-    opens = report.side is (Side.BUY if after.quantity > 0 else Side.SELL)
-    if after.is_flat:
-        row.opened_at = None
-    elif opens and row.opened_at is None:
-        row.opened_at = report.venue_at
     if order.leg == Leg.ENTRY and (row.quantity == 0 or row.entry_id is None):
         row.entry_id = order.intent_id
     row.quantity, row.average_price = after.quantity, after.average_price

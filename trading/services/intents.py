@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Final
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from foundation.transactions import part_of_transaction
@@ -18,6 +20,28 @@ from trading.models import (
     IntentStatus,
     OrderIntent,
 )
+
+_INSERT: Final = """
+    INSERT INTO trading_orderintent (
+        public_id, status, not_before, deployment_id, epoch, owner_id, account_id, revision_id,
+        instrument_id, decision_key, entry_id, step, leg, side, order_type, quantity, price, trigger_price,
+        reduce_only, stop_percent, target_percent, decided_price, bar_close_at, reason_code
+    )
+    SELECT gen_random_uuid(), %s, %s, decided.*
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::text[], %s::bigint[], %s::smallint[], %s::text[], %s::text[], %s::text[],
+        %s::numeric[], %s::numeric[], %s::numeric[], %s::bool[], %s::float8[], %s::float8[], %s::numeric[], %s::timestamptz[],
+        %s::text[]
+    ) AS decided(
+        deployment_id, epoch, owner_id, account_id, revision_id, instrument_id, decision_key,
+        entry_id, step, leg, side, order_type, quantity, price, trigger_price, reduce_only, stop_percent,
+        target_percent, decided_price, bar_close_at, reason_code
+    )
+    JOIN trading_deployment deployment ON deployment.id = decided.deployment_id
+     AND (deployment.epoch = decided.epoch OR decided.reduce_only)
+    ON CONFLICT DO NOTHING
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +66,16 @@ class Decided:
 
 @part_of_transaction
 def write(decided: Sequence[Decided], *, now: datetime) -> None:
-    """Store decisions in one statement; those that are stored already stay as they are."""
-    OrderIntent.objects.bulk_create(
-        [_row(each, now) for each in decided],
-        ignore_conflicts=True,
-    )
+    """Store decisions in one statement; those that are stored already stay as they are.
+
+    An entry is only stored while its deployment has
+    the epoch under which it was decided; exits always are.
+    """
+    if not decided:
+        return
+    columns = [list(column) for column in zip(*map(_values, decided), strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [IntentStatus.NEW.value, now, *columns])
 
 
 @part_of_transaction
@@ -126,29 +155,29 @@ def latest_revision_id(deployment: Deployment) -> int:
     return revisions.order_by("-number").values_list("pk", flat=True)[:1].get()
 
 
-def _row(decided: Decided, now: datetime) -> OrderIntent:
-    values = decided.values
-    return OrderIntent(
-        owner_id=decided.deployment.owner_id,
-        deployment=decided.deployment,
-        revision_id=decided.revision_id,
-        account_id=decided.deployment.account_id,
-        instrument_id=decided.instrument_id,
-        decision_key=decided.key,
-        entry_id=decided.entry_id,
-        step=decided.step,
-        leg=values.leg.value,
-        side=values.side.value,
-        order_type=values.order_type.value,
-        quantity=values.quantity,
-        price=values.price,
-        trigger_price=values.trigger_price,
-        reduce_only=values.reduce_only,
-        stop_percent=values.stop_percent,
-        target_percent=values.target_percent,
-        decided_price=decided.decided_price,
-        bar_close_at=decided.bar_close_at,
-        reason_code=decided.reason[:60],
-        epoch=decided.deployment.epoch,
-        not_before=now,
+def _values(decided: Decided) -> tuple[Any, ...]:
+    """Return a decision as the columns of ``_INSERT``, in their order."""
+    values, deployment = decided.values, decided.deployment
+    return (
+        deployment.pk,
+        deployment.epoch,
+        deployment.owner_id,
+        deployment.account_id,
+        decided.revision_id,
+        decided.instrument_id,
+        decided.key,
+        decided.entry_id,
+        decided.step,
+        values.leg.value,
+        values.side.value,
+        values.order_type.value,
+        values.quantity,
+        values.price,
+        values.trigger_price,
+        values.reduce_only,
+        values.stop_percent,
+        values.target_percent,
+        decided.decided_price,
+        decided.bar_close_at,
+        decided.reason[:60],
     )

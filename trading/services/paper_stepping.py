@@ -1,60 +1,129 @@
-"""One bar of a deployment on paper: the bar meets its orders first, then the decision is made."""
+"""Bars of deployments on paper: each bar meets their orders first, then decisions are made.
 
+All deployments of a shard that meet a bar are stepped by one call of the compiled code that a
+backtest folds over.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from foundation.transactions import part_of_transaction
+from market.costs import Costs
 from market.enums import Leg
-from market.timeframes import to_milliseconds
-from strategies.decide import decide, match_position
+from market.orders import WORKING
+from strategies.decide import BarOfMany
 from strategies.reasons import ReasonCode
 from strategies.state import PositionState
-from trading.services import paper
-from trading.services.books import Book
-from trading.services.frames import BarStep, Frame, GroupBar
+from trading.domain.sizing import TradingSteps
+from trading.selectors import markets
+from trading.services import outcomes, paper
+from trading.services.frames import Frame, GroupBar
+from trading.services.members import Member
+from trading.services.paper_books import PaperBook, PaperOrder, to_kernel_order
+from trading.services.paper_ledger import PaperLedger
 
 _REASONS: Final = {Leg.STOP: ReasonCode.STOP_HIT, Leg.TARGET: ReasonCode.TARGET_HIT}
 
 
+@part_of_transaction
 def step(
-    book: Book,
-    *,
-    state: PositionState,
-    each: GroupBar,
     frame: Frame,
-    no_entry: ReasonCode | None,
-) -> BarStep:
-    """Return what follows from a bar and its close; *no_entry* is why nothing may be opened."""
-    state, hit = _match(book, state, each, frame)
-    decision = decide(state, each.signal, each.bar, book.rules, book.costs, no_entry=no_entry)
-    if decision.cancels_entry:
-        paper.cancel_entry(book.deployment, resting=book.resting(), now=frame.now)
-    reason = decision.reason if hit is None or decision.reason.acts else hit
-    acted = bool(decision.orders) or hit is not None
-    return BarStep(reason, decision.state, decision.orders, acted)
+    *,
+    opened: Sequence[PaperBook],
+    no_entry: Callable[[Member, GroupBar], ReasonCode | None],
+) -> None:
+    """Step the books over the bars of their frame; what fills is booked.
 
-
-def _match(
-    book: Book, state: PositionState, each: GroupBar, frame: Frame
-) -> tuple[PositionState, ReasonCode | None]:
-    """Let the bar meet the paper orders that were there before it, and book what fills."""
-    met = [
-        order
-        for order in book.resting()
-        if order.intent.bar_close_at is not None
-        and to_milliseconds(order.intent.bar_close_at) <= each.bar.open_time
-    ]
-    waiting = {Leg(order.leg): book.to_kernel(order) for order in met}
-    state = paper.with_orders(
-        state, waiting=waiting, costs=book.costs, leverage=book.rules.leverage
-    )
-    matched = match_position(state, each.bar, book.rules, book.costs)
-    state = matched.state
-    if matched.fills or met:
-        paper.book(
-            book.deployment,
-            matching=paper.Matching(each.bar, frame.timeframe, matched, met),
-            instrument=book.instrument,
-            revision_id=book.revision.pk,
-            now=frame.now,
+    *no_entry* says why a deployment may open nothing at a bar, if it may not.
+    """
+    ledger = PaperLedger(frame)
+    costs = markets.costs_for(frame.instrument, frame.instrument.venue)
+    steps = markets.steps_of(frame.instrument)
+    for each in frame.bars:
+        meeting = [book for book in opened if book.meets(each)]
+        if not meeting:
+            continue
+        met = [book.met_by(each.bar) for book in meeting]
+        many = BarOfMany(
+            [
+                _before(book, orders, each, costs=costs, steps=steps)
+                for book, orders in zip(meeting, met, strict=True)
+            ],
+            signal=each.signal,
+            bar=each.bar,
+            rules=[book.rules for book in meeting],
+            costs=costs,
+            no_entry=[no_entry(book.member, each) for book in meeting],
+            awaits=[
+                _awaits(book, orders.values()) for book, orders in zip(meeting, met, strict=True)
+            ],
         )
-    hit = next((_REASONS[fill.leg] for fill in matched.fills if fill.leg in _REASONS), None)
-    return state._replace(awaits_venue=int(bool(book.pending(but=met)))), hit
+        for place, (book, orders) in enumerate(zip(meeting, met, strict=True)):
+            _follow(book, frame, each, many=many, place=place, met=orders, ledger=ledger)
+    ledger.write()
+
+
+def _before(
+    book: PaperBook,
+    met: dict[Leg, PaperOrder],
+    each: GroupBar,
+    *,
+    costs: Costs,
+    steps: TradingSteps,
+) -> PositionState:
+    state = book.state or book.begin(each.bar, steps=steps)
+    waiting = {leg: to_kernel_order(order, steps=steps) for leg, order in met.items()}
+    return paper.with_orders(state, waiting=waiting, costs=costs, leverage=book.rules.leverage)
+
+
+def _awaits(book: PaperBook, met: Iterable[PaperOrder]) -> bool:
+    """Tell whether entries or exits other than those that the bar has *met* may still fill."""
+    left_out = {order.client_order_id for order in met}
+    return book.is_awaited or any(
+        order.client_order_id not in left_out
+        and order.status in WORKING
+        and order.leg is not Leg.STOP
+        for order in book.orders
+    )
+
+
+def _follow(
+    book: PaperBook,
+    frame: Frame,
+    each: GroupBar,
+    *,
+    many: BarOfMany,
+    place: int,
+    met: dict[Leg, PaperOrder],
+    ledger: PaperLedger,
+) -> None:
+    """Take over what a bar and the decision at its close have come to for one deployment."""
+    made = many.fills(place)
+    if made or met:
+        rests = {leg: many.rests(place, leg) for leg in met}
+        ledger.book(book, each=each, made=made, met=met, rests=rests)
+    decision = many.decision(place)
+    if decision.cancels_entry:
+        ledger.cancel_entry(book)
+    hit = next((_REASONS[fill.leg] for fill in made if fill.leg in _REASONS), None)
+    reason = decision.reason if hit is None or decision.reason.acts else hit
+    book.state = decision.state
+    book.cursor = each.closed_at
+    book.has_acted |= bool(decision.orders) or hit is not None
+    book.decided += outcomes.decided(
+        frame.instrument,
+        deployment=book.deployment,
+        each=each,
+        orders=decision.orders,
+        revision_id=book.revision_id,
+        entry_id=book.entry_id,
+    )
+    if reason is not each.reason:
+        own = outcomes.decision(
+            frame.instrument,
+            deployment=book.deployment,
+            each=each,
+            reason=reason,
+            revision_id=book.revision_id,
+        )
+        book.decisions.append(own)

@@ -1,190 +1,279 @@
-"""Deployments stepped over the bars of their group, a batch in one transaction.
+"""Deployments stepped over the bars of their group: some shards of it in one transaction.
 
 Everything a decision depends on is read under the deployments' locks, so a command or a fill comes
-either before a decision or after it.
+either before a decision or after it. The shards' cursors move in the same transaction: whatever a
+process has not committed when it dies is stepped by the next one, and nothing twice.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Final
 
-from django.conf import settings
-from django.db.models import F
+from django.db import connection
 
 from billing.selectors import entitlements
+from exchanges.selectors import instruments
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
-from foundation.transactions import transactional
+from foundation.transactions import part_of_transaction, transactional
 from market import money
-from market.enums import Leg
-from market.orders import KernelOrder
-from market.timeframes import to_milliseconds
+from market.timeframes import Timeframe, to_milliseconds
 from strategies.reasons import ReasonCode
-from trading.domain import kernel, keys, staleness
-from trading.models import (
-    ActualState,
-    Deployment,
-    DeploymentDecision,
-    DeploymentInstrument,
-    DeploymentPosition,
-    DesiredState,
-    Health,
+from trading.models import ActualState, DeploymentDecision
+from trading.selectors import usage
+from trading.services import (
+    books,
+    entering,
+    frames,
+    groups,
+    intents,
+    live_stepping,
+    members,
+    outcomes,
+    paper_books,
+    paper_stepping,
 )
-from trading.selectors import markets
-from trading.services import books, groups, health, intents, live_stepping, paper_stepping
 from trading.services.books import Book
 from trading.services.frames import Frame, GroupBar
+from trading.services.groups import ShardBehind
+from trading.services.intents import Decided
+from trading.services.members import Member
+from trading.services.outcomes import Remembered
+
+#: Shards that one transaction steps; with those of the largest size it takes about a second.
+_SHARDS_AT_ONCE: Final = 6
+
+_NOTE_PRICES: Final = """
+    UPDATE trading_deploymentposition SET last_price = newest.price, last_price_at = newest.at,
+           version = version + 1
+    FROM unnest(%s::bigint[], %s::bigint[], %s::numeric[], %s::timestamptz[])
+         AS newest(deployment_id, instrument_id, price, at)
+    WHERE trading_deploymentposition.deployment_id = newest.deployment_id
+      AND trading_deploymentposition.instrument_id = newest.instrument_id AND quantity <> 0
+"""
+
+
+_MayEnter = Callable[[Member, GroupBar], ReasonCode | None]
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a transaction's steps have led to, to be written for all of them together."""
+
+    decided: list[Decided] = field(default_factory=list)
+    decisions: list[DeploymentDecision] = field(default_factory=list)
+    remembered: list[Remembered] = field(default_factory=list)
+    begun: list[int] = field(default_factory=list)
+    accounts_to_ask: set[int] = field(default_factory=set)
+    live: list[tuple[Frame, list[Book]]] = field(default_factory=list)
+
+
+def step_groups(*, group_ids: Sequence[int], now: datetime) -> int:
+    """Step the shards of groups over what was computed since; return how many orders follow.
+
+    Shards that somebody else steps just now are left to them.
+    """
+    orders = 0
+    while (count := _step_some(group_ids=group_ids, now=now)) is not None:
+        orders += count
+        crashpoint("evaluation.stepped")
+    return orders
 
 
 @transactional
-def step_deployments(frame: Frame, *, deployment_ids: Sequence[int]) -> int:
-    """Decide for a batch of deployments at each bar, oldest first; return how many orders follow.
+def _step_some(*, group_ids: Sequence[int], now: datetime) -> int | None:
+    """Step a few shards; return how many orders follow, None if none is behind."""
+    behind = groups.lock_shards_behind(group_ids=group_ids, most=_SHARDS_AT_ONCE)
+    if not behind:
+        return None
+    to_step = _frames_of(behind, now=now)
+    found = members.lock_members(to_step)
+    entitled = _entitled(to_step, found, now=now)
+    outcome = _Outcome()
+    for place, frame in enumerate(to_step):
+        here = found.get(place, ())
+        may_enter = partial(_no_entry, frame, entitled[frame.product])
+        _step_paper(frame, [each for each in here if each.is_paper], may_enter, outcome)
+        _step_live(frame, [each for each in here if not each.is_paper], may_enter, outcome)
+    crashpoint("evaluation.decided")
+    _write(outcome, now=now)
+    _note_last_prices(to_step, found)
+    groups.shards_are_at(
+        [shard.shard_id for shard in behind], to=[shard.seen_to for shard in behind]
+    )
+    return len(outcome.decided)
 
-    Raises LeaseLostError, and writes nothing, if somebody else has claimed the group meanwhile.
-    """
-    groups.require(frame.lease)
+
+def _frames_of(behind: Sequence[ShardBehind], *, now: datetime) -> list[Frame]:
+    """Return what each shard has to be stepped over, by instrument."""
+    known = instruments.in_bulk({each["instrument"] for one in behind for each in one.pending})
+    found = []
+    for shard in behind:
+        since_ms = 0 if shard.stepped_to is None else to_milliseconds(shard.stepped_to)
+        bars: dict[int, list[GroupBar]] = {}
+        for data in shard.pending:
+            if since_ms < data["close_ms"] <= to_milliseconds(shard.seen_to):
+                bars.setdefault(data["instrument"], []).append(frames.from_json(data))
+        found += [
+            Frame(
+                group_id=shard.group_id,
+                shard_id=shard.shard_id,
+                product=usage.product_code(shard.strategy),
+                instrument=known[instrument_id],
+                timeframe=Timeframe(shard.timeframe),
+                bars=part,
+                now=now,
+            )
+            for instrument_id, part in sorted(bars.items())
+        ]
+    return found
+
+
+def _entitled(
+    to_step: Sequence[Frame], found: Mapping[int, Sequence[Member]], *, now: datetime
+) -> dict[str, set[int]]:
+    """Return by product who has a right to it now; asked only where somebody might enter."""
+    owners: dict[str, set[int]] = {frame.product: set() for frame in to_step}
+    for place, frame in enumerate(to_step):
+        owners[frame.product] |= {each.deployment.owner_id for each in found.get(place, ())}
+    return {
+        product: entitlements.entitled_owners(product, ids, now=now) if ids else set()
+        for product, ids in owners.items()
+    }
+
+
+def _step_paper(
+    frame: Frame,
+    here: Sequence[Member],
+    may_enter: _MayEnter,
+    outcome: _Outcome,
+) -> None:
+    if not here:
+        return
+    opened = paper_books.open_paper_books(frame, members=here)
+    paper_stepping.step(frame, opened=opened, no_entry=may_enter)
+    for book in opened:
+        outcome.decided += book.decided
+        outcome.decisions += book.decisions
+        if book.state is None:
+            continue
+        marks = book.memory()
+        # A quiet bar costs no write: the shard's own cursor tells that it has been seen.
+        if book.has_acted or marks != book.marks:
+            outcome.remembered.append(Remembered(book.row_id, marks, book.cursor))
+        if book.deployment.actual_state == ActualState.STARTING:
+            # It runs from its first bar on; there is nothing to compare it with.
+            outcome.begun.append(book.deployment.pk)
+
+
+def _step_live(
+    frame: Frame,
+    here: Sequence[Member],
+    may_enter: _MayEnter,
+    outcome: _Outcome,
+) -> None:
+    if not here:
+        return
+    by_id = {each.deployment.pk: each for each in here}
     opened = books.open_books(
-        group_id=frame.lease.group_id, instrument=frame.instrument, deployment_ids=deployment_ids
+        group_id=frame.group_id, instrument=frame.instrument, deployment_ids=sorted(by_id)
     )
     live_stepping.prepare(opened)
-    owners = {book.deployment.owner_id for book in opened}
-    entitled = entitlements.entitled_owners(frame.product, owners, now=frame.now)
-    changed = [book.row for book in opened if _step(book, frame, entitled)]
-    crashpoint("evaluation.decided")
-    decided = [each for book in opened for each in book.decided]
-    if decided:
-        intents.write(decided, now=frame.now)
-        crashpoint("evaluation.intents_written")
-        enqueue_on_commit("trading.submit_due_intents")
-    DeploymentInstrument.objects.bulk_update(changed, ["marks", "last_bar_close_at"])
-    DeploymentDecision.objects.bulk_create(
-        [row for book in opened for row in book.decisions], ignore_conflicts=True
-    )
-    live_stepping.finish(opened, frame=frame)
-    start_paper([book for book in opened if book.state is not None])
-    _note_last_price(opened, frame)
-    for account_id in {book.deployment.account_id for book in opened if book.touches_stop}:
-        # The stop has probably filled: ask at once instead of at the next turn.
-        enqueue_on_commit("trading.reconcile_account", account_id=account_id)
-    return len(decided)
+    outcome.live.append((frame, opened))
+    for book in opened:
+        before = book.row.marks
+        acted = _step_book(book, frame, by_id[book.deployment.pk], may_enter, outcome)
+        if book.touches_stop:
+            outcome.accounts_to_ask.add(book.deployment.account_id)
+        if book.state is None:
+            continue
+        marks = book.state.memory()
+        if acted or marks != before:
+            outcome.remembered.append(Remembered(book.row.pk, marks, book.row.last_bar_close_at))
 
 
-def _step(book: Book, frame: Frame, entitled: Collection[int]) -> bool:
-    """Step one deployment; return whether its row has to be written."""
+def _step_book(
+    book: Book,
+    frame: Frame,
+    member: Member,
+    may_enter: _MayEnter,
+    outcome: _Outcome,
+) -> bool:
+    """Step a deployment at a venue; return whether it has acted."""
     from_ms = to_milliseconds(book.revision.from_bar_at)
     cursor = book.row.last_bar_close_at
-    before = book.row.marks
     acted = False
     for each in frame.bars:
         if each.bar.open_time < from_ms or (cursor is not None and each.closed_at <= cursor):
             continue
         state = book.state or book.begin(each.bar)
-        no_entry = no_entry_reason(book, each, frame, entitled)
-        if book.is_paper:
-            done = paper_stepping.step(book, state=state, each=each, frame=frame, no_entry=no_entry)
-        else:
-            done = live_stepping.step(book, state=state, each=each, frame=frame, no_entry=no_entry)
+        done = live_stepping.step(
+            book, state=state, each=each, frame=frame, no_entry=may_enter(member, each)
+        )
         book.state = done.state
-        note_orders(book, each, done.orders)
+        outcome.decided += outcomes.decided(
+            frame.instrument,
+            deployment=book.deployment,
+            each=each,
+            orders=done.orders,
+            revision_id=book.revision.pk,
+            entry_id=book.entry_id,
+            target_step=book.target_step,
+        )
         if done.reason is not each.reason:
-            book.decisions.append(decision_of(book, each, done.reason))
+            own = outcomes.decision(
+                frame.instrument,
+                deployment=book.deployment,
+                each=each,
+                reason=done.reason,
+                revision_id=book.revision.pk,
+            )
+            outcome.decisions.append(own)
         acted = acted or done.acted
         book.row.last_bar_close_at = each.closed_at
-    if book.state is None:
-        return False
-    book.row.marks = book.state.memory()
-    # A quiet bar costs no write: the group's own cursor tells that it has been seen.
-    return acted or book.row.marks != before
+    return acted
 
 
-def no_entry_reason(
-    book: Book, each: GroupBar, frame: Frame, entitled: Collection[int]
+def _no_entry(
+    frame: Frame, entitled: Collection[int], member: Member, each: GroupBar
 ) -> ReasonCode | None:
-    """Return why nothing may be opened at this bar; None if it may."""
-    deployment = book.deployment
-    horizons = settings.HORIZONS
-    if not each.is_newest or staleness.is_stale(
-        each.closed_at,
-        frame.timeframe,
-        now=frame.now,
-        stale_s=horizons.stale_s,
-        cap_s=horizons.stale_timeframe_cap_s,
-    ):
+    if each is not frame.bars[-1]:
         return ReasonCode.DATA_STALE
-    if not deployment.owner.is_active:
-        return ReasonCode.OWNER_INACTIVE
-    if deployment.owner_id not in entitled:
-        return ReasonCode.ENTITLEMENT_ENDED
-    if deployment.desired_state != DesiredState.RUNNING or _is_unwell(deployment):
-        return ReasonCode.ENTRIES_PAUSED
-    if deployment.actual_state == ActualState.STARTING and not book.is_paper:
-        # Nothing is opened before the account has been compared with the venue once.
-        return ReasonCode.ENTRIES_PAUSED
-    return None
-
-
-def _is_unwell(deployment: Deployment) -> bool:
-    # Late candles are no reason against the bar that has just ended their absence.
-    return deployment.health != Health.OK and deployment.health_code != health.CANDLES_LATE
-
-
-def note_orders(book: Book, each: GroupBar, orders: Sequence[KernelOrder]) -> None:
-    """Add *orders* that follow from a bar to what *book* has decided."""
-    steps = markets.steps_of(book.instrument)
-    for order in orders:
-        step = book.target_step if order.leg is Leg.TARGET else 0
-        key = keys.decision_key(
-            revision_id=book.revision.pk,
-            instrument_id=book.instrument.pk,
-            bar_close_ms=each.close_ms,
-            leg=order.leg,
-            step=step,
-        )
-        book.decided.append(
-            intents.Decided(
-                deployment=book.deployment,
-                revision_id=book.revision.pk,
-                instrument_id=book.instrument.pk,
-                key=key,
-                values=kernel.to_intent_values(order, steps=steps),
-                decided_price=money.decimal_of(each.bar.close),
-                bar_close_at=each.closed_at,
-                reason=order.reason,
-                entry_id=book.entry_id if order.reduce_only else None,
-                step=step,
-            )
-        )
-
-
-def decision_of(book: Book, each: GroupBar, reason: ReasonCode) -> DeploymentDecision:
-    """Return the row that says why a deployment did something else than its group says."""
-    return DeploymentDecision(
-        owner_id=book.deployment.owner_id,
-        deployment=book.deployment,
-        revision=book.revision,
-        instrument_id=book.instrument.pk,
-        bar_close_at=each.closed_at,
-        reason=reason.value,
+    return entering.no_entry(
+        member, each=each, timeframe=frame.timeframe, entitled=entitled, now=frame.now
     )
 
 
-def start_paper(stepped: Sequence[Book]) -> None:
-    """Let paper deployments run from their first bar on: there is nothing to compare them with."""
-    starting = [
-        book.deployment.pk
-        for book in stepped
-        if book.is_paper and book.deployment.actual_state == ActualState.STARTING
+@part_of_transaction
+def _write(outcome: _Outcome, *, now: datetime) -> None:
+    if outcome.decided:
+        intents.write(outcome.decided, now=now)
+        crashpoint("evaluation.intents_written")
+        enqueue_on_commit("trading.submit_due_intents")
+    outcomes.remember(outcome.remembered)
+    outcomes.write_decisions(outcome.decisions)
+    for frame, opened in outcome.live:
+        live_stepping.finish(opened, frame=frame)
+    outcomes.begin(outcome.begun)
+    for account_id in sorted(outcome.accounts_to_ask):
+        # The stop has probably filled: ask at once instead of at the next turn.
+        enqueue_on_commit("trading.reconcile_account", account_id=account_id)
+
+
+def _note_last_prices(to_step: Sequence[Frame], found: Mapping[int, Sequence[Member]]) -> None:
+    """Value what is held at the newest close, by one statement for all of it."""
+    rows = [
+        (
+            each.deployment.pk,
+            frame.instrument.pk,
+            money.quantize_money(money.decimal_of(frame.bars[-1].bar.close)),
+            frame.bars[-1].closed_at,
+        )
+        for place, frame in enumerate(to_step)
+        for each in found.get(place, ())
     ]
-    if starting:
-        Deployment.objects.filter(pk__in=starting).update(
-            actual_state=ActualState.RUNNING, version=F("version") + 1
-        )
-
-
-def _note_last_price(opened: Sequence[Book], frame: Frame) -> None:
-    newest = frame.bars[-1]
-    DeploymentPosition.objects.filter(
-        deployment_id__in=[book.deployment.pk for book in opened], instrument=frame.instrument
-    ).exclude(quantity=0).update(
-        last_price=money.quantize_money(money.decimal_of(newest.bar.close)),
-        last_price_at=newest.closed_at,
-        version=F("version") + 1,
-    )
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_NOTE_PRICES, [list(column) for column in zip(*rows, strict=True)])

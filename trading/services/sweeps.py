@@ -1,5 +1,6 @@
 """Finding work whose message was lost, and passing on what others tell us."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -7,14 +8,17 @@ from exchanges.selectors import candles
 from foundation.queue import enqueue
 from market.timeframes import Timeframe, to_milliseconds
 from trading.models import SignalGroup
-from trading.services import books, evaluation, universe_bars
+from trading.services import books, evaluation, groups, universe_bars
 
 _SWEPT_AT_ONCE: Final = 500
 
+#: Groups of one message: enough to share what a task costs, few enough for many workers.
+_IN_ONE_MESSAGE: Final = 6
+
 
 def sweep_evaluation(*, now: datetime) -> int:
-    """Send for every group in use that has newer bars stored; return how many there are."""
-    groups = (
+    """Send for every group in use that has newer bars stored, or shards behind; return how many."""
+    waiting = (
         SignalGroup.objects.filter(
             revisions__to_bar_at=None,
             revisions__deployment__actual_state__in=books.STEPPED_STATES,
@@ -23,12 +27,10 @@ def sweep_evaluation(*, now: datetime) -> int:
         .order_by("pk")
         .prefetch_related("instruments")[:_SWEPT_AT_ONCE]
     )
-    sent = 0
-    for group in groups:
-        if _has_newer_bars(group, now):
-            enqueue("trading.evaluate_signal_group", group_id=group.pk)
-            sent += 1
-    return sent
+    found = {group.pk for group in waiting if _has_newer_bars(group, now)}
+    found |= set(groups.groups_behind(most=_SWEPT_AT_ONCE))
+    _send(sorted(found))
+    return len(found)
 
 
 def pass_on_closed_candles(*, instrument_id: int, timeframe: str, last_close_ms: int) -> int:
@@ -36,9 +38,14 @@ def pass_on_closed_candles(*, instrument_id: int, timeframe: str, last_close_ms:
     ids = evaluation.group_ids_for(
         instrument_id=instrument_id, timeframe=Timeframe(timeframe), last_close_ms=last_close_ms
     )
-    for group_id in ids:
-        enqueue("trading.evaluate_signal_group", group_id=group_id)
+    _send(ids)
     return len(ids)
+
+
+def _send(group_ids: Sequence[int]) -> None:
+    for start in range(0, len(group_ids), _IN_ONE_MESSAGE):
+        part = list(group_ids[start : start + _IN_ONE_MESSAGE])
+        enqueue("trading.evaluate_signal_groups", group_ids=part)
 
 
 def _has_newer_bars(group: SignalGroup, now: datetime) -> bool:

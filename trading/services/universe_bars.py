@@ -29,6 +29,7 @@ from strategies.views import UniverseView
 from trading.domain import kernel, staleness
 from trading.models import SignalGroup
 from trading.services import bars
+from trading.services.bars import SeriesKey
 from trading.services.frames import GroupBar
 
 if TYPE_CHECKING:
@@ -147,16 +148,9 @@ def load(
     """Return the bars of *instruments*, which are by symbol, and which of them are to be decided on."""
     timeframe = Timeframe(group.timeframe)
     anchor_ms = to_milliseconds(group.anchor_at)
-    histories = [
-        bars.load(
-            instrument_id=each.pk,
-            timeframe=timeframe,
-            anchor_ms=anchor_ms,
-            # Only closed bars are stored; a venue's clock may be a little ahead of ours.
-            to_ms=to_milliseconds(now) + timeframe.milliseconds,
-        )
-        for each in instruments
-    ]
+    keys = [SeriesKey(each.pk, timeframe, anchor_ms) for each in instruments]
+    loaded = bars.load_many(keys, now_ms=to_milliseconds(now))
+    histories = [loaded[key] for key in keys]
     view = view_of([each.symbol for each in instruments], histories, timeframe)
     signals = definition.signals(view, params)
     warm_up = definition.requirements(params).bars(timeframe)

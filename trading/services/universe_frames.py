@@ -33,7 +33,7 @@ class MarketStep(NamedTuple):
     orders: tuple[KernelOrder, ...]
 
 
-def without_entries(signals: Signals, rows: Collection[int]) -> Signals:
+def without_entries(signals: Signals, *, rows: Collection[int]) -> Signals:
     """Return *signals* of shape ``(symbols, 1)`` in which the markets *rows* open nothing."""
     if not rows:
         return signals

@@ -53,7 +53,7 @@ def step(
     view, signals = universe.at(index)
     step = step_portfolio(
         view,
-        without_entries(signals, closed_to),
+        without_entries(signals, rows=closed_to),
         wallet.rules,
         [book.costs for book in wallet.books],
         capital=wallet.capital,

@@ -13,10 +13,11 @@ from market import money
 from market.timeframes import to_milliseconds
 from strategies.reasons import ReasonCode
 from trading.domain import wallets
-from trading.models import DeploymentDecision, DeploymentInstrument, DeploymentPosition
-from trading.services import groups, intents, stepping, universe_books, universe_paper
+from trading.models import ActualState, DeploymentInstrument, DeploymentPosition
+from trading.services import entering, groups, intents, outcomes, universe_books, universe_paper
 from trading.services.books import Book
-from trading.services.frames import Frame, GroupBar
+from trading.services.frames import GroupBar
+from trading.services.members import Member
 from trading.services.universe_books import Wallet
 from trading.services.universe_frames import MarketStep, UniverseFrame
 
@@ -44,10 +45,16 @@ def step_deployments(frame: UniverseFrame, *, deployment_ids: Sequence[int]) -> 
         crashpoint("evaluation.intents_written")
         enqueue_on_commit("trading.submit_due_intents")
     DeploymentInstrument.objects.bulk_update(changed, ["marks", "last_bar_close_at"])
-    DeploymentDecision.objects.bulk_create(
-        [row for book in every for row in book.decisions], ignore_conflicts=True
+    outcomes.write_decisions([row for book in every for row in book.decisions])
+    outcomes.begin(
+        [
+            wallet.deployment.pk
+            for wallet in opened
+            if wallet.state is not None
+            and wallet.is_paper
+            and wallet.deployment.actual_state == ActualState.STARTING
+        ]
     )
-    stepping.start_paper([wallet.books[0] for wallet in opened if wallet.state is not None])
     _note_last_prices(opened, frame)
     return len(decided)
 
@@ -88,13 +95,12 @@ def _step_bar(
     universe, rows = frame.universe, range(len(wallet.books))
     said = universe.group_bars(index)
     refusals = [
-        stepping.no_entry_reason(
-            book,
-            said[row],
-            Frame(
-                frame.lease, frame.product, book.instrument, universe.view.timeframe, (), frame.now
-            ),
-            entitled,
+        entering.no_entry(
+            Member(book.deployment, book.is_paper, book.deployment.owner.is_active),
+            each=said[row],
+            timeframe=universe.view.timeframe,
+            entitled=entitled,
+            now=frame.now,
         )
         for row, book in enumerate(wallet.books)
     ]
@@ -122,9 +128,24 @@ def _refused(
 
 
 def _note(book: Book, each: GroupBar, made: MarketStep) -> None:
-    stepping.note_orders(book, each, made.orders)
+    book.decided += outcomes.decided(
+        book.instrument,
+        deployment=book.deployment,
+        each=each,
+        orders=made.orders,
+        revision_id=book.revision.pk,
+        entry_id=book.entry_id,
+        target_step=book.target_step,
+    )
     if made.reason is not each.reason:
-        book.decisions.append(stepping.decision_of(book, each, made.reason))
+        own = outcomes.decision(
+            book.instrument,
+            deployment=book.deployment,
+            each=each,
+            reason=made.reason,
+            revision_id=book.revision.pk,
+        )
+        book.decisions.append(own)
 
 
 def _note_last_prices(opened: Sequence[Wallet], frame: UniverseFrame) -> None:

@@ -1,0 +1,1 @@
+"""Live trading at scale: thousands of deployments, real workers, a real database."""
