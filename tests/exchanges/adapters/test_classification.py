@@ -20,7 +20,7 @@ from exchanges.simulator.addresses import ADDRESSES
 from exchanges.simulator.fault_kinds import Carrier, FaultKind
 from exchanges.simulator.fault_table import describe, kinds_of
 from exchanges.simulator.wire_faults import WireFault, other_id, rewrite
-from market.enums import OrderType
+from market.enums import OrderType, Side
 from tests.exchanges.adapters.contract import make_order
 from tests.exchanges.adapters.loopback import ORDER_FIELDS, Answer, LoopbackVenue
 from tests.exchanges.adapters.told import CREDENTIAL
@@ -82,12 +82,11 @@ class Cell:
 
     def submit(self, *, timeout_s: float, **fields: Any) -> Outcome:
         case = self.venue.case
+        usual = {"order_type": OrderType.LIMIT, "price": Decimal(40_000)}
         order = make_order(
             symbol=case["symbol"],
             quantity=Decimal(case.get("quantity", "0.01")),
-            order_type=OrderType.LIMIT,
-            price=Decimal(40_000),
-            **fields,
+            **(usual | fields),
         )
         return self.runner.run(self.client.submit(order, timeout_s=timeout_s))
 
@@ -190,6 +189,25 @@ def test_what_is_proven_when_the_wire_fails(cell):
         found = (outcome.kind, len(cell.venue.sent(cell.create)) - sent, outcome.report is None)
         proven = expected(kind, cell)
         if found != (proven, 1, proven is not OutcomeKind.DONE):
+            wrong[kind] = outcome
+
+    assert wrong == {}
+
+
+def test_a_stop_of_another_kind_is_no_less_unknown_when_the_wire_fails(cell):
+    # Where a stop is sent like any other order, the table above holds.
+    create = cell.venue.case.get("stop_create", "")
+    stop = {"order_type": OrderType.STOP_LOSS, "price": None, "trigger_price": Decimal(39_000)}
+    wrong = {}
+    for kind in kinds_of(Carrier.WIRE) if create else ():
+        if kind in SLOW | HARMLESS or kind in MISTAKEN:
+            continue
+        sent = len(cell.venue.sent(create))
+        cell.venue.next(create, fault_of(kind))
+
+        outcome = cell.submit(timeout_s=5, side=Side.SELL, **stop)
+
+        if (outcome.kind, len(cell.venue.sent(create)) - sent) != (OutcomeKind.UNKNOWN, 1):
             wrong[kind] = outcome
 
     assert wrong == {}
