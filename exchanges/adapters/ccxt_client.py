@@ -32,6 +32,7 @@ from exchanges.adapters.protocol import (
     PositionReport,
 )
 from exchanges.adapters.reading import UnreadableError
+from exchanges.adapters.refusals import OffStepError, StopPassedError, UnsupportedOrderError
 from exchanges.adapters.wire import CallRecord, recording
 from foundation.crashpoints import crashpoint
 from market.enums import MarginMode, OrderType, Side
@@ -57,18 +58,6 @@ _ORDER_TYPES: Final[Mapping[OrderType, str]] = MappingProxyType(
 
 #: How far above the best offer a purchase may be met where market orders cannot name a quantity.
 _HEADROOM: Final = Decimal("0.01")
-
-
-class OffStepError(ValueError):
-    """An amount that does not lie on the venue's steps; ccxt would silently cut it."""
-
-
-class UnsupportedOrderError(ValueError):
-    """A type of order that the venue, or its pack, does not have."""
-
-
-class StopPassedError(ValueError):
-    """A stop whose price was passed, at a venue where it would then wait for the way back."""
 
 
 class CcxtVenueClient(CcxtMarketData):
