@@ -3,6 +3,7 @@
 PYTHON   ?= python3
 PORT     ?= 8000
 WORKERS  ?= 4
+SEEDS    ?= 40
 ARGS     ?=
 VENV     := .venv
 PEERS    := .venv-bench
@@ -19,10 +20,10 @@ PRODUCTION := $(OFFLINE) APP_ENV=production DJANGO_SETTINGS_MODULE=config.settin
 	SITE_URL=https://trading.example.com ALLOWED_HOSTS=trading.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check webhook-storm bench bench-live bench-peers references format openapi lock clean
+.PHONY: help run test check webhook-storm crash crash-canaries bench bench-live bench-peers references format openapi lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed-embedded ## Start the whole platform here (PORT=8000, ARGS=--no-demo)
 	@exec $(PY) manage.py up --follow-parent --port $(PORT) $(ARGS)
@@ -43,6 +44,14 @@ check: $(VENV)/.installed-dev ## Lint, types, imports, migrations, settings for 
 
 webhook-storm: $(VENV)/.installed-test ## Settle payments from 1,000 shuffled, repeated and forged notices while workers die
 	STORM_DELIVERIES=1000 $(PY) -m pytest tests/flows/test_webhook_storm.py -n 0 -s $(ARGS)
+
+crash: $(VENV)/.installed-test ## Kill processes at every step of an order's life (SEEDS=40, ARGS="--point NAME --seed N")
+	$(PY) -m tests.compile_kernels
+	$(PY) -m tests.crash --seeds $(SEEDS) $(ARGS)
+
+crash-canaries: $(VENV)/.installed-test ## Break the platform on purpose: the kill matrix has to notice all of it
+	$(PY) -m tests.compile_kernels
+	$(PY) -m tests.crash --canary all $(ARGS)
 
 bench: $(VENV)/.installed-test ## Measure what has a budget
 	$(PY) -m pytest tests/benchmarks -n 0 -p no:randomly -s --ignore tests/benchmarks/live $(ARGS)

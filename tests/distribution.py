@@ -20,7 +20,7 @@ _OF_PEOPLE: Final = (
 )
 #: What takes long begins right after them.
 _LONG: Final = (
-    "tests/trading/test_crashes.py",
+    "tests/crash/test_matrix.py",
     "tests/web/test_migrate.py",
     "tests/admin/test_lists.py",
     "tests/billing/test_money_machine.py",

@@ -27,7 +27,7 @@ from market.enums import OrderStatus
 from tests.crash import shards
 from tests.crash.matrix import Result
 from tests.crash.plans import FAULTS, Plan, draw
-from trading.domain import reports
+from trading.domain import absence
 from trading.models import GroupShard
 from trading.services import fencing, outcomes, settlement, stepping
 
@@ -47,7 +47,7 @@ def _patched(owner: Any, name: str, stand_in: Any) -> Iterator[None]:
 
 def _one_lookup() -> AbstractContextManager[None]:
     """One look-up in vain proves that an order is absent."""
-    return _patched(reports, "is_absent", lambda *, lookups, **_: lookups >= 1)
+    return _patched(absence, "is_absent", lambda *, lookups, **_: lookups >= 1)
 
 
 def _blind_resend() -> AbstractContextManager[None]:

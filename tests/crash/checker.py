@@ -56,8 +56,8 @@ CONTRADICTING: Final = frozenset(
 
 #: A protective order is asked for this soon after the fill of an entry, at the platform's own pace.
 _PROTECTED_WITHIN_S: Final = 10.0
-#: What two shared cores may add to every duration of the matrix.
-_BUSY_S: Final = 3.0
+#: What a machine that others use as well may add to every duration of the matrix.
+_BUSY_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)

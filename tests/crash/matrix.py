@@ -8,7 +8,7 @@ from typing import Any
 from tests.crash import checker
 from tests.crash.plans import Plan, draw
 from tests.crash.stage import Scene, Stage
-from tests.crash.workers import Told, fork, live_a_day, recover, stop_it
+from tests.crash.workers import Told, compare_first, fork, live_a_day, recover, stop_it
 from trading.models import Order
 from trading.services import venues
 
@@ -41,7 +41,10 @@ def play(stage: Stage, plan: Plan) -> Result:
     begun_s = time.monotonic()
     scene = stage.make_scene(plan)
     try:
+        first = fork(lambda: compare_first(scene), egress=scene.egress).wait()
+        stage.begin_bad_hour(scene)
         reached, tellings = _happen(stage, scene)
+        tellings.append(first)
         findings = [problem for told in tellings for problem in told.problems]
         findings += checker.check(scene, stage.truth(scene))
         rows = list(Order.objects.filter(deployment=scene.deployment))

@@ -107,7 +107,7 @@ class Stage:
         return float(self.admin("GET", "/simulator/status")["prices"]["BTC/USDT"])
 
     def make_scene(self, plan: Plan) -> Scene:
-        """Return a new account with a deployment that is about to enter, and program what goes wrong."""
+        """Return a new account with a deployment that is about to enter."""
         key, secret = secrets.token_hex(16), secrets.token_hex(16)
         wallet = "futures_balances" if plan.is_swap else "balances"
         funds = {"USDT": "100000"} if plan.is_swap else {"USDT": "100000", "BNB": "10"}
@@ -126,11 +126,16 @@ class Stage:
             _decide(deployment, instrument, plan, price=self.ends_ms[end_ms], end_ms=end_ms)
         # What connecting and deploying had to tell is told.
         OutboxEvent.objects.filter(delivered_at=None).update(delivered_at=timezone.now())
-        for rule in plan.rules:
-            self.admin(
-                "POST", "/simulator/faults", {"call": "ANY", **_with_call(rule), "account": key}
-            )
         return Scene(plan, key, deployment, instrument, group_id, egress=f"crash-{key[:8]}")
+
+    def begin_bad_hour(self, scene: Scene) -> None:
+        """Program what goes wrong with the requests of *scene*."""
+        rules = [
+            {"call": "ANY", **_with_call(rule), "account": scene.api_key}
+            for rule in scene.plan.rules
+        ]
+        if rules:
+            self.admin("POST", "/simulator/faults", {"rules": rules, "seed": scene.plan.seed})
 
     def _connect(self, plan: Plan, key: str, secret: str) -> ExchangeAccount:
         person = people.make_person(f"{key}@example.com")

@@ -31,6 +31,7 @@ from tests.crash.points import arm
 from tests.crash.stage import Scene, Stage
 from trading.models import DeploymentCommand, IntentStatus, Order, OrderIntent
 from trading.services import bars, commands, evaluation, reconciliation, submission
+from trading.services.wishes import DeploymentEndedError
 
 _IN_FLIGHT: Final = [
     OrderStatus.SUBMITTING.value,
@@ -120,6 +121,9 @@ class Hands:
     def _do(self, service: Callable[..., object], **arguments: Any) -> None:
         try:
             service(**arguments, now=timezone.now())
+        except DeploymentEndedError:
+            # The owner is told so: what has ended takes no further command.
+            return
         except Exception:  # noqa: BLE001  whatever it is, it is a finding
             self.problems.append(traceback.format_exc(limit=-6))
 
@@ -137,6 +141,13 @@ def live_a_day(scene: Scene, stage: Stage, *, is_to_die: bool = True) -> Told:
         hands.command(scene.plan.command, "once")
     for _ in range(_DAY_TURNS):
         hands.turn()
+    return Told(hands.problems)
+
+
+def compare_first(scene: Scene) -> Told:
+    """Compare the account with the exchange before anything is opened, as every start does."""
+    hands = Hands(scene)
+    hands.reconcile()
     return Told(hands.problems)
 
 
