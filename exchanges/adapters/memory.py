@@ -64,6 +64,8 @@ class InMemoryVenue:
         self.status = VenueStatus(is_up=True)
         #: What the venue takes for the time.
         self.clock: Callable[[], datetime] = _wall_clock
+        #: Why leverage and margin mode cannot be set; empty while they can.
+        self.refused_settings = ""
         #: Every execution is reported twice while this is set.
         self.reports_fills_twice = False
         self.candle_rows: dict[tuple[str, Timeframe], list[CandleRow]] = {}
@@ -314,12 +316,12 @@ class InMemoryVenueClient:
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
         """Lock that much less for later orders."""
-        self._before_question()
+        self._before_setting()
         self._venue.book.swaps.leverages[self._account, symbol] = leverage
 
     async def set_margin_mode(self, symbol: str, mode: MarginMode) -> None:
         """Remember the mode."""
-        self._before_question()
+        self._before_setting()
         self._venue.book.swaps.margin_modes[self._account, symbol] = mode
 
     async def arm_dead_man(self, *, timeout_s: int) -> None:
@@ -329,6 +331,11 @@ class InMemoryVenueClient:
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""
+
+    def _before_setting(self) -> None:
+        self._before_question()
+        if self._venue.refused_settings:
+            raise VenueError(self._venue.refused_settings)
 
     def _before_question(self) -> None:
         self._guard.refuse("A question to a venue")

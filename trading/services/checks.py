@@ -102,7 +102,6 @@ def check(intent: OrderIntent, *, situation: Situation, now: datetime) -> Verdic
 
 
 def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Verdict:
-    place = (intent.deployment_id, intent.instrument_id)
     refusal = _inactive(intent, situation) or _too_late(intent, now)
     if refusal is not None:
         return refusal
@@ -112,18 +111,27 @@ def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Ve
         return Wait.ACCOUNT_NOT_COMPARED
     # On paper exit and entry of a reversal meet the same bar, the exit first.
     if not markets.is_paper(situation.account):
+        if intent.leg == Leg.ENTRY and _stays_open(intent, situation):
+            # Its predecessor has filled after all, while it was being canceled.
+            return Denial.POSITION_IS_OPEN
         waits = _what_an_entry_waits_for(intent, situation)
         if waits is not None:
             return waits
-        held = situation.held.get(place, Decimal(0))
-        if intent.leg == Leg.ENTRY and not _too_small(intent, abs(held)):
-            # Its predecessor has filled after all, while it was being canceled.
-            return Denial.POSITION_IS_OPEN
     quantity = money.quantize_quantity(intent.quantity, step=intent.instrument.lot_step)
     refusal = _too_small(intent, quantity)
     if refusal is not None:
         return refusal
     return _afford(intent, situation, quantity)
+
+
+def _stays_open(intent: OrderIntent, situation: Situation) -> bool:
+    """Tell whether there is a position already that nothing is about to close."""
+    place = (intent.deployment_id, intent.instrument_id)
+    leaves = place in situation.exits_waiting or any(
+        order.leg == Leg.EXIT for order in situation.working.get(place, ())
+    )
+    held = abs(situation.held.get(place, Decimal(0)))
+    return not leaves and not _too_small(intent, held)
 
 
 def _what_an_entry_waits_for(intent: OrderIntent, situation: Situation) -> Wait | None:

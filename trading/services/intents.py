@@ -149,6 +149,12 @@ def postpone(intent: OrderIntent, *, until: datetime) -> None:
     intent.save(update_fields=["status", "not_before"])
 
 
+@part_of_transaction
+def hasten(waiting: QuerySet[OrderIntent], *, now: datetime) -> None:
+    """Let decisions that waited for something go out at once, now that it is over."""
+    waiting.filter(status=IntentStatus.NEW, not_before__gt=now).update(not_before=now)
+
+
 def latest_revision_id(deployment: Deployment) -> int:
     """Return the revision in force, or the last one that was."""
     revisions = DeploymentRevision.objects.filter(deployment=deployment)

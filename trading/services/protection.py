@@ -139,6 +139,12 @@ def _after_close(deployment: Deployment, position: DeploymentPosition, *, now: d
         why="the position is closed",
     )
     has_ended = _end_trade(deployment, position, now=now)
+    if has_ended:
+        # The other half of a reversal has waited for this.
+        entries = OrderIntent.objects.filter(
+            deployment=deployment, instrument_id=position.instrument_id, leg=Leg.ENTRY.value
+        )
+        intents.hasten(entries, now=now)
     health.recover(deployment, codes={health.STOP_NOT_PLACED, health.EXIT_FAILING}, now=now)
     if has_ended or position.stop_price or position.target_price or position.opened_at:
         position.stop_price = position.target_price = position.opened_at = None

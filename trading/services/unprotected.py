@@ -105,10 +105,9 @@ def _take_target_back(
 
 
 def _was_tried(position: DeploymentPosition) -> bool:
-    """Tell whether a stop of the position was sent, or tried to be, since it has had none."""
-    return Order.objects.filter(
-        intent__in=_stops_of(position), submitted_at__gte=position.unprotected_since
-    ).exists()
+    """Tell whether the stop that is missing was sent, or tried to be."""
+    newest = _stops_of(position).order_by("-pk").values("pk")[:1]
+    return Order.objects.filter(intent__in=newest).exists()
 
 
 def _stops_of(position: DeploymentPosition) -> QuerySet[OrderIntent, OrderIntent]:

@@ -83,9 +83,15 @@ class UsdmDialect(StopDialect, BinanceDialect):
         ]
 
     async def arm_dead_man(self, exchange: Any, *, timeout_s: int) -> None:
-        """Arm the switch of every market with an open order; the venue has one for each."""
-        orders = await exchange.fapiprivate_get_openorders()
-        for market in sorted({order["symbol"] for order in orders}):
+        """Arm the switch of every market with an open order; the venue has one for each.
+
+        It is disarmed where a position is open as well: its entry has filled, and its stop is to stay.
+        """
+        rows = await exchange.fapiprivate_get_openorders()
+        if not timeout_s:
+            held = await exchange.fapiprivatev2_get_positionrisk()
+            rows = [*rows, *(row for row in held if Decimal(row["positionAmt"]))]
+        for market in sorted({row["symbol"] for row in rows}):
             await exchange.fapiprivate_post_countdowncancelall(
                 {"symbol": market, "countdownTime": timeout_s * 1_000}
             )
