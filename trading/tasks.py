@@ -10,6 +10,7 @@ from trading.services import (
     erasures,
     evaluation,
     groups,
+    live_drift,
     partitions,
     pruning,
     reconciliation,
@@ -115,6 +116,20 @@ def sweep_rights() -> None:
     """Stop what runs without a right."""
     with tenancy.bypass("a sweep looks at everything"):
         stops.sweep_rights(now=timezone.now())
+
+
+@queued_task("trading.compute_drift_report", queue="compute")
+def compute_drift_report(*, report_id: int) -> None:
+    """Compare a deployment with its replay."""
+    with tenancy.bypass("a report names its deployment"):
+        live_drift.compute_report(report_id=report_id, now=timezone.now())
+
+
+@queued_task("trading.sweep_drift_reports", queue="compute")
+def sweep_drift_reports() -> None:
+    """Find drift reports whose message or worker was lost."""
+    with tenancy.bypass("a sweep looks at everything"):
+        live_drift.sweep_reports(now=timezone.now())
 
 
 @queued_task("trading.sweep_erasures", queue="default")

@@ -1,5 +1,19 @@
 """The operators' lists of trading; services own the rows, so nothing is edited here."""
 
-from trading.admin import decisions, deployments, orders, positions, reconciliations
+from trading.admin import (
+    decisions,
+    deployments,
+    drift_reports,
+    orders,
+    positions,
+    reconciliations,
+)
 
-__all__ = ("decisions", "deployments", "orders", "positions", "reconciliations")
+__all__ = (
+    "decisions",
+    "deployments",
+    "drift_reports",
+    "orders",
+    "positions",
+    "reconciliations",
+)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from trading.api import views
+from trading.api import drift_views, views
 
 app_name = "trading-api"
 urlpatterns = [
@@ -12,4 +12,10 @@ urlpatterns = [
     path("deployments/<uuid:public_id>/fills", views.Fills.as_view(), name="fills"),
     path("deployments/<uuid:public_id>/decisions", views.Decisions.as_view(), name="decisions"),
     path("deployments/<uuid:public_id>/commands", views.Commands.as_view(), name="commands"),
+    path("deployments/<uuid:public_id>/drift", drift_views.Drift.as_view(), name="drift"),
+    path(
+        "deployments/<uuid:public_id>/drift/trades",
+        drift_views.DriftTrades.as_view(),
+        name="drift-trades",
+    ),
 ]

@@ -13,6 +13,7 @@ from trading.models.deployments import (
     Health,
     StopPolicy,
 )
+from trading.models.drift_reports import DriftReport, DriftStatus, DriftTrade
 from trading.models.groups import GroupShard, SignalGroup
 from trading.models.orders import Fill, IntentStatus, Order, OrderIntent, OrderTransition
 from trading.models.positions import (
@@ -38,6 +39,9 @@ __all__ = (
     "DeploymentPosition",
     "DeploymentRevision",
     "DesiredState",
+    "DriftReport",
+    "DriftStatus",
+    "DriftTrade",
     "ExternalOrder",
     "Fill",
     "GroupDecision",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from trading.web import change_views, list_views, views
+from trading.web import change_views, drift_views, list_views, views
 
 app_name = "trading"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("<uuid:public_id>/", views.detail, name="detail"),
     path("<uuid:public_id>/change/", change_views.change, name="change"),
     path("<uuid:public_id>/decisions/", list_views.decisions, name="decisions"),
+    path("<uuid:public_id>/drift/", drift_views.drift, name="drift"),
+    path("<uuid:public_id>/drift.json", drift_views.drift_lines, name="drift-lines"),
+    path("<uuid:public_id>/drift.csv", drift_views.drift_csv, name="drift-csv"),
     path("<uuid:public_id>/live/", views.live_parts, name="live"),
     path("<uuid:public_id>/chart.json", views.chart, name="chart"),
     path("<uuid:public_id>/command/", views.command, name="command"),
