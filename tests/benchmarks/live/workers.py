@@ -39,22 +39,15 @@ def workers(*queues: str, processes: int, log: Path) -> Iterator["Spent"]:
 
 
 class Spent:
-    """The processor time of a worker's processes, and of the database's for them."""
+    """The processor time of a worker's processes."""
 
     def __init__(self, parent: int) -> None:
         self._parent = parent
 
-    def seconds(self) -> tuple[float, float]:
-        """Return both, since their processes began."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid()"
-            )
-            backends = [pid for (pid,) in cursor.fetchall()]
+    def seconds(self) -> float:
+        """Return it, since they began."""
         folder = Path(f"/proc/{self._parent}/task/{self._parent}/children")
-        children = [int(pid) for pid in folder.read_text().split()]
-        return sum(map(_seconds_of, children)), sum(map(_seconds_of, backends))
+        return sum(_seconds_of(int(pid)) for pid in folder.read_text().split())
 
 
 def _seconds_of(pid: int) -> float:

@@ -1,0 +1,137 @@
+"""Many deployments of one group: what a bar costs, and how the work is shared."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from exchanges.models import AccountKind
+from market.enums import Leg, OrderType, Side
+from market.timeframes import MINUTE_MS, Timeframe, from_milliseconds
+from tests.factories import accounts as people
+from tests.factories import billing
+from tests.factories import exchanges as market_factory
+from tests.factories import trading as factory
+from trading.domain.kernel import IntentValues
+from trading.models import (
+    Deployment,
+    DeploymentDecision,
+    GroupDecision,
+    GroupShard,
+    OrderIntent,
+    SignalGroup,
+)
+from trading.services import evaluation, groups, intents, stepping
+from trading.services.intents import Decided
+
+pytestmark = pytest.mark.django_db
+
+START_MS = market_factory.NEW_YEAR_MS
+HISTORY = 30
+#: At rest, then down, then far up: every pair of averages crosses at the last close and not before.
+CLOSES = [40_000.0] * (HISTORY - 1) + [39_500.0, 41_500.0]
+
+
+@pytest.fixture
+def deploy(memory_venue, instrument):
+    """Make so many paper deployments of one group, which begin with the last of the bars."""
+    candles = market_factory.make_candles(CLOSES, timeframe=Timeframe.M1, first_open_ms=START_MS)
+    market_factory.store_candles(instrument, Timeframe.M1, candles.slice(0, HISTORY))
+    begins_at = from_milliseconds(START_MS + HISTORY * MINUTE_MS)
+    owner = billing.with_plan(people.make_person())
+    account = factory.make_account(owner, instrument, kind=AccountKind.PAPER, now=begins_at)
+
+    def make(count: int) -> None:
+        for _ in range(count):
+            factory.make_deployment(account, now=begins_at)
+
+    def close_bar() -> None:
+        market_factory.store_candles(instrument, Timeframe.M1, candles.slice(HISTORY, HISTORY + 1))
+
+    return make, close_bar
+
+
+def _now():
+    return from_milliseconds(START_MS + (HISTORY + 1) * MINUTE_MS) + timedelta(milliseconds=200)
+
+
+def _statements_of_a_bar() -> Sequence[str]:
+    with CaptureQueriesContext(connection) as captured:
+        evaluation.evaluate_signal_group(group_id=SignalGroup.objects.get().pk, now=_now())
+    return [query["sql"] for query in captured.captured_queries]
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_bar_on_which_all_enter_takes_as_many_statements_for_one_as_for_many(deploy, count):
+    make, close_bar = deploy
+    make(count)
+    close_bar()
+
+    statements = _statements_of_a_bar()
+
+    assert OrderIntent.objects.count() == count
+    assert GroupDecision.objects.count() == 1
+    assert not DeploymentDecision.objects.exists()
+    assert sum("exchanges_candle" in each for each in statements) <= 6
+    assert sum("INSERT INTO trading_orderintent" in each for each in statements) == 1
+    assert len([each for each in statements if not each.startswith(("SAVEPOINT", "RELEASE"))]) <= 40
+
+
+def test_a_split_group_is_stepped_once_by_whoever_comes(deploy, monkeypatch):
+    make, close_bar = deploy
+    make(9)
+    monkeypatch.setattr(groups, "MOST_IN_SHARD", 5)
+    assert groups.split_large_shards() == 1
+    close_bar()
+    group_id = SignalGroup.objects.get().pk
+
+    evaluation.evaluate_signal_group(group_id=group_id, now=_now())
+    again = stepping.step_groups(group_ids=[group_id], now=_now())
+
+    decided = OrderIntent.objects.values_list("deployment_id", flat=True)
+    assert sorted(decided) == sorted(Deployment.objects.values_list("pk", flat=True))
+    assert again == 0
+    assert GroupShard.objects.count() == 2
+    assert groups.groups_behind(most=10) == []
+
+
+def test_an_entry_of_an_older_epoch_is_not_stored_and_an_exit_is(deploy):
+    make, _ = deploy
+    make(1)
+    decided_under = Deployment.objects.get()
+    Deployment.objects.update(epoch=decided_under.epoch + 1)
+    revision = decided_under.revisions.get()
+    traded = decided_under.instruments.get()
+
+    def decided(leg: Leg, *, reduce_only: bool) -> Decided:
+        return Decided(
+            deployment=decided_under,
+            revision_id=revision.pk,
+            instrument_id=traded.instrument_id,
+            key=leg.value,
+            values=IntentValues(
+                leg=leg,
+                side=Side.BUY,
+                order_type=OrderType.MARKET,
+                quantity=Decimal(1),
+                price=None,
+                trigger_price=None,
+                reduce_only=reduce_only,
+                stop_percent=0.0,
+                target_percent=0.0,
+            ),
+            decided_price=None,
+            bar_close_at=None,
+            reason="",
+        )
+
+    with transaction.atomic():
+        intents.write(
+            [decided(Leg.ENTRY, reduce_only=False), decided(Leg.EXIT, reduce_only=True)],
+            now=_now(),
+        )
+
+    assert list(OrderIntent.objects.values_list("leg", flat=True)) == [Leg.EXIT.value]
