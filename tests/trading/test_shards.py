@@ -65,7 +65,7 @@ def _statements_of_a_bar() -> Sequence[str]:
 
 
 @pytest.mark.parametrize("count", [1, 9])
-def test_a_bar_on_which_all_enter_takes_as_many_statements_for_one_as_for_many(deploy, count):
+def test_a_bar_on_which_all_enter_takes_few_statements_for_one_and_for_many(deploy, count):
     make, close_bar = deploy
     make(count)
     close_bar()
