@@ -17,6 +17,7 @@ from market.orders import TERMINAL
 from market.positions import Position
 from trading import events
 from trading.domain import reports
+from trading.domain.reports import Step
 from trading.models import DeploymentPosition, Fill, Order, Reservation
 from trading.selectors import prices
 from trading.services import order_rows, orders
@@ -30,11 +31,49 @@ def record_fill(
 
     The order ends up with the sum of its fills, their average price and the status that follows.
     """
+    position = _lock_position(order)
+    fill, after = execution(order, position, report, is_manual=is_manual)
+    try:
+        with transaction.atomic():
+            fill.save(force_insert=True)
+    except IntegrityError:
+        known = Fill.objects.filter(
+            account_id=order.account_id,
+            instrument_id=order.instrument_id,
+            venue_trade_id=report.venue_trade_id,
+            side=report.side.value,
+        )
+        if known.exists():
+            return False
+        raise
+    crashpoint("fills.inserted")
+    move_position(position, order=order, after=after, report=report)
+    position.save()
+    _move_order(order, report=report, actor=actor, now=now)
+    publish(
+        events.FILL_RECORDED,
+        occurred_at=now,
+        owner_id=order.owner_id,
+        deployment_id=order.deployment_id,
+        fill_id=fill.pk,
+    )
+    crashpoint("fills.booked")
+    return True
+
+
+def position_of(row: DeploymentPosition) -> Position:
+    """Return the stored position as a value."""
+    return Position(row.quantity, row.average_price, row.realized_pnl, row.fees)
+
+
+def execution(
+    order: Order, row: DeploymentPosition, report: FillReport, *, is_manual: bool = False
+) -> tuple[Fill, Position]:
+    """Return an execution of *order* as a row that is not stored yet, and the position after it."""
     with localcontext(money.WIDE):
         fee, fee_in_base = _split_fee(order, report)
         value = None if fee is None else money.quantize_money(fee + fee_in_base * report.price)
-    position = _lock_position(order)
-    before = position_of(position)
+    before = position_of(row)
     after = positions.apply_fill(
         before,
         side=report.side,
@@ -62,36 +101,7 @@ def record_fill(
         is_manual=is_manual,
         venue_at=report.venue_at,
     )
-    try:
-        with transaction.atomic():
-            fill.save(force_insert=True)
-    except IntegrityError:
-        known = Fill.objects.filter(
-            account_id=order.account_id,
-            instrument_id=order.instrument_id,
-            venue_trade_id=report.venue_trade_id,
-            side=report.side.value,
-        )
-        if known.exists():
-            return False
-        raise
-    crashpoint("fills.inserted")
-    _move_position(position, order=order, after=after, report=report)
-    _move_order(order, report=report, actor=actor, now=now)
-    publish(
-        events.FILL_RECORDED,
-        occurred_at=now,
-        owner_id=order.owner_id,
-        deployment_id=order.deployment_id,
-        fill_id=fill.pk,
-    )
-    crashpoint("fills.booked")
-    return True
-
-
-def position_of(row: DeploymentPosition) -> Position:
-    """Return the stored position as a value."""
-    return Position(row.quantity, row.average_price, row.realized_pnl, row.fees)
+    return fill, after
 
 
 def as_stored(position: Position) -> Position:
@@ -136,9 +146,10 @@ def _lock_position(order: Order) -> DeploymentPosition:
     return position
 
 
-def _move_position(
+def move_position(
     row: DeploymentPosition, *, order: Order, after: Position, report: FillReport
 ) -> None:
+    """Let a locked position be what it is after an execution of *order*; the row is not stored."""
     after = as_stored(after)
     row.opened_at = opened_at_after(
         row.opened_at, after=after, side=report.side, venue_at=report.venue_at
@@ -149,10 +160,15 @@ def _move_position(
     row.realized_pnl, row.fees = after.realized_pnl, after.fees
     row.last_price, row.last_price_at = report.price, report.venue_at
     row.version += 1
-    row.save()
 
 
-def _move_order(order: Order, *, report: FillReport, actor: OrderActor, now: datetime) -> None:
+def add_to_order(
+    order: Order, *, report: FillReport, actor: OrderActor, now: datetime
+) -> tuple[Step, dict[str, str]]:
+    """Let a locked order have filled what is reported; return where that takes it, and the evidence.
+
+    The row is not stored.
+    """
     filled = order.filled_quantity + report.quantity
     with localcontext(money.WIDE):
         spent = order.filled_quantity * (order.average_price or Decimal(0))
@@ -169,6 +185,11 @@ def _move_order(order: Order, *, report: FillReport, actor: OrderActor, now: dat
         "fill": report.venue_trade_id,
         "filled": str(filled),
     }
+    return step, evidence
+
+
+def _move_order(order: Order, *, report: FillReport, actor: OrderActor, now: datetime) -> None:
+    step, evidence = add_to_order(order, report=report, actor=actor, now=now)
     is_stored = False
     if step.contradiction:
         is_stored = orders.review(
@@ -191,13 +212,14 @@ def _move_order(order: Order, *, report: FillReport, actor: OrderActor, now: dat
     if not is_stored:
         order_rows.store([order])
     if OrderStatus(order.status) not in TERMINAL:
-        _shrink_reservation(order, by=report.quantity, now=now)
+        shrink_reservation(order, by=report.quantity, now=now)
     order.deployment.version = F("version") + 1
     order.deployment.save(update_fields=["version"])
     order.deployment.refresh_from_db(fields=["version"])
 
 
-def _shrink_reservation(order: Order, *, by: Decimal, now: datetime) -> None:
+@part_of_transaction
+def shrink_reservation(order: Order, *, by: Decimal, now: datetime) -> None:
     """Keep aside only what the unfilled rest may still cost."""
     reservation = Reservation.objects.filter(intent_id=order.intent_id, released_at=None).first()
     if reservation is None:

@@ -3,7 +3,7 @@
 Nobody else writes a status. Many orders are made, or moved, in as many statements as one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -72,6 +72,26 @@ def lock_order(order_id: int) -> Order:
     )
     order.deployment = deployment
     return order
+
+
+@part_of_transaction
+def lock_orders(order_ids: Collection[int]) -> dict[int, Order]:
+    """Return orders with their rows and their deployments' locked, the deployments first."""
+    known = Order.objects.filter(pk__in=order_ids)
+    deployments = {
+        row.pk: row
+        for row in Deployment.objects.select_for_update(of=("self",))
+        .filter(pk__in=known.values("deployment_id"))
+        .select_related("account__venue", "owner")
+        .order_by("pk")
+    }
+    rows = known.select_for_update(of=("self",)).select_related(
+        "intent", "instrument__venue", "account"
+    )
+    found = {order.pk: order for order in rows.order_by("pk")}
+    for order in found.values():
+        order.deployment = deployments[order.deployment_id]
+    return found
 
 
 @part_of_transaction
@@ -214,12 +234,7 @@ def apply_report(
     message: str = "",
 ) -> Step:
     """Take a locked *order* as far as the venue's *report* and our booked fills bear out."""
-    evidence = {
-        **evidence,
-        "venue_order_id": report.venue_order_id,
-        "reported": report.status.value,
-        "filled": str(report.filled_quantity),
-    }
+    evidence = {**evidence, **_told_by(report)}
     if order.venue_order_id and report.venue_order_id != order.venue_order_id:
         review(
             order,
@@ -264,6 +279,43 @@ def apply_report(
     if step.awaits_fills:
         check_again(order, at=now)
     return step
+
+
+@part_of_transaction
+def accept_many(
+    answered: Sequence[tuple[Order, OrderReport, Mapping[str, Any]]], *, now: datetime
+) -> set[int]:
+    """Take locked orders on their way as far as the answers to them bear out, in one statement.
+
+    Each answer is a report with the evidence of it. Returns the orders that were moved; of the others
+    nothing is changed, for what was said of them is not plain.
+    """
+    moves = []
+    for order, report, evidence in answered:
+        step = reports.step_for_report(
+            OrderStatus(order.status),
+            quantity=order.quantity,
+            filled=order.filled_quantity,
+            reported=report.status,
+            reported_filled=report.filled_quantity,
+            actor=OrderActor.SUBMITTER,
+            is_recent=is_recent(order, now=now),
+        )
+        if step.status is None or step.contradiction:
+            continue
+        order.venue_order_id, order.venue_at = report.venue_order_id, report.venue_at
+        order.absent_lookups = 0
+        moves.append(
+            Move(
+                order=order,
+                to=step.status,
+                actor=OrderActor.SUBMITTER,
+                proof=Proof.VENUE_RECORD,
+                evidence={**evidence, **_told_by(report)},
+            )
+        )
+    move_many(moves, now=now)
+    return {each.order.pk for each in moves}
 
 
 def speaker(order: Order) -> OrderActor | None:
@@ -354,6 +406,14 @@ def _new_order(
     )
     order_rows.say_step(order, actor=actor, proof=proof, evidence=evidence)
     return order
+
+
+def _told_by(report: OrderReport) -> dict[str, str]:
+    return {
+        "venue_order_id": report.venue_order_id,
+        "reported": report.status.value,
+        "filled": str(report.filled_quantity),
+    }
 
 
 def _next_check(status: OrderStatus, now: datetime) -> datetime | None:
