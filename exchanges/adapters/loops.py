@@ -32,13 +32,15 @@ class _KeptLoop:
         self.runner = asyncio.Runner()
         self.closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
-    def run(self, coroutine: Coroutine[Any, Any, T], *, spared: Collection[Any] = ()) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], *, begun: Collection[Any] = ()) -> T:
         try:
             answer: T = self.runner.run(_caught_up(coroutine), context=contextvars.copy_context())
             return answer
         finally:
             coroutine.close()
-            self.end_what_is_left(spared)
+            # What was begun has tasks of its own, which write requests and open connections.
+            if not begun:
+                self.end_what_is_left()
 
     def close(self) -> None:
         closers, self.closers = self.closers, []
@@ -48,9 +50,9 @@ class _KeptLoop:
         finally:
             self.runner.close()
 
-    def end_what_is_left(self, spared: Collection[Any] = ()) -> None:
+    def end_what_is_left(self) -> None:
         loop = self.runner.get_loop()
-        left = asyncio.all_tasks(loop).difference(spared)
+        left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
         if left:
@@ -79,7 +81,7 @@ class Held:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* to its end; what was begun goes on meanwhile."""
-        answer: T = self._kept.run(coroutine, spared=self._begun)
+        answer: T = self._kept.run(coroutine, begun=self._begun)
         return answer
 
     def begin(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":

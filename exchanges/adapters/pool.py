@@ -55,9 +55,12 @@ class ClientPool:
 
     def take(self, holder: Holder, make: "Callable[[], CcxtVenueClient]") -> "CcxtVenueClient":
         """Return the client of *holder*, made by *make* if there is none."""
-        self.forget_expired()
+        oldest_s = self._clock() - LONGEST_S
         with self._lock:
             found = self._kept.get(holder.account)
+            if found is not None and found.opened_s <= oldest_s:
+                del self._kept[holder.account]
+                found = None
         if found is None or (found.holder, found.generation) != (holder, loops.generation()):
             found = _Kept(make(), holder, loops.generation(), self._clock())
         with self._lock:

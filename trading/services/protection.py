@@ -80,11 +80,11 @@ def follow(deployment: Deployment, *, instrument_id: int, now: datetime) -> None
         _note_protection(position, rests=False, now=now)
         return
     # What was left to its owner keeps the stop that rests; whether it stays is theirs to say.
-    if not _is_left_to_its_owner(deployment):
+    if not is_left_to_its_owner(deployment):
         _protect(deployment, position, now=now)
 
 
-def _is_left_to_its_owner(deployment: Deployment) -> bool:
+def is_left_to_its_owner(deployment: Deployment) -> bool:
     """Tell whether no stop is placed any more for what *deployment* holds."""
     match deployment.stop_policy:
         case StopPolicy.CANCEL:
@@ -183,14 +183,7 @@ def _protect(deployment: Deployment, position: DeploymentPosition, *, now: datet
     )
     _note_levels(position, bracket)
     if position.stop_price is not None:
-        wanted = Wanted(
-            leg=Leg.STOP,
-            side=sizing.closing_side(position.quantity),
-            order_type=OrderType.STOP_LOSS,
-            quantity=_whole(position, abs(position.quantity)),
-            level=position.stop_price,
-            trails=bool(trade.rules.trail_offset_percent),
-        )
+        wanted = stop_of(position, trade=trade, level=position.stop_price)
         rests = _place_stop(deployment, position, trade, wanted, now=now)
         _note_protection(position, rests=rests, now=now)
     if deployment.desired_state == DesiredState.STOPPED:
@@ -215,11 +208,31 @@ def _note_entry(deployment: Deployment, position: DeploymentPosition) -> None:
     position.save(update_fields=["entry"])
 
 
-def _note_levels(position: DeploymentPosition, bracket: Bracket) -> None:
+def stop_of(position: DeploymentPosition, *, trade: Trade, level: Decimal) -> Wanted:
+    """Return the stop that a position should have at a price."""
+    return Wanted(
+        leg=Leg.STOP,
+        side=sizing.closing_side(position.quantity),
+        order_type=OrderType.STOP_LOSS,
+        quantity=_whole(position, abs(position.quantity)),
+        level=level,
+        trails=bool(trade.rules.trail_offset_percent),
+    )
+
+
+def levels_of(
+    position: DeploymentPosition, *, bracket: Bracket
+) -> tuple[Decimal | None, Decimal | None]:
+    """Return the prices of the stop and of the next target, None for none."""
     stop, target = (
         money.from_ticks(ticks, tick=position.instrument.tick_size) if ticks else None
         for ticks in (bracket.state.stop_ticks, bracket.state.target_ticks)
     )
+    return stop, target
+
+
+def _note_levels(position: DeploymentPosition, bracket: Bracket) -> None:
+    stop, target = levels_of(position, bracket=bracket)
     if (position.stop_price, position.target_price) != (stop, target):
         position.stop_price, position.target_price = stop, target
         position.version += 1

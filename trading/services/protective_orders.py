@@ -20,6 +20,7 @@ from trading.domain.brackets import Bracket
 from trading.domain.kernel import IntentValues
 from trading.models import Deployment, DeploymentPosition, IntentStatus, Order, OrderIntent
 from trading.services import intents, orders
+from trading.services.intents import Decided
 from trading.services.trades import Placed, Trade
 
 #: A target, or an order of the ladder, that came to nothing so often is left to closed bars.
@@ -69,8 +70,16 @@ def place(
     now: datetime,
 ) -> None:
     """Write down that *wanted* is to be sent for a locked *deployment*."""
+    decided = decision(deployment, trade=trade, wanted=wanted, instrument_id=instrument_id, key=key)
+    intents.write([decided], now=now)
+
+
+def decision(
+    deployment: Deployment, *, trade: Trade, wanted: Wanted, instrument_id: int, key: str
+) -> Decided:
+    """Return the decision to send *wanted*."""
     entry = trade.entry.intent
-    decided = intents.Decided(
+    return intents.Decided(
         deployment=deployment,
         revision_id=entry.revision_id,
         instrument_id=instrument_id,
@@ -83,7 +92,6 @@ def place(
         entry_id=entry.pk,
         step=wanted.step,
     )
-    intents.write([decided], now=now)
 
 
 @part_of_transaction

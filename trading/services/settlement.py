@@ -6,41 +6,98 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from exchanges.adapters.protocol import OrderReport, Outcome, OutcomeKind
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
 from market.enums import OrderActor, OrderStatus, Proof
+from market.errors import PlatformError
 from market.orders import is_permitted
 from trading.models import Order
-from trading.services import fills, intents, notices, orders, protection, swap_settings, venues
+from trading.services import (
+    bookings,
+    fills,
+    intents,
+    notices,
+    opened,
+    orders,
+    swap_settings,
+    venues,
+)
+from trading.services.bookings import Answered
 from trading.services.venues import Call, Cancellation, Submission
 
 logger = logging.getLogger(__name__)
+
+#: What an answer that does not fit its rows may raise.
+_UNWRITABLE: Final = (DatabaseError, PlatformError, ArithmeticError, LookupError, ValueError)
+
+#: Answers that are written in one transaction.
+_TOGETHER: Final = 50
 
 #: The code of a call that waited for its turn in vain.
 _NO_ROOM: Final = "rate_limited"
 
 
 def settle_many(answers: Sequence[tuple[Call, Outcome]], *, now: datetime) -> None:
-    """Record what is proven about calls."""
+    """Record what is proven about calls, many in one transaction; what is not leaves orders UNKNOWN."""
+    for start in range(0, len(answers), _TOGETHER):
+        part = answers[start : start + _TOGETHER]
+        try:
+            _settle_together(part, now=now)
+        except _UNWRITABLE:
+            # One answer that cannot be written must not take the others with it: each for itself then.
+            logger.exception("settlement.one_by_one", extra={"answers": len(part)})
+            _settle_one_by_one(part, now)
+
+
+def _settle_one_by_one(answers: Sequence[tuple[Call, Outcome]], now: datetime) -> None:
     for call, outcome in answers:
-        settle(call, outcome=outcome, now=now)
+        try:
+            _settle_together([(call, outcome)], now=now)
+        except _UNWRITABLE:
+            # The order has its row: reconciliation asks what became of it.
+            logger.exception("settlement.failed", extra={"order_id": call.order_id})
 
 
 @transactional
-def settle(call: Call, *, outcome: Outcome, now: datetime) -> None:
-    """Record what is proven about a call; what is not leaves the order UNKNOWN."""
+def _settle_together(answers: Sequence[tuple[Call, Outcome]], *, now: datetime) -> None:
     crashpoint("submission.settling")
-    order = orders.lock_order(call.order_id)
-    if isinstance(call, Cancellation):
-        _settle_cancellation(order, outcome, now)
-    else:
-        _settle_submission(order, call.request.symbol, outcome, now)
-        _note_margin(order, call, outcome, now)
-    protection.follow(order.deployment, instrument_id=order.instrument_id, now=now)
+    found = orders.lock_orders([call.order_id for call, _ in answers])
+    plain = [
+        Answered(found[call.order_id], outcome.report, outcome.fills, _evidence(outcome))
+        for call, outcome in answers
+        if outcome.report is not None and _is_plain(call, outcome, found[call.order_id])
+    ]
+    booked = bookings.book(plain, now=now)
+    for call, outcome in answers:
+        order = found[call.order_id]
+        if isinstance(call, Cancellation):
+            _settle_cancellation(order, outcome, now)
+        elif order.pk not in booked:
+            _settle_submission(order, call.request.symbol, outcome, now)
+        if isinstance(call, Submission):
+            _note_margin(order, call, outcome, now)
+    opened.follow_many(
+        {(order.deployment_id, order.instrument_id) for order in found.values()},
+        deployments={order.deployment_id: order.deployment for order in found.values()},
+        now=now,
+    )
     crashpoint("submission.state_written")
+
+
+def _is_plain(call: Call, outcome: Outcome, order: Order) -> bool:
+    """Tell whether an answer is the first word on an order, and a good one."""
+    return (
+        isinstance(call, Submission)
+        and outcome.kind is OutcomeKind.DONE
+        and _is_about(outcome.report, order, call.request.symbol)
+        and order.status == OrderStatus.SUBMITTING
+        and order.venue_order_id == ""
+        and order.filled_quantity == 0
+    )
 
 
 def _settle_submission(order: Order, symbol: str, outcome: Outcome, now: datetime) -> None:
