@@ -102,6 +102,10 @@ class Service:
 
     def take_on(self, held: Sequence[AccountLease]) -> None:
         """Serve claimed accounts: their first turn begins at once."""
+        if self.has_served:
+            # What is served together lives at one instant: that of the last claim.
+            passed_s = time.monotonic() - self._began_s
+            self._now, self._began_s = self._now + timedelta(seconds=passed_s), time.monotonic()
         self.has_served = True
         self._held |= {lease.account_id: lease for lease in held}
         self._session.open([lease.account_id for lease in held])
@@ -121,7 +125,7 @@ class Service:
 
     def _begin(self, account_ids: Sequence[int]) -> None:
         """Prepare what is due for accounts and send it; those for which nothing is due are given back."""
-        now = self._at()
+        now = self._now
         due = self._due(account_ids, now)
         over = [each for each in account_ids if self._rounds[each] >= _ROUNDS]
         self._give_back([each for each in account_ids if each not in due or each in over])
@@ -213,7 +217,7 @@ class Service:
                 self._ready.setdefault(account_id, at_s)
 
     def _settle(self, answers: Sequence[tuple[Call, Outcome]]) -> None:
-        now = self._at()
+        now = self._now
         settlement.settle_many(answers, now=now)
         crashpoint("submission.settled")
         taken = {call.account_id for call, said in answers if said.kind is OutcomeKind.DONE}
@@ -237,6 +241,3 @@ class Service:
         given = [self._held.pop(each) for each in account_ids if each in self._held]
         if given:
             leases.release_many(given)
-
-    def _at(self) -> datetime:
-        return self._now + timedelta(seconds=time.monotonic() - self._began_s)
