@@ -221,7 +221,7 @@ def plans_for(canary: Canary, *, seeds: int = SEEDS) -> list[Plan]:
 
 
 def first_noticed(canary: Canary, *, side_by_side: int, seeds: int = SEEDS) -> Result | None:
-    """Return the first scenario in which a breakage was noticed, or None."""
+    """Return the first scenario in which a breakage, and nothing else, was noticed, or None."""
     plans = plans_for(canary, seeds=seeds)
     results = shards.run(
         plans,
@@ -229,4 +229,9 @@ def first_noticed(canary: Canary, *, side_by_side: int, seeds: int = SEEDS) -> R
         breakage=canary.breakage,
         is_enough=lambda result: bool(result.findings),
     )
-    return next((result for result in list(results) if result.findings), None)
+    for result in [each for each in list(results) if each.findings]:
+        whole = shards.run([draw(result.point, result.seed)], shards=1)
+        # The same scenario has nothing to find in a platform that is not broken.
+        if not any(each.findings for each in whole):
+            return result
+    return None
