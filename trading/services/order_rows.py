@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connection
+from django.db.models import NOT_PROVIDED
 from psycopg.types.json import Jsonb
 
 from foundation.transactions import part_of_transaction
@@ -32,6 +33,8 @@ _COLUMNS: Final[Mapping[str, str]] = {
     "step_evidence": "jsonb",
 }
 
+_DOCUMENTS: Final = frozenset({"step_evidence", "balance_before"})
+
 _UPDATE: Final = (
     # Only the names above are put together here; values are arguments.
     "UPDATE trading_order AS kept SET version = kept.version + 1, "  # noqa: S608
@@ -55,6 +58,38 @@ def forget_step(order: Order) -> None:
 
 
 @part_of_transaction
+def insert(orders: Sequence[Order]) -> None:
+    """Write new *orders* and give them their keys, one statement for thousands of them.
+
+    Each column goes as one array. ``bulk_create`` would write a value of each row on its own, for
+    the time of creation is the database's.
+    """
+    fields = [
+        field
+        for field in Order._meta.concrete_fields
+        if not field.primary_key and field.db_default is NOT_PROVIDED
+    ]
+    names = ", ".join(field.column for field in fields)
+    arrays = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
+    # Only names and types of columns are put together here; values are arguments.
+    statement = (
+        f"INSERT INTO trading_order ({names}) SELECT {names} FROM unnest({arrays})"  # noqa: S608
+        f" AS given ({names}) RETURNING intent_id, attempt, id"
+    )
+    for start in range(0, len(orders), BATCH):
+        batch = orders[start : start + BATCH]
+        columns = [[_value(order, field.attname) for order in batch] for field in fields]
+        with connection.cursor() as cursor:
+            cursor.execute(statement, columns)
+            ids = {(intent_id, attempt): pk for intent_id, attempt, pk in cursor.fetchall()}
+        for order in batch:
+            order.pk = ids[order.intent_id, order.attempt]
+            # As Django does after its own inserts.
+            order._state.adding, order._state.db = False, connection.alias  # noqa: SLF001
+            forget_step(order)
+
+
+@part_of_transaction
 def store(orders: Sequence[Order]) -> None:
     """Write what has changed of locked *orders*, one statement for thousands of them."""
     for start in range(0, len(orders), BATCH):
@@ -72,6 +107,6 @@ def _store_batch(orders: Sequence[Order]) -> None:
 
 def _value(order: Order, name: str) -> Any:
     value = getattr(order, name)
-    if name == "step_evidence" and value is not None:
+    if name in _DOCUMENTS and value is not None:
         return Jsonb(value)
     return value

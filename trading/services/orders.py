@@ -131,11 +131,10 @@ def create_many(
         for each in planned
     ]
     absence.note_before(made)
-    Order.objects.bulk_create(made, batch_size=order_rows.BATCH)
+    order_rows.insert(made)
     OrderIntent.objects.filter(pk__in=intent_ids).update(status=IntentStatus.ORDERED)
     for order in made:
         order.intent.status = IntentStatus.ORDERED
-        order_rows.forget_step(order)
     return made
 
 
