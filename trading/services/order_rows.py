@@ -69,7 +69,7 @@ def insert(orders: Sequence[Order]) -> None:
         for field in Order._meta.concrete_fields
         if not field.primary_key and field.db_default is NOT_PROVIDED
     ]
-    names = ", ".join(field.column for field in fields)
+    names = ", ".join(str(field.column) for field in fields)
     arrays = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
     # Only names and types of columns are put together here; values are arguments.
     statement = (
