@@ -17,7 +17,7 @@ from tests.trading.rows import (
 )
 from tests.trading.telling import carry_out
 from tests.web.pages import PageCase
-from trading.services import operators
+from trading.services import live_drift, operators
 
 
 def _list(person: User) -> str:
@@ -106,6 +106,23 @@ def _orders(person: User) -> str:
     return reverse("trading:orders")
 
 
+def _drift_not_asked_for(person: User) -> str:
+    traded = make_traded_deployment(person)
+    return reverse("trading:drift", args=[traded.deployment.public_id])
+
+
+def _drift(person: User) -> str:
+    traded = make_traded_deployment(person)
+    report = live_drift.request_report(
+        owner=person,
+        deployment_public_id=traded.deployment.public_id,
+        by=Actor.person(person.pk),
+        now=traded.now,
+    )
+    live_drift.compute_report(report_id=report.pk, now=traded.now)
+    return reverse("trading:drift", args=[traded.deployment.public_id])
+
+
 def _dashboard(person: User) -> str:
     make_traded_deployment(person)
     return reverse("web:dashboard")
@@ -125,6 +142,8 @@ PAGES = [
     PageCase("orders-empty", lambda person: reverse("trading:orders")),
     PageCase("decisions", _decisions),
     PageCase("decisions-empty", _decisions_of_a_draft),
+    PageCase("drift", _drift),
+    PageCase("drift-empty", _drift_not_asked_for),
     PageCase("deployment-change", _change),
     PageCase("deployment-draft", _draft),
     PageCase("deployment-new", _new),
