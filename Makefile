@@ -56,7 +56,7 @@ crash-canaries: $(VENV)/.installed-test ## Break the platform on purpose: the ki
 bench: $(VENV)/.installed-test ## Measure what has a budget
 	$(PY) -m pytest tests/benchmarks -n 0 -p no:randomly -s --ignore tests/benchmarks/live $(ARGS)
 
-bench-live: $(VENV)/.installed-test ## Measure live trading at scale (LIVE_DEPLOYMENTS=5000,50000)
+bench-live: $(VENV)/.installed-test ## Measure live trading at scale (LIVE_DEPLOYMENTS=5000,50000 LIVE_ACCOUNTS=1000)
 	$(PY) -m pytest tests/benchmarks/live -n 0 -p no:randomly -s $(ARGS)
 
 bench-peers: $(PEERS)/.installed ## Install the other engines that `make bench` compares with
