@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-#: Looks in vain that it takes.
-LOOKUPS: Final = 3
+#: Looks in vain that it takes: twice as many as the longest hiding that the proofs play. In a kill
+#: matrix of 780 scenarios one look gave up 151 living orders, six gave up none.
+LOOKUPS: Final = 6
 
 #: What fees and rounding may make of what was traded meanwhile.
 _SHARE: Final = Decimal("0.001")
