@@ -35,6 +35,17 @@ class ReasonCode(StrEnum):
     POSITION_LIMIT = "POSITION_LIMIT"
     ORDER_EXPIRED = "ORDER_EXPIRED"
     PARAMETERS_CHANGED = "PARAMETERS_CHANGED"
+    TRADING_HALTED = "TRADING_HALTED"
+    TRADING_REDUCED = "TRADING_REDUCED"
+    DAILY_LOSS_LIMIT = "DAILY_LOSS_LIMIT"
+    DRAWDOWN_LIMIT = "DRAWDOWN_LIMIT"
+    STOP_GUARD = "STOP_GUARD"
+    LOSING_STREAK = "LOSING_STREAK"
+    LOW_PROFIT = "LOW_PROFIT"
+    EXIT_COOLDOWN = "EXIT_COOLDOWN"
+    EXPOSURE_LIMIT = "EXPOSURE_LIMIT"
+    OPEN_POSITIONS_LIMIT = "OPEN_POSITIONS_LIMIT"
+    OPEN_ORDERS_LIMIT = "OPEN_ORDERS_LIMIT"
 
     @property
     def acts(self) -> bool:
@@ -92,6 +103,17 @@ _PHRASES: Final[Mapping[ReasonCode, str]] = {
     ReasonCode.POSITION_LIMIT: "no entry, as many positions are open as may be",
     ReasonCode.ORDER_EXPIRED: "an entry order expired without a fill",
     ReasonCode.PARAMETERS_CHANGED: "nothing, the parameters were being changed",
+    ReasonCode.TRADING_HALTED: "no entry, trading is halted here",
+    ReasonCode.TRADING_REDUCED: "no entry, only exits are allowed here for now",
+    ReasonCode.DAILY_LOSS_LIMIT: "no entry, the largest daily loss is reached",
+    ReasonCode.DRAWDOWN_LIMIT: "no entry, the largest drawdown is reached",
+    ReasonCode.STOP_GUARD: "no entry, a pause after several stops in a row",
+    ReasonCode.LOSING_STREAK: "no entry, a pause after several losses in a row",
+    ReasonCode.LOW_PROFIT: "no entry, this market has earned too little of late",
+    ReasonCode.EXIT_COOLDOWN: "no entry, a pause after the last exit",
+    ReasonCode.EXPOSURE_LIMIT: "no entry, as much is at risk as may be",
+    ReasonCode.OPEN_POSITIONS_LIMIT: "no entry, the limit of open positions is reached",
+    ReasonCode.OPEN_ORDERS_LIMIT: "no entry, the limit of open orders is reached",
 }
 
 

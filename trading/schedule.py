@@ -14,6 +14,8 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "trading-sweep-commands": {"task": "trading.sweep_commands", "schedule": 2.0},
     "trading-sweep-rights": {"task": "trading.sweep_rights", "schedule": 30.0},
     "trading-sweep-drift-reports": {"task": "trading.sweep_drift_reports", "schedule": 30.0},
+    "trading-sweep-restrictions": {"task": "trading.sweep_restrictions", "schedule": 5.0},
+    "trading-watch-triggers": {"task": "trading.watch_triggers", "schedule": 5.0},
     "trading-sweep-erasures": {"task": "trading.sweep_erasures", "schedule": 30.0},
     "trading-prune-decisions": {"task": "trading.prune_decisions", "schedule": 86_400.0},
     "trading-ensure-partitions": {"task": "trading.ensure_partitions", "schedule": 86_400.0},

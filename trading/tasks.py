@@ -10,6 +10,7 @@ from trading.services import (
     erasures,
     evaluation,
     groups,
+    halting,
     live_drift,
     partitions,
     pruning,
@@ -19,6 +20,7 @@ from trading.services import (
     stops,
     submission,
     sweeps,
+    triggers,
     unprotected,
 )
 
@@ -150,3 +152,24 @@ def prune_decisions() -> None:
 def ensure_partitions() -> None:
     """Make the decision tables' partitions of the coming months."""
     partitions.ensure_partitions(now=timezone.now())
+
+
+@queued_task("trading.tell_restriction", queue="control")
+def tell_restriction(*, restriction_id: int) -> None:
+    """Take away what a restriction forbids, and tell those concerned."""
+    with tenancy.bypass("a restriction may concern everybody"):
+        halting.tell_restriction(restriction_id=restriction_id, now=timezone.now())
+
+
+@queued_task("trading.sweep_restrictions", queue="control")
+def sweep_restrictions() -> None:
+    """Find restrictions of which nobody was told."""
+    with tenancy.bypass("a sweep looks at everything"):
+        halting.sweep_restrictions(now=timezone.now())
+
+
+@queued_task("trading.watch_triggers", queue="control")
+def watch_triggers() -> None:
+    """Stop what has to be stopped by a rule, and end what is over."""
+    with tenancy.bypass("rules look at everything"):
+        triggers.watch(now=timezone.now())

@@ -15,6 +15,7 @@ class NotificationKind(models.TextChoices):
     DEPLOYMENT_FAILED = "DEPLOYMENT_FAILED", "Deployment failed"
     ORDER_PROBLEM = "ORDER_PROBLEM", "Problem with an order"
     CANDLES_LATE = "CANDLES_LATE", "Candles do not come"
+    TRADING_STATE = "TRADING_STATE", "Trading reduced or halted"
     SUBSCRIPTION_EXPIRING = "SUBSCRIPTION_EXPIRING", "Subscription ends soon"
     SUBSCRIPTION_ENDED = "SUBSCRIPTION_ENDED", "Subscription ended"
     PAYMENT_RECEIVED = "PAYMENT_RECEIVED", "Payment received"

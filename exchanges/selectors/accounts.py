@@ -134,3 +134,17 @@ def held_by_accounts(
     for row in Balance.objects.filter(account_id__in=account_ids):
         found.setdefault(row.account_id, {})[row.currency] = (row.free + row.used, row.venue_at)
     return found
+
+
+def connected_count() -> int:
+    """Return how many accounts orders can be sent for, paper accounts aside."""
+    return (
+        ExchangeAccount.objects.filter(closed_at=None, status__in=USABLE_STATUSES)
+        .exclude(kind=AccountKind.PAPER)
+        .count()
+    )
+
+
+def find_by_public_id(public_id: UUID) -> ExchangeAccount | None:
+    """Return the account of whoever it is, None if there is none; for operators only."""
+    return ExchangeAccount.objects.filter(public_id=public_id).first()

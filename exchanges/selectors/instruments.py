@@ -130,3 +130,17 @@ def symbol_of(instrument_id: int) -> str:
 def can_be_asked(instrument: Instrument) -> bool:
     """Tell whether the venue of an instrument, which came with it, gives candles now."""
     return bool(instrument.venue.ccxt_id) and instrument.venue.is_active
+
+
+def settle_currencies(instrument_ids: Iterable[int]) -> dict[int, str]:
+    """Return the settle currency of each instrument."""
+    found = Instrument.objects.filter(pk__in=set(instrument_ids))
+    return dict(found.values_list("pk", "settle"))
+
+
+def venues_with_skew(*, more_than_ms: int) -> list[Venue]:
+    """Return the venues in use whose clock is further from ours than that."""
+    found = Venue.objects.filter(is_active=True).exclude(
+        clock_offset_ms__range=(-more_than_ms, more_than_ms)
+    )
+    return list(found.order_by("pk"))

@@ -48,6 +48,7 @@ class Environment:
     egress_addresses: tuple[str, ...]
     session_idle_minutes: int
     simulator_url: str
+    halt_file: str
     simulator_admin_token: str
     log_level: str
     log_format: Literal["console", "json"]
@@ -97,6 +98,7 @@ KNOWN_NAMES: Final = frozenset(
         "SESSION_IDLE_MINUTES",
         *VENUE_NAMES,
         *CANDLE_CACHE_NAMES,
+        "HALT_FILE",
         "SIMULATOR_URL",
         "SIMULATOR_ADMIN_TOKEN",
         "LOG_LEVEL",
@@ -149,6 +151,7 @@ def read_environment(source: Mapping[str, str]) -> tuple[Environment, tuple[str,
         trusted_proxies=int(reader.number("TRUSTED_PROXIES", 0, low=0, high=10)),
         egress_addresses=reader.addresses("EGRESS_ADDRESSES"),
         session_idle_minutes=int(reader.number("SESSION_IDLE_MINUTES", 120, low=0, high=720)),
+        halt_file=reader.text("HALT_FILE", ""),
         simulator_url=reader.url("SIMULATOR_URL", ("http", "https"), "").rstrip("/"),
         simulator_admin_token=reader.text("SIMULATOR_ADMIN_TOKEN", ""),
         log_level=reader.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

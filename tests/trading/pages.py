@@ -17,7 +17,7 @@ from tests.trading.rows import (
 )
 from tests.trading.telling import carry_out
 from tests.web.pages import PageCase
-from trading.services import live_drift, operators
+from trading.services import limits, live_drift, operators, restrictions
 
 
 def _list(person: User) -> str:
@@ -123,6 +123,35 @@ def _drift(person: User) -> str:
     return reverse("trading:drift", args=[traded.deployment.public_id])
 
 
+def _protections(person: User) -> str:
+    """A page with states in force, limits, and a history of fifty."""
+    traded = make_traded_deployment(person)
+    mine = restrictions.of_deployment(traded.deployment)
+    by = Actor.person(person.pk)
+    for number in range(51):
+        restrictions.set_by_hand(
+            target=mine,
+            state="HALTED" if number % 2 else "REDUCING",
+            reason="The market behaves in a way that I have not seen before.",
+            by=by,
+            is_operator=False,
+            now=traded.now,
+        )
+    limits.save_limits(
+        target=mine,
+        owner_id=person.pk,
+        values={"max_daily_loss_percent": "2.5", "max_open_positions": "3"},
+        by=by,
+        now=traded.now,
+    )
+    return reverse("trading:protections")
+
+
+def _limits(person: User) -> str:
+    make_traded_deployment(person)
+    return reverse("trading:limits")
+
+
 def _dashboard(person: User) -> str:
     make_traded_deployment(person)
     return reverse("web:dashboard")
@@ -149,5 +178,8 @@ PAGES = [
     PageCase("deployment-new", _new),
     PageCase("deployment-new-unsubscribed", _new_without_subscription),
     PageCase("deployment-new-empty", lambda person: reverse("trading:new")),
+    PageCase("protections", _protections),
+    PageCase("protections-empty", lambda person: reverse("trading:protections")),
+    PageCase("limits", _limits),
     PageCase("dashboard-trading", _dashboard),
 ]

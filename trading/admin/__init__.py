@@ -7,6 +7,7 @@ from trading.admin import (
     orders,
     positions,
     reconciliations,
+    restrictions,
 )
 
 __all__ = (
@@ -16,4 +17,5 @@ __all__ = (
     "orders",
     "positions",
     "reconciliations",
+    "restrictions",
 )

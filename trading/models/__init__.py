@@ -24,6 +24,15 @@ from trading.models.positions import (
     SwapSetting,
 )
 from trading.models.reconciliations import ExternalOrder, ReconciliationReport
+from trading.models.restrictions import (
+    ProtectionLimits,
+    ProtectionMark,
+    ReleaseRule,
+    RestrictionCause,
+    RestrictionScope,
+    RestrictionState,
+    TradingRestriction,
+)
 from trading.models.starts import WorkerStart
 
 __all__ = (
@@ -51,10 +60,17 @@ __all__ = (
     "Order",
     "OrderIntent",
     "OrderTransition",
+    "ProtectionLimits",
+    "ProtectionMark",
     "ReconciliationReport",
+    "ReleaseRule",
     "Reservation",
+    "RestrictionCause",
+    "RestrictionScope",
+    "RestrictionState",
     "SignalGroup",
     "StopPolicy",
     "SwapSetting",
+    "TradingRestriction",
     "WorkerStart",
 )

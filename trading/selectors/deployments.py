@@ -233,3 +233,9 @@ def _view_position(row: DeploymentPosition, deployment: Deployment) -> PositionV
         unrealized_pnl=open_pnl,
         version=row.version,
     )
+
+
+def at_work_for(owner: Owner, *, limit: int = PAGE_SIZE) -> list[Deployment]:
+    """Return the deployments of *owner* that have not ended, the newest first, at most *limit*."""
+    found = Deployment.objects.filter(owner_id=owner.pk).exclude(actual_state__in=IDLE_STATES)
+    return list(found.order_by("-pk")[:limit])

@@ -4,8 +4,8 @@ When unsure nothing is opened, while exits stay possible.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -16,15 +16,27 @@ from market import money
 from market.enums import InstrumentKind, Leg, OrderStatus, OrderType, Side
 from market.orders import WORKING
 from market.timeframes import Timeframe
-from trading.domain import sizing, staleness
+from trading.domain import protections, sizing, staleness
+from trading.domain.trading_states import TradingState
 from trading.models import ActualState, DesiredState, Order, OrderIntent
 from trading.selectors import markets
+from trading.services.entry_limits import Look
 
 if TYPE_CHECKING:
-    from exchanges.models import ExchangeAccount
+    from exchanges.models import ExchangeAccount, Quote
 
 #: What a market buy may cost beyond the price at its decision, set aside in basis points.
 _RESERVE_MARGIN_BPS: Final = Decimal(50)
+
+
+#: A venue whose clock is further from ours than this is not one to open positions at.
+MOST_SKEW_MS: Final = 2_000
+
+#: Further from the last price than this nobody means to buy or sell; people may set less.
+USUAL_BAND_PERCENT: Final = Decimal(10)
+
+#: An older word on prices says too little about what may be paid now.
+QUOTE_HOLDS: Final = timedelta(seconds=60)
 
 
 class Denial(StrEnum):
@@ -42,6 +54,20 @@ class Denial(StrEnum):
     BALANCE_UNKNOWN = "BALANCE_UNKNOWN"
     INSUFFICIENT_FREE_BALANCE = "INSUFFICIENT_FREE_BALANCE"
     REDUCE_ONLY_WOULD_INCREASE_POSITION = "REDUCE_ONLY_WOULD_INCREASE_POSITION"
+    TRADING_HALTED = "TRADING_HALTED"
+    TRADING_REDUCED = "TRADING_REDUCED"
+    DAILY_LOSS_LIMIT = "DAILY_LOSS_LIMIT"
+    DRAWDOWN_LIMIT = "DRAWDOWN_LIMIT"
+    STOP_GUARD = "STOP_GUARD"
+    LOSING_STREAK = "LOSING_STREAK"
+    LOW_PROFIT = "LOW_PROFIT"
+    EXIT_COOLDOWN = "EXIT_COOLDOWN"
+    EXPOSURE_LIMIT = "EXPOSURE_LIMIT"
+    OPEN_POSITIONS_LIMIT = "OPEN_POSITIONS_LIMIT"
+    OPEN_ORDERS_LIMIT = "OPEN_ORDERS_LIMIT"
+    PRICE_OUTSIDE_BAND = "PRICE_OUTSIDE_BAND"
+    SPREAD_TOO_WIDE = "SPREAD_TOO_WIDE"
+    CLOCK_SKEW = "CLOCK_SKEW"
     POSITION_IS_OPEN = "POSITION_IS_OPEN"
 
 
@@ -53,6 +79,7 @@ class Wait(StrEnum):
     FORMER_ENTRY_ENDS = "FORMER_ENTRY_ENDS"
     FORMER_ENTRY_WORKS = "FORMER_ENTRY_WORKS"
     BALANCE_NOT_FREE = "BALANCE_NOT_FREE"
+    TRADING_HALTED = "TRADING_HALTED"
     STOP_IS_LOST = "STOP_IS_LOST"
     ACCOUNT_NOT_COMPARED = "ACCOUNT_NOT_COMPARED"
 
@@ -77,7 +104,9 @@ class Situation:
     set aside already; ``in_doubt`` the instruments with an order of unknown fate; ``held`` the
     signed position and ``working`` the unfinished orders by deployment and instrument;
     ``entitled`` the deployments whose owner has a right to their strategy at this moment;
-    ``is_compared`` whether the account has been compared with its venue since the workers started.
+    ``is_compared`` whether the account has been compared with its venue since the workers started;
+    ``look`` what trading states and limits say; ``quotes`` the venue's last prices
+    by instrument.
     """
 
     account: "ExchangeAccount"
@@ -89,6 +118,8 @@ class Situation:
     exits_waiting: Collection[tuple[int, int]]
     entitled: Collection[int]
     is_compared: bool = True
+    look: Look = field(default_factory=Look)
+    quotes: Mapping[int, "Quote"] = field(default_factory=dict)
 
 
 Verdict = Cleared | Denial | Wait
@@ -97,12 +128,17 @@ Verdict = Cleared | Denial | Wait
 def check(intent: OrderIntent, *, situation: Situation, now: datetime) -> Verdict:
     """Return whether *intent* may become an order now."""
     if intent.reduce_only:
+        place = (intent.deployment_id, intent.instrument_id)
+        if situation.look.states.get(place) is TradingState.HALTED:
+            # It is kept and goes out once the halt is over, if there is still something to close.
+            return Wait.TRADING_HALTED
         return _check_exit(intent, situation)
     return _check_entry(intent, situation, now)
 
 
 def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Verdict:
-    refusal = _inactive(intent, situation) or _too_late(intent, now)
+    refusal = _forbidden(intent, situation) or _inactive(intent, situation)
+    refusal = refusal or _too_late(intent, now)
     if refusal is not None:
         return refusal
     if intent.instrument_id in situation.in_doubt:
@@ -118,10 +154,55 @@ def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Ve
         if waits is not None:
             return waits
     quantity = money.quantize_quantity(intent.quantity, step=intent.instrument.lot_step)
-    refusal = _too_small(intent, quantity)
+    refusal = _too_small(intent, quantity) or _odd_market(intent, situation, now)
     if refusal is not None:
         return refusal
-    return _afford(intent, situation, quantity)
+    verdict = _afford(intent, situation, quantity)
+    if isinstance(verdict, Cleared):
+        return _fit(intent, situation, verdict)
+    return verdict
+
+
+def _forbidden(intent: OrderIntent, situation: Situation) -> Denial | None:
+    reason = situation.look.refused.get((intent.deployment_id, intent.instrument_id))
+    return None if reason is None else Denial(reason.value)
+
+
+def _odd_market(intent: OrderIntent, situation: Situation, now: datetime) -> Denial | None:
+    """Return why the venue's clock or book forbids opening anything; on paper nothing does."""
+    if markets.is_paper(situation.account):
+        return None
+    if abs(situation.account.venue.clock_offset_ms) > MOST_SKEW_MS:
+        return Denial.CLOCK_SKEW
+    quote = situation.quotes.get(intent.instrument_id)
+    price = _price_of(intent)
+    if quote is None or price is None or now - quote.recorded_at > QUOTE_HOLDS:
+        return None
+    rooms = situation.look.rooms.get((intent.deployment_id, intent.instrument_id), ())
+    bands = [room.limits.price_band_percent for room in rooms]
+    band = min((each for each in bands if each is not None), default=USUAL_BAND_PERCENT)
+    if quote.last and protections.is_outside_band(price, last=quote.last, band_percent=band):
+        return Denial.PRICE_OUTSIDE_BAND
+    spreads = [room.limits.max_spread_bps for room in rooms]
+    widest = min((each for each in spreads if each is not None), default=None)
+    if widest is None or not quote.bid or not quote.ask:
+        return None
+    is_wide = protections.spread_bps(bid=quote.bid, ask=quote.ask) > widest
+    return Denial.SPREAD_TOO_WIDE if is_wide else None
+
+
+def _fit(intent: OrderIntent, situation: Situation, cleared: Cleared) -> Verdict:
+    """Return *cleared* if the limits leave room for it, and take that room."""
+    place = (intent.deployment_id, intent.instrument_id)
+    rooms = situation.look.rooms.get(place, ())
+    notional = cleared.quantity * (_price_of(intent) or Decimal(0))
+    for room in rooms:
+        reason = room.refusal(place, notional=notional)
+        if reason is not None:
+            return Denial(reason.value)
+    for room in rooms:
+        room.take(place, notional=notional)
+    return cleared
 
 
 def _stays_open(intent: OrderIntent, situation: Situation) -> bool:

@@ -12,6 +12,7 @@ from django.db import connection
 
 from exchanges.services.leases import AccountLease
 from foundation.transactions import refuse_inside_transaction
+from trading.selectors import restrictions
 
 #: What opens needs its deployment as it was at the decision: any command since has raised the epoch.
 #: What closes or protects stays right, whatever the deployment was told.
@@ -29,6 +30,23 @@ _SENDABLE = """
        AND account.lease_until > clock_timestamp() + make_interval(secs => %s)
        AND (orders.reduce_only
             OR (deployment.epoch = intent.epoch AND deployment.desired_state = 'RUNNING'))
+       AND NOT EXISTS (
+           SELECT 1
+             FROM trading_tradingrestriction AS restriction
+            WHERE restriction.released_at IS NULL
+              AND (restriction.until_at IS NULL OR restriction.until_at > clock_timestamp())
+              AND (restriction.state = 'HALTED' OR NOT orders.reduce_only)
+              AND NOT (restriction.spares_paper AND account.kind = 'PAPER')
+              AND restriction.target_key IN (
+                  'platform',
+                  'venue:' || account.venue_id,
+                  'person:' || orders.owner_id,
+                  'account:' || orders.account_id,
+                  'instrument:' || orders.instrument_id,
+                  'account:' || orders.account_id || '/instrument:' || orders.instrument_id,
+                  'deployment:' || orders.deployment_id
+              )
+       )
 """
 
 
@@ -37,9 +55,12 @@ def sendable(order_ids: Collection[int], *, held: Sequence[AccountLease]) -> fro
 
     An order may if the claim under which it was prepared is still ours and lasts for a while, if
     it is still on its way, and, where it opens something, if its deployment has not been told
-    anything since the decision. Nothing has been sent of the others: they end DENIED.
+    anything since the decision. Where trading is reduced or halted, only exits or nothing at all
+    may. Nothing has been sent of the others: they end DENIED.
     """
     refuse_inside_transaction("The last look before the wire")
+    if restrictions.is_halted_by_file():
+        return frozenset()
     with connection.cursor() as cursor:
         cursor.execute(
             _SENDABLE,

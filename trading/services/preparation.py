@@ -16,11 +16,13 @@ from django.db.models import OuterRef, Q, Subquery, Sum, Window
 from django.db.models.functions import RowNumber
 
 from exchanges.adapters.protocol import OrderRequest
+from exchanges.selectors import quotes
 from exchanges.services import leases
 from exchanges.services.leases import AccountLease
 from foundation.transactions import part_of_transaction, transactional
 from market.enums import InstrumentKind, Leg, OrderStatus, OrderType, Side
 from market.orders import WORKING
+from trading.domain.trading_states import Place
 from trading.models import (
     DeadManSwitch,
     Deployment,
@@ -31,8 +33,17 @@ from trading.models import (
     Reservation,
     SwapSetting,
 )
-from trading.selectors import entitled
-from trading.services import checks, intents, orders, protection, starts, swap_settings, venues
+from trading.selectors import entitled, restrictions
+from trading.services import (
+    checks,
+    entry_limits,
+    intents,
+    orders,
+    protection,
+    starts,
+    swap_settings,
+    venues,
+)
 from trading.services.checks import Cleared, Denial, Situation, Wait
 from trading.services.funds import Funds
 from trading.services.orders import Planned
@@ -175,6 +186,8 @@ def _situations(
     may_enter = entitled.may_enter(entering, now=now)
     working, in_doubt = _unfinished(account_ids)
     started_at = starts.latest()
+    seen = entry_limits.look(list(_places(waiting)), now=now)
+    prices = quotes.quotes_of(sorted({each.instrument_id for each in waiting}))
     return {
         account_id: Situation(
             account=accounts[account_id],
@@ -186,8 +199,16 @@ def _situations(
             exits_waiting=exits_waiting,
             entitled=may_enter,
             is_compared=starts.is_compared(accounts[account_id], since=started_at),
+            look=seen,
+            quotes=prices,
         )
         for account_id in account_ids
+    }
+
+
+def _places(waiting: Sequence[OrderIntent]) -> set[Place]:
+    return {
+        restrictions.place_of(each.deployment, instrument_id=each.instrument_id) for each in waiting
     }
 
 
@@ -273,7 +294,8 @@ def _write(plan: _Plan) -> list[Order]:
     for intent in _flat(plan.denied.values()):
         if intent.leg == Leg.STOP:
             protection.follow(intent.deployment, instrument_id=intent.instrument_id, now=plan.now)
-    for intent in _flat(plan.waiting.values()):
+    # While trading is halted nothing takes its place, so what protects a position stays there.
+    for intent in _flat(each for why, each in plan.waiting.items() if why != Wait.TRADING_HALTED):
         _make_way(intent, plan.now)
     return made
 

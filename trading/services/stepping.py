@@ -26,6 +26,7 @@ from trading.selectors import usage
 from trading.services import (
     books,
     entering,
+    entry_limits,
     frames,
     groups,
     intents,
@@ -34,6 +35,7 @@ from trading.services import (
     outcomes,
     paper_books,
     paper_stepping,
+    triggers,
 )
 from trading.services.books import Book
 from trading.services.frames import Frame, GroupBar
@@ -91,10 +93,13 @@ def _step_some(*, group_ids: Sequence[int], now: datetime) -> int | None:
     to_step = _frames_of(behind, now=now)
     found = members.lock_members(to_step)
     entitled = _entitled(to_step, found, now=now)
+    for frame in to_step:
+        triggers.note_move(frame, now=now)
+    refused = _refused(to_step, found, now=now)
     outcome = _Outcome()
     for place, frame in enumerate(to_step):
         here = found.get(place, ())
-        may_enter = partial(_no_entry, frame, entitled[frame.product])
+        may_enter = partial(_no_entry, frame, entitled[frame.product], refused)
         _step_paper(frame, [each for each in here if each.is_paper], may_enter, outcome)
         _step_live(frame, [each for each in here if not each.is_paper], may_enter, outcome)
     crashpoint("evaluation.decided")
@@ -142,6 +147,18 @@ def _entitled(
         product: entitlements.entitled_owners(product, ids, now=now) if ids else set()
         for product, ids in owners.items()
     }
+
+
+def _refused(
+    to_step: Sequence[Frame], found: Mapping[int, Sequence[Member]], *, now: datetime
+) -> Mapping[tuple[int, int], ReasonCode]:
+    """Return by deployment and market why trading states and limits forbid entries."""
+    places = [
+        entry_limits.place_of(each.deployment, instrument=frame.instrument, is_paper=each.is_paper)
+        for at, frame in enumerate(to_step)
+        for each in found.get(at, ())
+    ]
+    return entry_limits.look(places, now=now).refused
 
 
 def _step_paper(
@@ -237,13 +254,18 @@ def _step_book(
 
 
 def _no_entry(
-    frame: Frame, entitled: Collection[int], member: Member, each: GroupBar
+    frame: Frame,
+    entitled: Collection[int],
+    refused: Mapping[tuple[int, int], ReasonCode],
+    member: Member,
+    each: GroupBar,
 ) -> ReasonCode | None:
     if each is not frame.bars[-1]:
         return ReasonCode.DATA_STALE
-    return entering.no_entry(
+    usual = entering.no_entry(
         member, each=each, timeframe=frame.timeframe, entitled=entitled, now=frame.now
     )
+    return usual or refused.get((member.deployment.pk, frame.instrument.pk))
 
 
 @part_of_transaction

@@ -3,7 +3,7 @@
 As ``stepping`` for one market: everything a decision depends on is read under the deployments' locks.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from billing.selectors import entitlements
 from foundation.crashpoints import crashpoint
@@ -14,7 +14,15 @@ from market.timeframes import to_milliseconds
 from strategies.reasons import ReasonCode
 from trading.domain import wallets
 from trading.models import ActualState, DeploymentInstrument, DeploymentPosition
-from trading.services import entering, groups, intents, outcomes, universe_books, universe_paper
+from trading.services import (
+    entering,
+    entry_limits,
+    groups,
+    intents,
+    outcomes,
+    universe_books,
+    universe_paper,
+)
 from trading.services.books import Book
 from trading.services.frames import GroupBar
 from trading.services.members import Member
@@ -36,7 +44,13 @@ def step_deployments(frame: UniverseFrame, *, deployment_ids: Sequence[int]) -> 
     )
     owners = {wallet.deployment.owner_id for wallet in opened}
     entitled = entitlements.entitled_owners(frame.product, owners, now=frame.now)
-    changed = [row for wallet in opened for row in _step(wallet, frame, entitled)]
+    places = [
+        entry_limits.place_of(book.deployment, instrument=book.instrument, is_paper=book.is_paper)
+        for wallet in opened
+        for book in wallet.books
+    ]
+    refused = entry_limits.look(places, now=frame.now).refused
+    changed = [row for wallet in opened for row in _step(wallet, frame, entitled, refused)]
     crashpoint("evaluation.decided")
     every = [book for wallet in opened for book in wallet.books]
     decided = [each for book in every for each in book.decided]
@@ -60,7 +74,10 @@ def step_deployments(frame: UniverseFrame, *, deployment_ids: Sequence[int]) -> 
 
 
 def _step(
-    wallet: Wallet, frame: UniverseFrame, entitled: Collection[int]
+    wallet: Wallet,
+    frame: UniverseFrame,
+    entitled: Collection[int],
+    refused: Mapping[tuple[int, int], ReasonCode],
 ) -> list[DeploymentInstrument]:
     """Step one wallet; return the rows that have to be written."""
     universe = frame.universe
@@ -73,7 +90,7 @@ def _step(
         closed_at = universe.closed_at(index)
         if universe.open_ms(index) < from_ms or (cursor is not None and closed_at <= cursor):
             continue
-        for row, made in enumerate(_step_bar(wallet, frame, index, entitled)):
+        for row, made in enumerate(_step_bar(wallet, frame, index, entitled, refused)):
             if made is not None:
                 _note(wallet.books[row], universe.group_bars(index)[row], made)
         last = closed_at
@@ -90,7 +107,11 @@ def _step(
 
 
 def _step_bar(
-    wallet: Wallet, frame: UniverseFrame, index: int, entitled: Collection[int]
+    wallet: Wallet,
+    frame: UniverseFrame,
+    index: int,
+    entitled: Collection[int],
+    refused: Mapping[tuple[int, int], ReasonCode],
 ) -> Sequence[MarketStep | None]:
     universe, rows = frame.universe, range(len(wallet.books))
     said = universe.group_bars(index)
@@ -102,6 +123,7 @@ def _step_bar(
             entitled=entitled,
             now=frame.now,
         )
+        or refused.get((book.deployment.pk, book.instrument.pk))
         for row, book in enumerate(wallet.books)
     ]
     # What is refused everywhere is the reason that is given; elsewhere a market is left out.

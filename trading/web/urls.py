@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from trading.web import change_views, drift_views, list_views, views
+from trading.web import change_views, drift_views, list_views, protection_views, views
 
 app_name = "trading"
 urlpatterns = [
@@ -10,6 +10,11 @@ urlpatterns = [
     path("positions/", list_views.positions, name="positions"),
     path("orders/", list_views.orders, name="orders"),
     path("new/", views.new, name="new"),
+    path("protections/", protection_views.protections, name="protections"),
+    path("protections/state/", protection_views.set_state, name="set-state"),
+    path("protections/limits/", protection_views.change_limits, name="limits"),
+    path("protections/flatten/", protection_views.flatten, name="flatten"),
+    path("protections/<uuid:public_id>/release/", protection_views.release, name="release"),
     path("<uuid:public_id>/", views.detail, name="detail"),
     path("<uuid:public_id>/change/", change_views.change, name="change"),
     path("<uuid:public_id>/decisions/", list_views.decisions, name="decisions"),

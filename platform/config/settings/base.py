@@ -97,6 +97,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "accounts.web.notifications.bell_context",
                 "accounts.web.navigation.account_context",
+                "trading.web.protection_presenters.trading_state_context",
                 "web.context_processors.site",
             ],
         },
@@ -290,6 +291,8 @@ SIMPLE_JWT = {
 # --- trading --------------------------------------------------------------------------------------------------------
 
 HORIZONS = Horizons().scaled(ENVIRONMENT.horizon_scale)
+#: While this file exists nothing is opened or sent on this machine, but cancellations.
+HALT_FILE = ENVIRONMENT.halt_file
 #: Under which name this machine's address counts at the venues: machines behind one address share its budgets.
 EGRESS_NAME = ENVIRONMENT.venue_calls.egress_name
 #: The part of a venue's limit that we use; the rest is for whoever else calls from there, and for surprises.
