@@ -63,7 +63,7 @@ class InMemoryVenue:
         self.permissions = KeyPermissions(can_read=True, can_trade=True, can_withdraw=False)
         self.status = VenueStatus(is_up=True)
         #: What the venue takes for the time.
-        self.clock: Callable[[], datetime] = _wall_clock
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         #: Why leverage and margin mode cannot be set; empty while they can.
         self.refused_settings = ""
         #: Every execution is reported twice while this is set.
@@ -398,7 +398,3 @@ def use_venue(code: str, venue: InMemoryVenue) -> None:
 def forget_venues() -> None:
     """Forget all venues; tests do this between one another."""
     _venues.clear()
-
-
-def _wall_clock() -> datetime:
-    return datetime.now(UTC)

@@ -10,7 +10,8 @@ from django.utils import timezone
 from redis import Redis
 
 from accounts.models import Mail, User
-from exchanges.adapters.budget_store import LANES, BreakerTerms, SharedBudget
+from exchanges.adapters.budget_store import LANES, SharedBudget
+from exchanges.domain.breakers import BreakerTerms
 from exchanges.domain.budgets import Limit, Ticket
 from exchanges.domain.priorities import CallPriority
 from exchanges.models import AccountKind

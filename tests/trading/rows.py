@@ -27,7 +27,7 @@ from trading.models import (
     DeploymentPosition,
 )
 from trading.services import evaluation, orders, reconciliation, submission
-from trading.services.orders import Planned
+from trading.services.order_plans import Planned
 
 _HISTORY = timedelta(hours=4)
 

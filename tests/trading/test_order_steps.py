@@ -13,7 +13,8 @@ from market.orders import EVIDENCE_FIELDS, STEPS
 from tests.factories import trading as factory
 from trading.models import IntentStatus, Order, OrderTransition, Reservation
 from trading.services import orders
-from trading.services.orders import Move, Planned
+from trading.services.order_plans import Planned
+from trading.services.orders import Move
 
 pytestmark = pytest.mark.django_db
 

@@ -23,6 +23,7 @@ from trading.models import (
     OrderIntent,
 )
 from trading.services import orders
+from trading.services.order_plans import Planned
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +183,7 @@ def _make_again(
         },
     )
     intent.deployment = locked
-    planned = orders.Planned(intent, report.quantity, attempt=attempt)
+    planned = Planned(intent, report.quantity, attempt=attempt)
     order = orders.create_many(
         [planned],
         now=now,

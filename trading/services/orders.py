@@ -16,7 +16,7 @@ from exchanges.adapters.protocol import OrderReport
 from foundation.transactions import part_of_transaction
 from market.enums import OrderActor, OrderStatus, Proof
 from market.orders import TERMINAL, advance, is_permitted
-from trading.domain import keys, reports
+from trading.domain import reports
 from trading.domain.reports import Step
 from trading.models import (
     Deployment,
@@ -26,7 +26,8 @@ from trading.models import (
     OrderTransition,
     Reservation,
 )
-from trading.services import absence, order_problems, order_rows
+from trading.services import absence, order_plans, order_problems, order_rows
+from trading.services.order_plans import Planned
 
 #: A cancellation whose answer was lost is asked for again after so many pauses.
 _CANCEL_AGAIN_IN_RETRIES: Final = 2
@@ -35,16 +36,6 @@ _CANCEL_AGAIN_IN_RETRIES: Final = 2
 CLOSED_BY_OPERATOR: Final = order_problems.CLOSED_BY_OPERATOR
 
 _CONTRADICTING: Final = "contradicting_reports"
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """The next attempt of an intent, with the quantity that is to be sent."""
-
-    intent: OrderIntent
-    quantity: Decimal
-    #: The number of the attempt, if it is not the one after those that are stored.
-    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +113,7 @@ def create_many(
         .order_by()
     )
     made = [
-        _new_order(
+        order_plans.new_order(
             each,
             attempt=attempts.get(each.intent.pk, 0) if each.attempt is None else each.attempt,
             now=now,
@@ -180,7 +171,7 @@ def move_many(moves: Sequence[Move], *, now: datetime) -> None:
     for each in moves:
         order = each.order
         order.status = each.to.value
-        order.next_check_at = _next_check(each.to, now)
+        order.next_check_at = order_plans.next_check(each.to, now)
         order.active_at = now
         if each.code or each.message:
             order.reason_code, order.reason_message = each.code[:60], each.message[:300]
@@ -369,62 +360,9 @@ def cancels_were_sent(due: Sequence[Order], *, now: datetime) -> None:
     rows.update(next_check_at=now + timedelta(seconds=pause_s))
 
 
-def _new_order(
-    planned: Planned,
-    *,
-    attempt: int,
-    now: datetime,
-    step: tuple[OrderActor, Proof, Mapping[str, Any]],
-) -> Order:
-    intent = planned.intent
-    actor, proof, evidence = step
-    advance(None, OrderStatus.SUBMITTING, actor=actor, proof=proof, evidence=evidence)
-    order = Order(
-        owner_id=intent.owner_id,
-        intent=intent,
-        attempt=attempt,
-        deployment=intent.deployment,
-        account_id=intent.account_id,
-        instrument=intent.instrument,
-        client_order_id=keys.client_order_id(
-            salt=settings.INSTALLATION_SALT,
-            deployment=intent.deployment.public_id,
-            decision=intent.decision_key,
-            attempt=attempt,
-        ),
-        leg=intent.leg,
-        side=intent.side,
-        order_type=intent.order_type,
-        quantity=planned.quantity,
-        price=intent.price,
-        trigger_price=intent.trigger_price,
-        reduce_only=intent.reduce_only,
-        submitted_at=now,
-        active_at=now,
-        next_check_at=_next_check(OrderStatus.SUBMITTING, now),
-    )
-    order_rows.say_step(order, actor=actor, proof=proof, evidence=evidence)
-    return order
-
-
 def _told_by(report: OrderReport) -> dict[str, str]:
     return {
         "venue_order_id": report.venue_order_id,
         "reported": report.status.value,
         "filled": str(report.filled_quantity),
     }
-
-
-def _next_check(status: OrderStatus, now: datetime) -> datetime | None:
-    horizons = settings.HORIZONS
-    match status:
-        case OrderStatus.SUBMITTING:
-            return now + timedelta(seconds=horizons.submitting_s)
-        case OrderStatus.UNKNOWN | OrderStatus.PENDING_CANCEL:
-            return now
-        case OrderStatus.ACCEPTED | OrderStatus.PARTIALLY_FILLED:
-            return now + timedelta(seconds=horizons.reconcile_s)
-        case OrderStatus.ABANDONED:
-            return now + timedelta(seconds=horizons.absence_s)
-        case _:
-            return None

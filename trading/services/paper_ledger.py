@@ -28,7 +28,8 @@ from trading.models import DeploymentPosition, Fill, OrderIntent
 from trading.services import fills, intents, order_rows, orders
 from trading.services.frames import Frame, GroupBar
 from trading.services.intents import Decided
-from trading.services.orders import Move, Planned
+from trading.services.order_plans import Planned
+from trading.services.orders import Move
 from trading.services.paper_books import PaperBook, PaperOrder
 
 _UPDATE_POSITIONS: Final = """

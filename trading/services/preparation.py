@@ -46,7 +46,7 @@ from trading.services import (
 )
 from trading.services.checks import Cleared, Denial, Situation, Wait
 from trading.services.funds import Funds
-from trading.services.orders import Planned
+from trading.services.order_plans import Planned
 from trading.services.venues import Call, Cancellation, Submission
 
 if TYPE_CHECKING:

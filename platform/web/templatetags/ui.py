@@ -273,27 +273,9 @@ def empty_state(
 
 
 @register.inclusion_tag("components/filters.html")
-def filters(
-    form: Form,
-    label: str,
-    action: str,
-    *,
-    is_narrowed: object = False,
-    found: int | None = None,
-    total: int | None = None,
-) -> dict[str, object]:
-    """Ask what to list: *label* names the list for who cannot see it, *action* is its address.
-
-    *found* rows are like that, of *total*.
-    """
-    return {
-        "form": form,
-        "label": label,
-        "action": action,
-        "is_narrowed": bool(is_narrowed),
-        "found": found,
-        "total": total,
-    }
+def filters(form: Form, label: str, action: str, **told: Any) -> dict[str, Any]:
+    """Ask what to list at *action*; *told*: ``is_narrowed``, how many were ``found`` of the ``total``."""
+    return {"form": form, "label": label, "action": action, "found": None, "total": None, **told}
 
 
 @register.inclusion_tag("components/field.html")
