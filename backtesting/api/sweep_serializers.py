@@ -15,6 +15,8 @@ _AXES = (
 class SweepRequestSerializer(RunRequestSerializer):
     """A request for a sweep; the service behind it checks what the values mean."""
 
+    # A sweep starts at once or not at all: it waits for no candles.
+    fetch_missing = None  # type: ignore[assignment]
     parameters = ObjectField(default=dict, help_text="What is not swept; the rest has defaults.")
     space = ObjectField(help_text=_AXES)
     method = TextField(

@@ -10,7 +10,7 @@ from django.utils import timezone
 from redis import Redis
 
 from accounts.models import Mail, User
-from exchanges.adapters.budget_store import LANES, SharedBudget
+from exchanges.adapters.budget_store import SharedBudget
 from exchanges.domain.breakers import BreakerTerms
 from exchanges.domain.budgets import Limit, Ticket
 from exchanges.domain.priorities import CallPriority
@@ -29,9 +29,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _no_budgets_of_other_tests(settings):
+def _nothing_of_other_tests(settings):
+    # Budgets of venues that are banned, and messages that nobody fetched.
     with Redis.from_url(settings.REDIS_URL) as redis:
-        redis.delete(LANES)
+        redis.flushdb()
 
 
 @pytest.fixture

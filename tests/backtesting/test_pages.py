@@ -80,7 +80,7 @@ class TestList:
 
         # The session, the person, the choices (markets, tags), the number of runs, the runs; the site's
         # settings, what is unread.
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             page.get("/backtests/")
 
 
@@ -348,7 +348,7 @@ class TestRun:
 
         # The session, the person, the run, the number of trades, the trades, how far they went; the site's
         # settings, what is unread.
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             page.get(f"/backtests/{run.public_id}/")
 
 

@@ -223,5 +223,5 @@ def test_the_list_asks_the_same_number_of_questions(
         make_sweep(person, seed=seed)
     page.get(LIST)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         page.get(LIST)

@@ -126,7 +126,7 @@ class TestUsage:
             make_product(f"number-{number}")
             factory.give(person, products_code, now=timezone.now())
 
-        with django_assert_max_num_queries(17):
+        with django_assert_max_num_queries(18):
             browser.get(USAGE)
 
     def test_nothing_of_another_person_is_shown(self, browser):

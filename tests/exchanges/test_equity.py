@@ -313,9 +313,9 @@ class TestPagesAndApi:
         client.force_login(ada)
 
         # The session, the person, the site, what is unread; accounts, keys, balances, rates.
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(9):
             listing = client.get(reverse("exchanges:list")).content.decode()
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(9):
             client.get(reverse("exchanges:equity-chart"))
 
         assert listing.count("100.00") >= many

@@ -244,7 +244,7 @@ class TestNarrowing:
         self, client, page, django_assert_num_queries
     ):
         client.get("/strategies/")
-        with django_assert_num_queries(10) as few:
+        with django_assert_num_queries(11) as few:
             client.get("/strategies/")
         Strategy.objects.bulk_create(
             Strategy(

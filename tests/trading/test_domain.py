@@ -167,9 +167,9 @@ class TestKernel:
 class TestAbsence:
     @pytest.mark.parametrize(
         ("lookups", "seconds", "expected"),
-        [(2, 600, False), (3, 59, False), (3, 60, True)],
+        [(5, 600, False), (6, 59, False), (6, 60, True)],
     )
-    def test_takes_three_lookups_and_time(self, lookups, seconds, expected):
+    def test_takes_six_lookups_and_time(self, lookups, seconds, expected):
         found = absence.is_absent(
             submitted_at=NOON,
             lookups=lookups,

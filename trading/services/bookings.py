@@ -117,7 +117,7 @@ def _book_round(
     others: list[Order] = []
     for order, report in part:
         row = positions[(order.deployment_id, order.instrument_id)]
-        fill, after = fills.execution(order, row, report)
+        fill, after = fills.execution(order, row=row, report=report)
         made.append(fill)
         fills.move_position(row, order=order, after=after, report=report)
         _move(order, report, moves, others, now)

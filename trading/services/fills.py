@@ -32,7 +32,7 @@ def record_fill(
     The order ends up with the sum of its fills, their average price and the status that follows.
     """
     position = _lock_position(order)
-    fill, after = execution(order, position, report, is_manual=is_manual)
+    fill, after = execution(order, row=position, report=report, is_manual=is_manual)
     try:
         with transaction.atomic():
             fill.save(force_insert=True)
@@ -67,7 +67,7 @@ def position_of(row: DeploymentPosition) -> Position:
 
 
 def execution(
-    order: Order, row: DeploymentPosition, report: FillReport, *, is_manual: bool = False
+    order: Order, *, row: DeploymentPosition, report: FillReport, is_manual: bool = False
 ) -> tuple[Fill, Position]:
     """Return an execution of *order* as a row that is not stored yet, and the position after it."""
     with localcontext(money.WIDE):

@@ -58,13 +58,13 @@ def new_order(
         reduce_only=intent.reduce_only,
         submitted_at=now,
         active_at=now,
-        next_check_at=next_check(OrderStatus.SUBMITTING, now),
+        next_check_at=next_check(OrderStatus.SUBMITTING, now=now),
     )
     order_rows.say_step(order, actor=actor, proof=proof, evidence=evidence)
     return order
 
 
-def next_check(status: OrderStatus, now: datetime) -> datetime | None:
+def next_check(status: OrderStatus, *, now: datetime) -> datetime | None:
     """Return when an order that has just become *status* is looked at again; None for never."""
     horizons = settings.HORIZONS
     match status:

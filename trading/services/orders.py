@@ -171,7 +171,7 @@ def move_many(moves: Sequence[Move], *, now: datetime) -> None:
     for each in moves:
         order = each.order
         order.status = each.to.value
-        order.next_check_at = order_plans.next_check(each.to, now)
+        order.next_check_at = order_plans.next_check(each.to, now=now)
         order.active_at = now
         if each.code or each.message:
             order.reason_code, order.reason_message = each.code[:60], each.message[:300]

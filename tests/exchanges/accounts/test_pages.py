@@ -66,7 +66,7 @@ class TestTheList:
             connect(ada, label=f"Account {number}")
 
         # Besides the accounts: the session, the person, the settings of the site, what is unread, the rates.
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(9):
             browser.get(LIST)
 
     def test_a_stranger_is_sent_to_sign_in(self, client, db):
