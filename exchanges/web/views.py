@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -32,15 +33,18 @@ from market.errors import ConflictError, EntitlementError, InvalidInputError
 _HEADERS = {"Vary": "HX-Request"}
 #: How far back charts of equity go.
 _CHARTED: Final = timedelta(days=90)
+_ROWS_A_PAGE: Final = 50
 
 
 @require_safe
 def account_list(request: HttpRequest) -> HttpResponse:
-    """List a person's open accounts."""
+    """List a person's open accounts, and what all of them are worth."""
     mine = list(selectors.accounts_for(request.user))
     valuation = equity.value_for(request.user, accounts=mine, now=timezone.now())
+    page = Paginator(mine, _ROWS_A_PAGE).get_page(request.GET.get("page"))
     context = {
-        "rows": [present_account(each, valuation.by_account.get(each.pk)) for each in mine],
+        "page": page,
+        "rows": [present_account(each, valuation.by_account.get(each.pk)) for each in page],
         "equity": present_totals(valuation),
     }
     return TemplateResponse(request, "exchanges/list.html", context)
