@@ -121,11 +121,10 @@ class TestApplyFill:
     )
     def test_realized_and_unrealized_add_up_to_the_money_that_moved(self, fills, last):
         position, cash = Position.flat(), ZERO
-        for side, quantity, price in fills:
-            position = filled(position, side, quantity, price)
-            cash += quantity * price * (1 if side is Side.SELL else -1)
-
         with localcontext(WIDE):
+            for side, quantity, price in fills:
+                position = filled(position, side, quantity, price)
+                cash += quantity * price * (1 if side is Side.SELL else -1)
             total = position.realized_pnl + unrealized_pnl(position, last)
             moved = cash + position.quantity * last
 
