@@ -55,7 +55,6 @@ _ORDER_TYPES: Final[Mapping[OrderType, str]] = MappingProxyType(
     }
 )
 
-
 #: How far above the best offer a purchase may be met where market orders cannot name a quantity.
 _HEADROOM: Final = Decimal("0.01")
 
@@ -126,10 +125,12 @@ class CcxtVenueClient(CcxtMarketData):
             timeout_s=timeout_s,
         )
         if outcome.kind is OutcomeKind.DONE and outcome.report is None and client_order_id:
-            return await self._with_end(outcome, symbol, client_order_id)
+            return await self._with_end(outcome, symbol, client_order_id, venue_order_id)
         return outcome
 
-    async def find_order(self, *, symbol: str, client_order_id: str) -> OrderReport | None:
+    async def find_order(
+        self, *, symbol: str, client_order_id: str, is_stop: bool = False
+    ) -> OrderReport | None:
         """Return the order, or None only if the venue answered that it does not know it."""
 
         def read(order: Mapping[str, Any] | None) -> OrderReport | None:
@@ -139,11 +140,13 @@ class CcxtVenueClient(CcxtMarketData):
             report = self._read_order(order)
             if (report.client_order_id, report.symbol) != (client_order_id, symbol):
                 raise UnreadableError("another order")
+            if is_stop and not self._pack.dialect.may_name_stop(report.venue_order_id):
+                raise UnreadableError("the stop that sent an order is not told of")
             return report
 
         async def find() -> Mapping[str, Any] | None:
-            client_id = self._pack.dialect.id_to_venue(client_order_id)
-            return await self._pack.dialect.find(self._exchange, symbol, client_id)
+            dialect = self._pack.dialect
+            return await dialect.find(self._exchange, symbol, dialect.id_to_venue(client_order_id))
 
         try:
             return await self._ask(find, read)
@@ -286,7 +289,7 @@ class CcxtVenueClient(CcxtMarketData):
         if not self._pack.order_id.fullmatch(report.venue_order_id):
             raise UnreadableError("the answer names no order of this venue")
         fills = reading.read_immediate_fills(order) if report.filled_quantity else ()
-        return Outcome(OutcomeKind.DONE, report, fills, evidence=_evidence_of(report))
+        return reading.done(report, fills)
 
     def _conclude_cancel(
         self, order: Mapping[str, Any], symbol: str, client_order_id: str, venue_order_id: str
@@ -301,28 +304,32 @@ class CcxtVenueClient(CcxtMarketData):
             is_ours = report.venue_order_id == venue_order_id
         if not is_ours or report.symbol != symbol:
             raise UnreadableError("the answer is about another order")
-        return Outcome(OutcomeKind.DONE, report, evidence=_evidence_of(report))
+        return reading.done(report)
 
-    async def _with_end(self, outcome: Outcome, symbol: str, client_order_id: str) -> Outcome:
-        """Add how the order ended, if the venue tells already."""
+    async def _with_end(
+        self, outcome: Outcome, symbol: str, client_order_id: str, venue_order_id: str
+    ) -> Outcome:
+        """Add how the order ended, if the venue tells already, and not of what a stop has sent."""
         try:
             report = await self.find_order(symbol=symbol, client_order_id=client_order_id)
         except VenueError:
             return outcome
         if report is None or report.status in WORKING:
             return outcome
-        return Outcome(OutcomeKind.DONE, report, evidence=_evidence_of(report))
+        return reading.done(report) if venue_order_id in {"", report.venue_order_id} else outcome
 
     async def _find_sent(self, request: OrderRequest, outcome: Outcome) -> Outcome:
         try:
             report = await self.find_order(
-                symbol=request.symbol, client_order_id=request.client_order_id
+                symbol=request.symbol,
+                client_order_id=request.client_order_id,
+                is_stop=request.trigger_price is not None,
             )
         except VenueError:
             return outcome
         if report is None or not reading.is_answer_to(report, request):
             return outcome
-        return Outcome(OutcomeKind.DONE, report, code=DUPLICATE, evidence=_evidence_of(report))
+        return replace(reading.done(report), code=DUPLICATE)
 
     # --- one call -------------------------------------------------------------------------------
 
@@ -392,7 +399,3 @@ class CcxtVenueClient(CcxtMarketData):
             self._exchange.password = credential.passphrase.reveal()
         values = (self._exchange.apiKey, self._exchange.secret, self._exchange.password)
         self._secrets = tuple(value for value in values if value)
-
-
-def _evidence_of(report: OrderReport) -> Mapping[str, Any]:
-    return {"venue_order_id": report.venue_order_id, "status": report.status.value}

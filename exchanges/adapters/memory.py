@@ -273,7 +273,9 @@ class InMemoryVenueClient:
         self._venue.book.cancel(order)
         return unanswered() if fault.times_out else Outcome(OutcomeKind.DONE, order.report())
 
-    async def find_order(self, *, symbol: str, client_order_id: str) -> OrderReport | None:
+    async def find_order(
+        self, *, symbol: str, client_order_id: str, is_stop: bool = False
+    ) -> OrderReport | None:
         """Return the order unless it is hidden."""
         self._before_question()
         order = self._mine(symbol, client_order_id, "")

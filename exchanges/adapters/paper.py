@@ -114,7 +114,9 @@ class PaperVenueClient:
         self._guard.refuse("Canceling an order")
         return Outcome(OutcomeKind.DONE)
 
-    async def find_order(self, *, symbol: str, client_order_id: str) -> OrderReport | None:
+    async def find_order(
+        self, *, symbol: str, client_order_id: str, is_stop: bool = False
+    ) -> OrderReport | None:
         """Return None: an order is where trading keeps it, or nowhere."""
         return None
 

@@ -234,8 +234,14 @@ class VenueClient(MarketData, Protocol):
         self, *, symbol: str, client_order_id: str, venue_order_id: str, timeout_s: float
     ) -> Outcome: ...
 
-    async def find_order(self, *, symbol: str, client_order_id: str) -> OrderReport | None:
-        """Return the order, or None only if the venue answered that it does not know it."""
+    async def find_order(
+        self, *, symbol: str, client_order_id: str, is_stop: bool = False
+    ) -> OrderReport | None:
+        """Return the order, or None only if the venue answered that it does not know it.
+
+        ``is_stop`` says that it was sent as a stop: what that stop may have sent under the same id is never returned
+        under another number than the stop's own.
+        """
         ...
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:

@@ -14,6 +14,8 @@ from exchanges.adapters.protocol import (
     MarkReport,
     OrderReport,
     OrderRequest,
+    Outcome,
+    OutcomeKind,
     TickerReport,
 )
 from market.candles import CandleRow
@@ -100,6 +102,12 @@ def read_fill(trade: Mapping[str, Any], *, size: Decimal = _ONE) -> FillReport:
         liquidity=Liquidity.MAKER if trade["takerOrMaker"] == "maker" else Liquidity.TAKER,
         venue_at=from_milliseconds(_instant_of(trade["timestamp"])),
     )
+
+
+def done(report: OrderReport, fills: tuple[FillReport, ...] = ()) -> Outcome:
+    """Return that a call did what it was to do, as the venue's *report* of the order shows."""
+    evidence = {"venue_order_id": report.venue_order_id, "status": report.status.value}
+    return Outcome(OutcomeKind.DONE, report, fills, evidence=evidence)
 
 
 def read_immediate_fills(order: Mapping[str, Any]) -> tuple[FillReport, ...]:

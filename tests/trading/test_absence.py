@@ -87,9 +87,14 @@ class Counting(InMemoryVenueClient):
     """A client of the venue in memory that remembers what it is asked for by name."""
 
     asked: list[str]
+    stops: list[str]
 
-    async def find_order(self, *, symbol: str, client_order_id: str) -> OrderReport | None:
+    async def find_order(
+        self, *, symbol: str, client_order_id: str, is_stop: bool = False
+    ) -> OrderReport | None:
         self.asked.append(client_order_id)
+        if is_stop:
+            self.stops.append(client_order_id)
         return await super().find_order(symbol=symbol, client_order_id=client_order_id)
 
 
@@ -97,7 +102,7 @@ class TestQuestions:
     @pytest.fixture
     def client(self, desk) -> Counting:
         client = Counting(desk.venue, str(desk.deployment.account.public_id))
-        client.asked = []
+        client.asked, client.stops = [], []
         return client
 
     def ask(self, desk, client: Counting, ids: list[str]) -> Answers:

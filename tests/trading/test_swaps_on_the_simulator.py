@@ -166,3 +166,32 @@ def test_one_deployment_trades_a_swap_of_an_account(floor):
 
     with pytest.raises(InstrumentTakenError):
         floor.deploy(name="Second", is_subscribed=False)
+
+
+def test_what_a_hidden_stop_has_sent_is_not_taken_for_a_second_order(floor):
+    # The stop is not shown yet when the market falls through it; what it sells carries its id.
+    floor.cross(Side.BUY)
+    deployment = floor.deploy()
+    hide = {"kind": "HIDDEN_ORDER", "call": "CREATE", "lookups": 6, "skip": 1}
+    floor.raw.admin("POST", "/simulator/faults", {"rules": [hide], "seed": 0})
+    work(floor, now=floor.now)
+    settled = floor.now + timedelta(seconds=5)
+    ExchangeAccount.objects.update(lease_until=None)
+    reconciliation.reconcile_account(account_id=floor.account.pk, now=settled)
+    submission.submit_due_intents(now=settled)
+    stop = Order.objects.get(deployment=deployment, leg="STOP")
+    price = float(floor.raw.public("/simulator/status")["prices"]["BTC/USDT"])
+    path = [[0, price * 0.96], [86_400, price * 0.96]]
+    floor.raw.admin("POST", "/simulator/script", {"prices": {"BTC/USDT": path}})
+
+    statuses = []
+    for turn in range(1, 9):
+        later = floor.now + timedelta(seconds=16 * turn)
+        ExchangeAccount.objects.update(lease_until=None)
+        reconciliation.reconcile_account(account_id=floor.account.pk, now=later)
+        stop.refresh_from_db()
+        statuses.append(stop.status)
+
+    assert statuses[0] == "ACCEPTED"
+    assert set(statuses) == {"ACCEPTED", "FILLED"}
+    assert DeploymentPosition.objects.get(deployment=deployment).quantity == 0

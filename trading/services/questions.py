@@ -35,13 +35,15 @@ _PAUSE_IN_INTERVALS: Final = 0.01
 class Lookups:
     """What to ask of one account: orders by (symbol, client order id), and symbols as a whole.
 
-    The orders that matter most come first: not all of them may get their turn.
+    The orders that matter most come first: not all of them may get their turn. ``stops`` are the
+    client order ids of those that were sent as stops.
     """
 
     account_id: int
     orders: Sequence[tuple[str, str]]
     symbols: Sequence[str]
     fills_since: datetime
+    stops: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,9 @@ async def _ask(client: VenueClient, lookups: Lookups, heard: _Heard) -> None:
         if number:
             await asyncio.sleep(_PAUSE_IN_INTERVALS * settings.HORIZONS.lookup_interval_s)
         heard.orders[client_order_id] = await client.find_order(
-            symbol=symbol, client_order_id=client_order_id
+            symbol=symbol,
+            client_order_id=client_order_id,
+            is_stop=client_order_id in lookups.stops,
         )
     # After the orders: what one of them tells to have filled is then among the executions.
     for symbol in lookups.symbols:

@@ -216,6 +216,9 @@ def _plan(lease: AccountLease, *, now: datetime, is_complete: bool, since: datet
             orders=[(order.instrument.symbol, order.client_order_id) for order in wanted],
             symbols=sorted(symbols),
             fills_since=fills_since if since is None else min(since, fills_since),
+            stops=frozenset(
+                order.client_order_id for order in wanted if order.trigger_price is not None
+            ),
         ),
         orders={order.client_order_id: order.pk for order in wanted},
         symbols=symbols,

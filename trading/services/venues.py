@@ -224,7 +224,8 @@ class VenueSession:
         report = await _quietly(
             lambda: client.find_order(symbol=call.symbol, client_order_id=call.client_order_id)
         )
-        if report is None:
+        is_other = report is not None and call.venue_order_id not in {"", report.venue_order_id}
+        if report is None or is_other:
             return replace(refused, kind=OutcomeKind.UNKNOWN)
         return replace(refused, kind=OutcomeKind.DONE, report=report)
 

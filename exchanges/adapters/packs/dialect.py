@@ -97,6 +97,10 @@ class Dialect:
         order: Document = await exchange.fetch_order("", symbol, {self.client_id_field: client_id})
         return order
 
+    def may_name_stop(self, venue_order_id: str) -> bool:
+        """Tell whether an order with this id may be a stop; most venues number all orders alike."""
+        return True
+
     async def open_orders(self, exchange: Any, symbol: str) -> Sequence[Document]:
         """Return what still works."""
         orders: Sequence[Document] = await exchange.fetch_open_orders(symbol)

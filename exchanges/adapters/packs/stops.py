@@ -100,19 +100,33 @@ class StopDialect(Dialect):
         """Return the order or the stop of our id."""
         order = await known(self.find_plain(exchange, symbol, client_id))
         if order is not None:
-            return await self._in_name_of_stop(exchange, symbol, order)
+            return await self._in_name_of_stop(exchange, symbol, order, client_id)
         stop = await self.find_stop(exchange, symbol, client_id)
         return None if stop is None else await self.ended(exchange, symbol, stop)
 
-    async def _in_name_of_stop(self, exchange: Any, symbol: str, order: Document) -> Document:
+    def may_name_stop(self, venue_order_id: str) -> bool:
+        """Tell whether it is the id of a stop: they have numbers of their own."""
+        return venue_order_id.startswith(STOP)
+
+    async def _in_name_of_stop(
+        self, exchange: Any, symbol: str, order: Document, client_id: str
+    ) -> Document:
         """Return a plain order; one that a stop has sent, which may carry the stop's client id, as that stop."""
         if not order.get("reduceOnly"):
             # It opens, which no stop of ours does.
             return order
-        since_ms = int(order.get("timestamp") or 0) - _LATELY_MS
-        lately = await self.sent_lately(exchange, symbol, since_ms=max(since_ms, 0))
-        stop_id = lately.get(str(order["id"]), "")
-        return {**order, "id": f"{STOP}{stop_id}"} if stop_id else order
+        stop = await known(self.find_stop(exchange, symbol, client_id))
+        stop_id = "" if stop is None else str(stop["id"])
+        if not stop_id:
+            # The list is asked as well: a venue's no must not be the last word of an answer.
+            since_ms = max(int(order.get("timestamp") or 0) - _LATELY_MS, 0)
+            lately = await self.sent_lately(exchange, symbol, since_ms=since_ms)
+            stop_id = lately.get(str(order["id"]), "")
+        if not stop_id:
+            return order
+        own = f"{STOP}{stop_id}"
+        exchange.options.setdefault(_SENT_BY, {})[str(order["id"])] = own
+        return {**order, "id": own}
 
     async def ended(self, exchange: Any, symbol: str, stop: Document) -> Document:
         """Return a stop with what became of the order that it has sent, if it has."""
@@ -131,10 +145,14 @@ class StopDialect(Dialect):
         return {**order, "id": own, "clientOrderId": stop["clientOrderId"]}
 
     async def open_orders(self, exchange: Any, symbol: str) -> Sequence[Document]:
-        """Return the orders and the stops that still work."""
+        """Return the orders and the stops that still work.
+
+        What a stop may just have sent is left out: asked for by our id, it is told of in the stop's name.
+        """
         plain = await self.open_plain(exchange, symbol)
         stops = await self.open_stops(exchange, symbol)
-        return [*plain, *(marked(stop) for stop in stops)]
+        own = [order for order in plain if not _may_be_sent_by_stop(order)]
+        return [*own, *(marked(stop) for stop in stops)]
 
     async def open_plain(self, exchange: Any, symbol: str) -> Sequence[Document]:
         """Return the orders that still work and are no stops."""
@@ -161,6 +179,12 @@ class StopDialect(Dialect):
     ) -> Sequence[Document]:
         """Return every execution, each in the name of the order that the venue names."""
         return await super().trades(exchange, pack, symbol, since_ms=since_ms)
+
+
+def _may_be_sent_by_stop(order: Document) -> bool:
+    """Tell whether an open order under its own number could be what a stop has sent; ours close at the market."""
+    is_named = str(order["id"]).startswith(STOP)
+    return bool(order.get("reduceOnly")) and order["type"] == "market" and not is_named
 
 
 def marked(stop: Document) -> Document:

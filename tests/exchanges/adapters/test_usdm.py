@@ -90,6 +90,11 @@ def test_an_order_says_whether_it_may_only_reduce(told):
 
 
 class TestStops:
+    def have_sent_under_its_own_id(self, told):
+        sent = told.venue.book["GET /fapi/v1/order"]["sent"]
+        sent |= {"clientOrderId": "$id", "reduceOnly": True}
+        return sent
+
     def test_a_stop_is_known_by_an_id_that_no_order_has(self, told):
         stop = make_stop(told)
 
@@ -180,3 +185,50 @@ class TestStops:
         assert report.client_order_id == stop.client_order_id
         assert (report.filled_quantity, report.average_price) == (Decimal("0.01"), 39_000)
         assert (fill.venue_order_id, fill.quantity) == (STOP_ID, Decimal("0.01"))
+
+    def test_what_a_stop_sent_under_its_own_id_is_never_told_of_as_another_order(self, told):
+        self.have_sent_under_its_own_id(told)
+        told.use({"GET /fapi/v1/order": "sent", "GET /fapi/v1/algoOrder": "absent"})
+        told.use({"GET /fapi/v1/allAlgoOrders": "none"})
+        ours = make_stop(told).client_order_id
+
+        with pytest.raises(VenueError):
+            told.find(ours, is_stop=True)
+        # An exit at the market looks just the same, and is told of.
+        assert told.find(ours).venue_order_id == "777"
+
+        told.use({"GET /fapi/v1/algoOrder": "touched", "GET /fapi/v1/userTrades": "of_a_stop"})
+
+        async def look(client):
+            report = await client.find_order(symbol=SWAP, client_order_id=ours, is_stop=True)
+            since = datetime.now(UTC) - timedelta(minutes=5)
+            return report, await client.fills_since(SWAP, since=since)
+
+        # A stop that waited for long is in no list; asked for by its id, it is known.
+        report, [fill] = told.ask(look)
+        assert (report.venue_order_id, report.status) == (STOP_ID, OrderStatus.FILLED)
+        assert fill.venue_order_id == STOP_ID
+
+    def test_what_a_stop_has_just_sent_is_not_listed_as_another_order(self, told):
+        sent = self.have_sent_under_its_own_id(told) | {"status": "PARTIALLY_FILLED"}
+        told.venue.book["GET /fapi/v1/openOrders"]["ok"].append(sent)
+
+        [listed] = told.ask(lambda c: c.open_orders(SWAP))
+
+        assert listed.venue_order_id == told.case["order_id"]
+
+    def test_canceling_a_stop_does_not_end_it_with_what_it_has_sent(self, told):
+        self.have_sent_under_its_own_id(told)
+        told.use({"GET /fapi/v1/order": "sent", "GET /fapi/v1/algoOrder": "absent"})
+        told.use({"GET /fapi/v1/allAlgoOrders": "none"})
+
+        outcome = told.ask(
+            lambda c: c.cancel(
+                symbol=SWAP,
+                client_order_id=make_stop(told).client_order_id,
+                venue_order_id=STOP_ID,
+                timeout_s=5,
+            )
+        )
+
+        assert (outcome.kind, outcome.report) == (OutcomeKind.DONE, None)

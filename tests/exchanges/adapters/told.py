@@ -79,6 +79,8 @@ class Told:
             )
         )
 
-    def find(self, client_order_id: str) -> Any:
+    def find(self, client_order_id: str, *, is_stop: bool = False) -> Any:
         symbol = self.case["symbol"]
-        return self.ask(lambda c: c.find_order(symbol=symbol, client_order_id=client_order_id))
+        return self.ask(
+            lambda c: c.find_order(symbol=symbol, client_order_id=client_order_id, is_stop=is_stop)
+        )
