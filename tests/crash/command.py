@@ -8,9 +8,12 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from tests.servers import provide_servers
+
+#: How it is going is told this often.
+_TELL_EVERY_S: Final = 15.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shards", type=int, default=2 * (os.cpu_count() or 1), help="side by side (%(default)s)"
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out what was played of this commit"
+    )
     parser.add_argument("--canary", action="append", help="break the platform so; or 'all'")
     return parser
 
@@ -48,31 +54,63 @@ def _run_matrix(options: argparse.Namespace) -> int:
     first = options.first_seed
     seeds = range(first, first + options.seeds) if options.seed is None else [options.seed]
     plans = matrix.plans_of(points, seeds)
-    version, begun_s, results = shards.commit(), time.monotonic(), []
-    print(f"SEED={seeds[0]}..{seeds[-1]} COMMIT={version} SCENARIOS={len(plans)}", flush=True)
-    shards.warm_up()
-    for result in shards.run(plans, shards=min(options.shards, len(plans))):
-        results.append(result)
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        shards.append(shards.REPORT, result, at=at, version=version)
-        if result.findings:
-            _tell(result)
+    version, begun_s = shards.commit(), time.monotonic()
+    known = shards.played(shards.REPORT, version=version) if options.resume else {}
+    results = [known[key] for plan in plans if (key := (plan.point, plan.seed)) in known]
+    todo = [plan for plan in plans if (plan.point, plan.seed) not in known]
+    print(
+        f"SEED={seeds[0]}..{seeds[-1]} COMMIT={version} SCENARIOS={len(plans)}"
+        f" PLAYED={len(results)}",
+        flush=True,
+    )
+    if todo:
+        shards.warm_up()
+    told_s, cut_short = begun_s, False
+    try:
+        for number, result in enumerate(shards.run(todo, shards=options.shards), start=1):
+            results.append(result)
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            shards.append(shards.REPORT, result, at=at, version=version)
+            if result.findings:
+                _tell(result)
+            if time.monotonic() - told_s >= _TELL_EVERY_S:
+                told_s = time.monotonic()
+                _tell_progress(number, len(todo), told_s - begun_s, results)
+    except KeyboardInterrupt:
+        cut_short = True
     print(shards.table(results, points))
-    wrong = [each for each in results if each.findings]
-    killed = sum(each.reached for each in results)
+    _tell_sum(results, len(plans), time.monotonic() - begun_s)
+    if cut_short:
+        print("Cut short; --resume plays what is missing of this commit.")
+    return 1 if cut_short or any(each.findings for each in results) else 0
+
+
+def _tell_progress(number: int, of: int, passed_s: float, results: Sequence[Any]) -> None:
+    wrong = sum(bool(each.findings) for each in results)
+    left_s = passed_s / number * (of - number)
+    print(
+        f"{number} of {of} in {passed_s:.0f} s, {wrong} wrong, about {left_s / 60:.0f} min to go",
+        flush=True,
+    )
+
+
+def _tell_sum(results: Sequence[Any], of: int, passed_s: float) -> None:
+    wrong = sum(bool(each.findings) for each in results)
+    came = sum(each.reached for each in results)
+    slept = sum(each.reached and each.slept for each in results)
+    bound = f"0 of {len(results)} bounds the rate of failures by {3 / max(len(results), 1):.2%}"
+    print(
+        f"{len(results)} of {of} scenarios, {passed_s:.0f} s: {came} came to their place ({slept}"
+        f" slept there), {wrong} wrong" + ("" if wrong else f"; {bound} (95 %)")
+    )
     delays = sorted(
         each.protected_after_s for each in results if each.protected_after_s is not None
-    )
-    print(
-        f"{len(results)} scenarios in {time.monotonic() - begun_s:.0f} s, {killed} came to their"
-        f" place, {len(wrong)} wrong; 0 of n bounds the rate by {3 / max(len(results), 1):.2%}"
     )
     if delays:
         print(
             f"an entry's protection was ordered {delays[len(delays) // 2]:.2f} s (median) and"
             f" {delays[-1]:.2f} s (longest) after its fill was booked"
         )
-    return 1 if wrong else 0
 
 
 def _tell(result: Any) -> None:

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Self
 
 from tests.crash import checker
 from tests.crash.plans import Plan, draw
@@ -27,7 +27,22 @@ class Result:
     in_review: int
     protected_after_s: float | None
     seconds: float
-    note: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def failed(cls, plan: Plan, finding: str) -> Self:
+        """Return the result of a scenario that did not come to its end."""
+        return cls(
+            point=plan.point,
+            seed=plan.seed,
+            reached=False,
+            slept=False,
+            fault=plan.fault.value if plan.fault else "",
+            findings=[finding],
+            orders=0,
+            in_review=0,
+            protected_after_s=None,
+            seconds=0.0,
+        )
 
 
 def run(stage: Stage, plans: Iterable[Plan]) -> Iterator[Result]:
