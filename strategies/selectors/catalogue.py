@@ -1,7 +1,8 @@
 """Questions to the catalogue; it is the same for everybody."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
 from difflib import get_close_matches
 
 from django.db.models import OuterRef, Subquery
@@ -111,6 +112,18 @@ def evidence_of(strategies: Sequence[Strategy]) -> dict[int, list[Evidence]]:
         found[row.version.strategy_id].append(row)
     for pk, each in found.items():
         each.sort(key=lambda row: row.timeframe != wanted[pk])
+    return found
+
+
+def trades_a_day(version_ids: Collection[int]) -> dict[tuple[int, str], Decimal]:
+    """Return by version and timeframe the most trades a day that any evidence of it shows."""
+    found: dict[tuple[int, str], Decimal] = {}
+    for row in Evidence.objects.filter(version_id__in=version_ids).defer("curve"):
+        days = Decimal((row.to_at - row.effective_from_at) // timedelta(seconds=1)) / 86_400
+        trades = row.metrics.get("values", {}).get("trades")
+        if trades is not None and days > 0:
+            key = (row.version_id, row.timeframe)
+            found[key] = max(found.get(key, Decimal(0)), int(trades) / days)
     return found
 
 

@@ -165,6 +165,12 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["deployment", "-id"], name="orders_of_deployment"),
+            models.Index(fields=["submitted_at"], name="orders_by_time"),
+            models.Index(
+                fields=["submitted_at"],
+                name="orders_sent_twice",
+                condition=models.Q(reason_code__in=["duplicate_order_id", "second_order"]),
+            ),
             models.Index(
                 fields=["deployment"],
                 name="orders_working",

@@ -49,6 +49,7 @@ class ExternalOrder(models.Model):
                 name="external_orders_resting",
                 condition=models.Q(gone_at__isnull=True),
             ),
+            models.Index(fields=["owner", "-id"], name="external_orders_of_owner"),
         ]
 
     def __str__(self) -> str:

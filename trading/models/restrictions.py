@@ -44,6 +44,9 @@ class RestrictionCause(models.TextChoices):
     CLOCK_SKEW = "CLOCK_SKEW", "Its clock and ours differ"
     VENUE_FAILING = "VENUE_FAILING", "The exchange keeps failing"
     PRICE_MOVE = "PRICE_MOVE", "The price has leapt"
+    STALE_DATA = "STALE_DATA", "Its candles are too old"
+    UNUSUAL_RATE = "UNUSUAL_RATE", "Far more orders than usual"
+    DUPLICATE_ORDERS = "DUPLICATE_ORDERS", "Orders were sent twice"
 
 
 class ReleaseRule(models.TextChoices):
@@ -153,6 +156,8 @@ class ProtectionLimits(models.Model):
     max_open_orders = models.PositiveIntegerField(null=True, blank=True)
     price_band_percent = _percent()
     max_spread_bps = _percent()
+    stale_after_seconds = models.PositiveIntegerField(null=True, blank=True)
+    max_clock_skew_ms = models.PositiveIntegerField(null=True, blank=True)
     updated_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -163,6 +168,7 @@ class ProtectionMark(models.Model):
     """What a limit on losses is measured from: results at the start of the day and at their best.
 
     One row for each target of limits and settle currency; results are net, open positions included.
+    What was between two looks, or before the first, is made up for from executions and candles.
     """
 
     target_key = models.CharField(max_length=80)
@@ -171,6 +177,9 @@ class ProtectionMark(models.Model):
     day_on = models.DateField()
     day_pnl = money_field()
     peak_pnl = money_field()
+    looked_at = models.DateTimeField(
+        null=True, blank=True, help_text="What came later is not in it yet."
+    )
 
     class Meta:
         constraints = [

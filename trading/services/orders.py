@@ -37,6 +37,9 @@ CLOSED_BY_OPERATOR: Final = order_problems.CLOSED_BY_OPERATOR
 
 _CONTRADICTING: Final = "contradicting_reports"
 
+#: The venue knows two orders where we have one: ``triggers`` counts these.
+SECOND_ORDER: Final = "second_order"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
@@ -190,7 +193,13 @@ def move_many(moves: Sequence[Move], *, now: datetime) -> None:
 
 @part_of_transaction
 def review(
-    order: Order, *, contradiction: str, evidence: Mapping[str, Any], message: str, now: datetime
+    order: Order,
+    *,
+    contradiction: str,
+    evidence: Mapping[str, Any],
+    message: str,
+    now: datetime,
+    code: str = _CONTRADICTING,
 ) -> bool:
     """Leave a locked *order* that contradicts its venue to an operator; False if it cannot be.
 
@@ -207,7 +216,7 @@ def review(
         proof=Proof.CONTRADICTION,
         now=now,
         evidence={**evidence, "contradiction": contradiction},
-        code=_CONTRADICTING,
+        code=code,
         message=message,
     )
     return True
@@ -232,6 +241,7 @@ def apply_report(
             evidence=evidence,
             message="The exchange reports two orders for one of ours.",
             now=now,
+            code=SECOND_ORDER,
         )
         return Step(None)
     step = reports.step_for_report(

@@ -31,11 +31,11 @@ from trading.services import (
     groups,
     intents,
     live_stepping,
+    market_triggers,
     members,
     outcomes,
     paper_books,
     paper_stepping,
-    triggers,
 )
 from trading.services.books import Book
 from trading.services.frames import Frame, GroupBar
@@ -94,7 +94,7 @@ def _step_some(*, group_ids: Sequence[int], now: datetime) -> int | None:
     found = members.lock_members(to_step)
     entitled = _entitled(to_step, found, now=now)
     for frame in to_step:
-        triggers.note_move(frame, now=now)
+        market_triggers.note_move(frame, now=now)
     refused = _refused(to_step, found, now=now)
     outcome = _Outcome()
     for place, frame in enumerate(to_step):

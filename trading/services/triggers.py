@@ -4,8 +4,7 @@ They look at rows only and are looked at every few seconds. On paper none of the
 happen to it at an exchange, and it is to do what a backtest does.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -14,8 +13,6 @@ from django.conf import settings
 from django.db.models import Count, Max, Q, QuerySet
 
 from exchanges.selectors import accounts as exchange_accounts
-from exchanges.selectors import instruments
-from foundation.audit import Actor
 from foundation.transactions import part_of_transaction, transactional
 from market.enums import OrderStatus
 from trading.models import (
@@ -28,11 +25,9 @@ from trading.models import (
     RestrictionState,
     TradingRestriction,
 )
-from trading.services import checks, restrictions
-from trading.services.frames import Frame
-from trading.services.restrictions import Target
-
-_BY_RULES: Final = Actor.system("triggers")
+from trading.selectors import entry_rates
+from trading.services import causes, market_triggers, orders, restrictions
+from trading.services.causes import Found
 
 #: So many orders that a venue rejects within the window are no accident.
 MOST_REJECTIONS: Final = 3
@@ -48,48 +43,28 @@ DRIFT_LOOKS: Final = 2
 MOST_DRIFTING: Final = 3
 DRIFTING_SHARE: Final = Decimal("0.05")
 
-#: A price that moves further within one bar is not traded on until the next but one.
-LARGEST_MOVE: Final = 0.2
+#: So many orders that were sent twice within the window are a mistake of ours.
+MOST_DUPLICATES: Final = 3
+DUPLICATE_WINDOW: Final = timedelta(days=1)
+_SENT_TWICE: Final = ("duplicate_order_id", orders.SECOND_ORDER)
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Something that calls for a restriction now."""
-
-    target: Target
-    reason: str
+#: Entries of a day beyond so many times the usual ones are none that the strategy means; fewer than
+#: ``LEAST_UNUSUAL`` say nothing.
+MOST_TIMES_USUAL: Final = 5
+LEAST_UNUSUAL: Final = 10
+_DAY: Final = timedelta(days=1)
 
 
 def watch(*, now: datetime) -> None:
     """Set what calls for it, end what is over."""
+    market_triggers.watch(now=now)
     _keep_in_doubt(now=now)
-    _keep_skewed_clocks(now=now)
     _keep_drift(now=now)
+    _halt_duplicates(now=now)
     _stop_rejected(now=now)
     _stop_hasty(now=now)
+    _stop_unusual(now=now)
     _end_expired(now=now)
-
-
-@part_of_transaction
-def note_move(frame: Frame, *, now: datetime) -> None:
-    """Let nobody enter at a venue for a bar after the price of a market has leapt within one."""
-    newest = frame.bars[-1]
-    if newest.bar.open <= 0 or abs(newest.bar.close / newest.bar.open - 1) <= LARGEST_MOVE:
-        return
-    until = newest.closed_at + timedelta(milliseconds=2 * frame.timeframe.milliseconds)
-    if until <= now:
-        return
-    restrictions.restrict(
-        target=restrictions.of_instrument(frame.instrument),
-        state=RestrictionState.REDUCING,
-        cause=RestrictionCause.PRICE_MOVE,
-        reason=f"{frame.instrument.symbol} has moved by more than 20 % within one bar.",
-        release_rule=ReleaseRule.AUTOMATIC,
-        by=_BY_RULES,
-        now=now,
-        until=until,
-        spares_paper=True,
-    )
 
 
 @transactional
@@ -108,20 +83,7 @@ def _keep_in_doubt(*, now: datetime) -> None:
         )
         for order in doubtful.order_by("pk")
     }
-    _keep(found.values(), cause=RestrictionCause.ORDER_IN_DOUBT, now=now)
-
-
-@transactional
-def _keep_skewed_clocks(*, now: datetime) -> None:
-    """No entries at a venue whose clock is too far from ours."""
-    found = [
-        Found(
-            restrictions.of_venue(venue),
-            f"Its clock is {venue.clock_offset_ms} ms ahead of ours.",
-        )
-        for venue in instruments.venues_with_skew(more_than_ms=checks.MOST_SKEW_MS)
-    ]
-    _keep(found, cause=RestrictionCause.CLOCK_SKEW, now=now)
+    causes.keep(found.values(), cause=RestrictionCause.ORDER_IN_DOUBT, now=now)
 
 
 @transactional
@@ -137,13 +99,40 @@ def _keep_drift(*, now: datetime) -> None:
         .select_related("account")
     }
     for each in drifting.values():
-        _set(each, cause=RestrictionCause.DRIFT, rule=ReleaseRule.OPERATOR, now=now)
+        causes.impose(each, cause=RestrictionCause.DRIFT, rule=ReleaseRule.OPERATOR, now=now)
     connected = exchange_accounts.connected_count()
     if len(drifting) >= MOST_DRIFTING and len(drifting) >= connected * DRIFTING_SHARE:
         many = f"{len(drifting)} of {connected} accounts hold less than our fills add up to."
-        _set(
+        causes.impose(
             Found(restrictions.of_platform(), many),
             cause=RestrictionCause.MANY_DRIFT,
+            rule=ReleaseRule.TWO_OPERATORS,
+            state=RestrictionState.HALTED,
+            now=now,
+        )
+
+
+@transactional
+def _halt_duplicates(*, now: datetime) -> None:
+    """Halt everything once the venues know of several orders that were sent twice: that is our mistake."""
+    since = now - DUPLICATE_WINDOW
+    released_at = TradingRestriction.objects.filter(
+        cause=RestrictionCause.DUPLICATE_ORDERS, released_at__gt=since
+    ).aggregate(last=Max("released_at"))["last"]
+    doubled = Order.objects.filter(
+        # What the operators have seen and let go on counts no more.
+        submitted_at__gt=released_at or since,
+        reason_code__in=_SENT_TWICE,
+        account__kind="LIVE",
+    ).count()
+    if doubled >= MOST_DUPLICATES:
+        found = Found(
+            restrictions.of_platform(),
+            f"The exchanges know of {doubled} orders of a day that were sent twice.",
+        )
+        causes.impose(
+            found,
+            cause=RestrictionCause.DUPLICATE_ORDERS,
             rule=ReleaseRule.TWO_OPERATORS,
             state=RestrictionState.HALTED,
             now=now,
@@ -177,6 +166,35 @@ def _stop_hasty(*, now: datetime) -> None:
     )
 
 
+@transactional
+def _stop_unusual(*, now: datetime) -> None:
+    """Exits only for a deployment that enters far more often in a day than it did, or its backtest."""
+    since = now - _DAY
+    recent = entry_rates.entries_since(since, least=LEAST_UNUSUAL)
+    if not recent:
+        return
+    deployments = {each.pk: each for each in _deployments(recent)}
+    keys = {restrictions.of_deployment(each).key: pk for pk, each in deployments.items()}
+    released = _released(keys, cause=RestrictionCause.UNUSUAL_RATE, since=since)
+    usual = entry_rates.usual_a_day(deployments.values(), before=since)
+    for key, pk in keys.items():
+        number = recent[pk]
+        if key in released:
+            number = entry_rates.count_of(deployments[pk], since=released[key])
+        often = usual.get(pk)
+        if often is None or number < LEAST_UNUSUAL or number <= MOST_TIMES_USUAL * often:
+            continue
+        reason = (
+            f"It has entered {number} times within a day; {often.normalize():f} times are usual."
+        )
+        causes.impose(
+            Found(restrictions.of_deployment(deployments[pk]), reason),
+            cause=RestrictionCause.UNUSUAL_RATE,
+            rule=ReleaseRule.OWNER,
+            now=now,
+        )
+
+
 @part_of_transaction
 def _stop_frequent(
     found: QuerySet[Order],
@@ -199,56 +217,14 @@ def _stop_frequent(
     if not ids:
         return
     keys = {restrictions.of_deployment(each).key: each for each in _deployments(ids)}
-    released = dict(
-        TradingRestriction.objects.filter(target_key__in=keys, cause=cause, released_at__gt=since)
-        .values_list("target_key")
-        .annotate(Max("released_at"))
-        .order_by()
-    )
+    released = _released(keys, cause=cause, since=since)
     for key, deployment in keys.items():
         # What the owner has seen and let go on counts no more.
         after = released.get(key, since)
         own = found.filter(deployment=deployment, submitted_at__gt=after)
         if own.count() >= most:
             target = restrictions.of_deployment(deployment)
-            _set(Found(target, reason), cause=cause, rule=ReleaseRule.OWNER, now=now)
-
-
-@part_of_transaction
-def _keep(found: Iterable[Found], *, cause: RestrictionCause, now: datetime) -> None:
-    """Let exactly *found* be restricted for *cause*: what is no longer there is over."""
-    wanted = {each.target.key: each for each in found}
-    rows = TradingRestriction.objects.select_for_update(of=("self",)).filter(
-        cause=cause, released_at=None
-    )
-    known = {row.target_key: row for row in rows}
-    for key, each in wanted.items():
-        if key not in known:
-            _set(each, cause=cause, rule=ReleaseRule.AUTOMATIC, now=now)
-    for key, row in known.items():
-        if key not in wanted:
-            restrictions.end_automatically(row, by=_BY_RULES, note="Its cause is over.", now=now)
-
-
-@part_of_transaction
-def _set(
-    found: Found,
-    *,
-    cause: RestrictionCause,
-    rule: ReleaseRule,
-    now: datetime,
-    state: RestrictionState = RestrictionState.REDUCING,
-) -> None:
-    restrictions.restrict(
-        target=found.target,
-        state=state,
-        cause=cause,
-        reason=found.reason,
-        release_rule=rule,
-        by=_BY_RULES,
-        now=now,
-        spares_paper=state is RestrictionState.REDUCING,
-    )
+            causes.impose(Found(target, reason), cause=cause, rule=ReleaseRule.OWNER, now=now)
 
 
 @transactional
@@ -257,7 +233,17 @@ def _end_expired(*, now: datetime) -> None:
         released_at=None, until_at__lte=now
     )
     for row in expired:
-        restrictions.end_automatically(row, by=_BY_RULES, note="Its time is over.", now=now)
+        restrictions.end_automatically(row, by=causes.BY_RULES, note="Its time is over.", now=now)
+
+
+def _released(
+    keys: Collection[str], *, cause: RestrictionCause, since: datetime
+) -> dict[str, datetime]:
+    """Return when what was restricted for *cause* was last let go on, where that is after *since*."""
+    rows = TradingRestriction.objects.filter(
+        target_key__in=keys, cause=cause, released_at__gt=since
+    )
+    return dict(rows.values_list("target_key").annotate(Max("released_at")).order_by())
 
 
 def _deployments(ids: Collection[int]) -> list[Deployment]:
