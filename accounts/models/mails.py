@@ -22,6 +22,7 @@ class MailKind(models.TextChoices):
     DEPLOYMENT_STOPPED = "deployment_stopped", "A deployment stopped"
     DEPLOYMENT_FAILED = "deployment_failed", "A deployment failed"
     ORDER_PROBLEM = "order_problem", "Problem with an order"
+    TRADING_STATE = "trading_state", "Trading is reduced or halted"
     SUBSCRIPTION_EXPIRING = "subscription_expiring", "A subscription ends soon"
     SUBSCRIPTION_ENDED = "subscription_ended", "A subscription ended"
     RECEIPT = "receipt", "A payment was received"

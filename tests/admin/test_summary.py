@@ -22,7 +22,7 @@ from tests.factories import billing, trading
 from tests.factories.accounts import make_person, sign_in_operator
 from tests.factories.strategies import make_catalogue
 from tests.trading.rows import make_traded_deployment
-from trading.models import Deployment, Order
+from trading.models import Deployment, Order, ReconciliationReport
 from web.views.health import expected_processes
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +90,26 @@ class TestFigures:
 
         assert HOSTILE not in shown
         assert "&lt;img" in shown
+
+    def test_findings_of_the_daily_reports_are_named(self, summary):
+        make_rows()
+        account = Deployment.objects.get().account
+        finding = {"code": "stuck", "about": "order-7", "text": "It has been UNKNOWN for too long."}
+        today = timezone.now()
+        for days, found in ((0, [finding, finding]), (1, []), (3, [finding])):
+            ReconciliationReport.objects.create(
+                owner=account.owner,
+                account=account,
+                day=(today - timedelta(days=days)).date(),
+                made_at=today,
+                finding_count=len(found),
+                findings=found,
+            )
+
+        shown = summary()
+
+        assert "order-7: It has been UNKNOWN for too long. 2 in all." in shown
+        assert "The daily reports on accounts name 2 findings." in shown
 
     def test_deeds_name_who_did_them(self, client, summary):
         person = make_person("grace@example.com")
@@ -189,7 +209,7 @@ class TestSize:
         self, client, summary, django_assert_num_queries
     ):
         summary()
-        with django_assert_num_queries(19) as few:
+        with django_assert_num_queries(20) as few:
             summary()
         User.objects.bulk_create(
             User(email=f"person-{number}@example.com", password="!") for number in range(10_000)

@@ -106,6 +106,13 @@ def _orders(person: User) -> str:
     return reverse("trading:orders")
 
 
+def _external_orders(person: User) -> str:
+    traded = make_traded_deployment(person)
+    for number in range(12):
+        someone_elses_order(traded, client_order_id=f"by-hand-{number}")
+    return reverse("trading:external-orders")
+
+
 def _drift_not_asked_for(person: User) -> str:
     traded = make_traded_deployment(person)
     return reverse("trading:drift", args=[traded.deployment.public_id])
@@ -169,6 +176,8 @@ PAGES = [
     PageCase("positions-empty", lambda person: reverse("trading:positions")),
     PageCase("orders", _orders),
     PageCase("orders-empty", lambda person: reverse("trading:orders")),
+    PageCase("external-orders", _external_orders),
+    PageCase("external-orders-empty", lambda person: reverse("trading:external-orders")),
     PageCase("decisions", _decisions),
     PageCase("decisions-empty", _decisions_of_a_draft),
     PageCase("drift", _drift),

@@ -126,3 +126,59 @@ class TestLostRows:
 
         assert Order.objects.get(leg=Leg.ENTRY).status == OrderStatus.FILLED
         assert desk.position.quantity > 0
+
+
+class TestTheirLists:
+    @pytest.fixture
+    def stranger(self):
+        return people.make_person(email="stranger@example.com")
+
+    def test_of_the_api_come_in_pages_by_account_and_by_whether_they_rest(self, desk, client):
+        names = [rest(desk, f"by-hand-{number}") for number in range(3)]
+        desk.reconcile()
+        desk.venue.book.cancel(desk.venue.find("by-hand-0"))
+        desk.later(16)
+        desk.reconcile()
+        client.force_login(desk.deployment.owner)
+        address = reverse("trading-api:external-orders")
+
+        first = client.get(address, {"limit": 2}).json()
+        second = client.get(first["next"]).json()
+
+        listed = [*first["results"], *second["results"]]
+        assert {each["venue_order_id"] for each in listed} == set(names)
+        assert (len(first["results"]), second["next"]) == (2, None)
+        [gone] = client.get(address, {"state": "gone"}).json()["results"]
+        assert (gone["client_order_id"], gone["quantity"]) == ("by-hand-0", "0.01")
+        own = str(desk.deployment.account.public_id)
+        assert {each["account"] for each in listed} == {own}
+        resting = client.get(address, {"state": "resting", "account": own}).json()["results"]
+        assert len(resting) == 2
+        other = client.get(address, {"account": "11111111-1111-4111-8111-111111111111"}).json()
+        assert other["results"] == []
+        assert client.get(address, {"account": "mine"}).status_code == 400
+
+    def test_show_nothing_to_anybody_else(self, desk, client, stranger):
+        rest(desk, "by-hand")
+        desk.reconcile()
+        client.force_login(stranger)
+
+        account = {"account": str(desk.deployment.account.public_id)}
+        told = client.get(reverse("trading-api:external-orders"), account).json()
+        page = client.get(reverse("trading:external-orders"), account)
+
+        assert told["results"] == []
+        assert page.context["external"] == []
+
+    def test_of_the_page_are_narrowed_down_to_an_account(self, desk, client):
+        there = rest(desk, "by-hand")
+        desk.reconcile()
+        client.force_login(desk.deployment.owner)
+        address = reverse("trading:external-orders")
+
+        of_account = client.get(address, {"account": str(desk.deployment.account.public_id)})
+        gone = client.get(address, {"state": "gone"})
+
+        assert [row.venue_order_id for row in of_account.context["external"]] == [there]
+        assert f"<code>{there}</code>" in of_account.text
+        assert gone.context["external"] == []

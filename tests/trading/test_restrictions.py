@@ -8,7 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from accounts.models import Notification
+from accounts.models import Mail, MailKind, Notification
+from exchanges.models import AccountKind
 from exchanges.services import leases
 from foundation.audit import Actor
 from foundation.models import AuditEntry
@@ -19,11 +20,13 @@ from trading.models import (
     AccountPosition,
     IntentStatus,
     Order,
+    ReleaseRule,
     RestrictionCause,
+    RestrictionState,
     TradingRestriction,
 )
 from trading.selectors import restrictions as selectors
-from trading.services import fencing, halting, orders, restrictions, triggers
+from trading.services import fencing, halting, orders, restrictions, submission, triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -180,6 +183,53 @@ class TestRules:
         assert Notification.objects.filter(kind="TRADING_STATE").count() == 1
         assert AuditEntry.objects.filter(verb="trading.restricted").count() == 1
 
+    def test_a_resting_entry_on_paper_is_canceled_too_unless_paper_is_spared(
+        self, live_account, instrument, now
+    ):
+        account = factory.make_account(
+            live_account.owner, instrument, kind=AccountKind.PAPER, now=now, label="Paper"
+        )
+        deployment = factory.make_deployment(account, now=now)
+        intent = factory.make_intent(
+            deployment, instrument, now=now, order_type="LIMIT", price=Decimal(30_000)
+        )
+        submission.submit_due_intents(now=now)
+        order = Order.objects.get(intent=intent)
+        assert order.status == OrderStatus.ACCEPTED
+        spared = _by_rule(restrictions.of_account(account), now=now)
+        halting.tell_restriction(restriction_id=spared.pk, now=now)
+        order.refresh_from_db()
+        assert order.status == OrderStatus.ACCEPTED
+
+        row = restrict(restrictions.of_account(account), "HALTED", now=now)
+        halting.tell_restriction(restriction_id=row.pk, now=now)
+
+        order.refresh_from_db()
+        assert order.status == OrderStatus.CANCELED
+
+    def test_what_a_person_has_to_end_is_mailed_to_them(self, desk):
+        row = _by_rule(restrictions.of_deployment(desk.deployment), now=desk.now)
+        for _ in range(2):
+            halting.tell_restriction(restriction_id=row.pk, now=desk.now)
+
+        mail = Mail.objects.get(kind=MailKind.TRADING_STATE)
+        assert mail.recipient == desk.deployment.owner.email
+        assert mail.facts["body"] == "Because of a rule."
+
+    def test_what_they_did_themselves_or_ends_by_itself_is_not(self, desk):
+        mine = Actor.person(desk.deployment.owner_id)
+        by_owner = restrict(
+            targets_of(desk)["person"], "HALTED", now=desk.now, is_operator=False, by=mine
+        )
+        passing = _by_rule(
+            restrictions.of_deployment(desk.deployment), now=desk.now, rule="AUTOMATIC"
+        )
+        for row in (by_owner, passing):
+            halting.tell_restriction(restriction_id=row.pk, now=desk.now)
+
+        assert Notification.objects.filter(kind="TRADING_STATE").count() == 2
+        assert not Mail.objects.filter(kind=MailKind.TRADING_STATE).exists()
+
     def test_an_order_under_review_keeps_entries_away_until_it_is_settled(self, desk):
         order = desk.enter()
         factory.put_under_review(desk.order("STOP"), now=desk.now)
@@ -221,6 +271,20 @@ class TestRules:
         triggers.watch(now=desk.now)
 
         assert not selectors.all_in_force(now=desk.now)
+
+
+def _by_rule(target, *, now, rule="OWNER"):
+    with transaction.atomic():
+        return restrictions.restrict(
+            target=target,
+            state=RestrictionState.REDUCING,
+            cause=RestrictionCause.ORDER_RATE,
+            reason="Because of a rule.",
+            release_rule=ReleaseRule(rule),
+            by=ME,
+            now=now,
+            spares_paper=True,
+        )
 
 
 def _drift(desk, *, times):

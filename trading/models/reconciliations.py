@@ -74,6 +74,13 @@ class ReconciliationReport(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "day"], name="report_once_a_day"),
         ]
+        indexes = [
+            models.Index(
+                fields=["-day"],
+                name="reports_with_findings",
+                condition=models.Q(finding_count__gt=0),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.account} {self.day}"

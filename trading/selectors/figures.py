@@ -1,12 +1,13 @@
 """How trading is doing, over all people: for operators and alerts, never for a person's page."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
 
 from foundation import replica
 from market.enums import OrderStatus
-from trading.models import IDLE_STATES, Deployment, Order
+from trading.models import IDLE_STATES, Deployment, Order, ReconciliationReport
 
 #: Orders that are not finished, and those that a person has to look at.
 _WATCHED = (
@@ -59,3 +60,15 @@ def deployments_by_strategy() -> dict[int, tuple[int, int]]:
         .order_by()
     )
     return {strategy_id: (standing, count) for strategy_id, standing, count in rows}
+
+
+def reports_with_findings(*, now: datetime, most: int) -> Sequence[ReconciliationReport]:
+    """Return the daily reports of today and yesterday that are not empty, those with most first."""
+    found = ReconciliationReport.objects.using(replica.using()).filter(
+        day__gte=(now - timedelta(days=1)).date(), finding_count__gt=0
+    )
+    return list(
+        found.select_related("account__venue", "owner").order_by("-day", "-finding_count", "-pk")[
+            :most
+        ]
+    )

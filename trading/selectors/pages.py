@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from foundation import replica
 from trading.models import (
@@ -16,6 +17,7 @@ from trading.models import (
     DeploymentCommand,
     DeploymentInstrument,
     DeploymentPosition,
+    ExternalOrder,
     Fill,
     Order,
     OrderTransition,
@@ -39,6 +41,14 @@ class OrderFilter:
     status: str | None = None
     symbol: str | None = None
     since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalFilter:
+    """Which orders of others to list; *state* is ``resting`` or ``gone``, None both."""
+
+    account: UUID | None = None
+    state: str | None = None
 
 
 def deployments_below(
@@ -99,6 +109,27 @@ def fills_below(
         .select_related("instrument", "order")
     )
     return list(found.order_by("-pk")[:limit])
+
+
+def external_of(owner: Owner, *, wanted: ExternalFilter) -> QuerySet[ExternalOrder]:
+    """Return orders on the accounts of *owner* that were not made here, newest first."""
+    asked = {
+        "account__public_id": wanted.account,
+        "gone_at__isnull": None if wanted.state is None else wanted.state == "resting",
+    }
+    return (
+        ExternalOrder.objects.using(replica.using())
+        .filter(owner_id=owner.pk, **_given(asked))
+        .select_related("instrument", "account__venue")
+        .order_by("-pk")
+    )
+
+
+def external_below(
+    owner: Owner, *, wanted: ExternalFilter, below: int | None, limit: int
+) -> Sequence[ExternalOrder]:
+    """Return a page of what ``external_of`` lists; *below* is the key of one."""
+    return list(external_of(owner, wanted=wanted).filter(**_given({"pk__lt": below}))[:limit])
 
 
 def commands_below(

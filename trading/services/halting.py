@@ -7,7 +7,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from accounts.models import NotificationKind, NotificationLevel
+from accounts.models import MailKind, NotificationKind, NotificationLevel
 from accounts.services.notifications import notify
 from foundation.queue import enqueue, enqueue_on_commit
 from foundation.transactions import part_of_transaction, transactional
@@ -16,10 +16,12 @@ from trading.models import (
     IDLE_STATES,
     Deployment,
     Order,
+    ReleaseRule,
     RestrictionScope,
     TradingRestriction,
 )
-from trading.services import orders
+from trading.selectors import markets
+from trading.services import orders, paper
 
 #: People who are told, and orders that are taken away, in one transaction.
 _AT_ONCE: Final = 200
@@ -57,8 +59,12 @@ def sweep_restrictions(*, now: datetime) -> int:
 def _cancel(row: TradingRestriction, order_ids: Sequence[int], *, now: datetime) -> None:
     for order_id in order_ids:
         order = orders.lock_order(order_id)
-        if order.status in _RESTING:
-            why = f"{row.get_state_display()} ({row.target_name})"
+        if order.status not in _RESTING:
+            continue
+        why = f"{row.get_state_display()} ({row.target_name})"
+        if markets.is_paper(order.account):
+            paper.cancel(order, now=now, why=why)
+        else:
             orders.request_cancel(order, actor=OrderActor.KILL_SWITCH, now=now, why=why)
     enqueue_on_commit("trading.submit_due_intents")
 
@@ -72,6 +78,8 @@ def _tell(row: TradingRestriction, owner_ids: Sequence[int]) -> None:
 @part_of_transaction
 def _tell_owner(row: TradingRestriction, owner_id: int) -> None:
     is_by_owner = row.set_by_kind != "system" and row.set_by_identifier == str(owner_id)
+    # Who did it themselves knows; what ends by itself would mail whenever a market is restless.
+    needs_mail = not is_by_owner and row.release_rule != ReleaseRule.AUTOMATIC
     notify(
         owner_id=owner_id,
         kind=NotificationKind.TRADING_STATE,
@@ -80,6 +88,8 @@ def _tell_owner(row: TradingRestriction, owner_id: int) -> None:
         body=row.reason,
         path=reverse("trading:protections"),
         level=NotificationLevel.INFO if is_by_owner else NotificationLevel.WARNING,
+        mail=MailKind.TRADING_STATE if needs_mail else None,
+        facts={"ends": row.get_release_rule_display()} if needs_mail else None,
     )
 
 
@@ -100,13 +110,11 @@ def _owners(row: TradingRestriction) -> list[int]:
 
 
 def _resting_entries(row: TradingRestriction) -> QuerySet[Order]:
-    """Return what may still open something at a venue; on paper nothing has left the platform."""
-    return Order.objects.filter(
-        _concerns(row, prefix="deployment__"),
-        status__in=_RESTING,
-        reduce_only=False,
-        account__kind="LIVE",
+    """Return what may still open something: at venues, and on paper unless that is spared."""
+    found = Order.objects.filter(
+        _concerns(row, prefix="deployment__"), status__in=_RESTING, reduce_only=False
     )
+    return found.exclude(account__kind="PAPER") if row.spares_paper else found
 
 
 def _concerns(row: TradingRestriction, *, prefix: str) -> Q:

@@ -163,6 +163,12 @@ def cancel_all(deployment: Deployment, *, instrument_id: int, now: datetime, why
         _cancel(order, {"why": why}, now)
 
 
+@part_of_transaction
+def cancel(order: Order, *, now: datetime, why: str) -> None:
+    """Cancel a locked paper order that rests, at once."""
+    _cancel(order, {"why": why}, now)
+
+
 def _cancel(order: Order, evidence: dict[str, Any], now: datetime) -> None:
     """End a locked order that rests: here the paper venue's word is ours."""
     orders.move(

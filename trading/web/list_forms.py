@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 
+from exchanges.models import ExchangeAccount
 from market.enums import OrderStatus
 from strategies.reasons import ReasonCode, phrase
 from trading.models import ActualState
 from trading.selectors.deployments import ListFilter
 from trading.selectors.orders import OrderFilter
+from trading.selectors.pages import ExternalFilter
 
 _ANY: Final = ("", "All")
 _STATES: Final = [
@@ -36,6 +39,26 @@ class DeploymentListForm(forms.Form):
         """Return what was asked for and is a choice."""
         self.is_valid()
         return ListFilter(**{name: value for name, value in self.cleaned_data.items() if value})
+
+
+class ExternalOrderListForm(forms.Form):
+    """Which orders of others to list."""
+
+    account = forms.ChoiceField(required=False)
+    state = forms.ChoiceField(
+        required=False, choices=[_ANY, ("resting", "Resting"), ("gone", "No longer there")]
+    )
+
+    def __init__(self, *args: Any, accounts: Sequence[ExchangeAccount], **options: Any) -> None:
+        super().__init__(*args, **options)
+        own = [(str(each.public_id), each.label) for each in accounts]
+        self.fields["account"] = forms.ChoiceField(required=False, choices=[_ANY, *own])
+
+    def wanted(self) -> ExternalFilter:
+        """Return what was asked for and is a choice."""
+        self.is_valid()
+        account, state = (self.cleaned_data.get(name) or None for name in ("account", "state"))
+        return ExternalFilter(account=UUID(account) if account else None, state=state)
 
 
 class OrderListForm(forms.Form):

@@ -10,15 +10,22 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from exchanges.selectors import accounts
 from market.errors import NotFoundError
 from strategies.reasons import phrase
 from trading.models import Deployment
 from trading.selectors import decisions as decision_selectors
 from trading.selectors import deployments as selectors
 from trading.selectors import orders as order_selectors
+from trading.selectors import pages
 from trading.selectors.decisions import DecisionView
 from trading.web import live, presenters
-from trading.web.list_forms import DecisionListForm, DeploymentListForm, OrderListForm
+from trading.web.list_forms import (
+    DecisionListForm,
+    DeploymentListForm,
+    ExternalOrderListForm,
+    OrderListForm,
+)
 
 _ROWS_A_PAGE: Final = 50
 _DECISIONS_A_PAGE: Final = 200
@@ -66,6 +73,22 @@ def orders(request: HttpRequest) -> HttpResponse:
         "external": _external(request) if page.number == 1 else (),
     }
     return TemplateResponse(request, "trading/orders.html", context)
+
+
+@require_safe
+def external_orders(request: HttpRequest) -> HttpResponse:
+    """List what was not made here on a person's accounts, newest first, narrowed down as asked."""
+    form = ExternalOrderListForm(request.GET, accounts=list(accounts.accounts_for(request.user)))
+    wanted = form.wanted()
+    found = pages.external_of(request.user, wanted=wanted)
+    page = Paginator(found, _ROWS_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "external": [presenters.present_external(order) for order in page],
+        "form": form,
+        "is_narrowed": wanted != pages.ExternalFilter(),
+    }
+    return TemplateResponse(request, "trading/external_orders.html", context)
 
 
 def _external(request: HttpRequest) -> list[presenters.ExternalView]:

@@ -167,6 +167,7 @@ class ExternalView:
     filled: Decimal
     quantity: Decimal
     venue_order_id: str
+    gone_at: datetime | None
 
 
 def present_external(order: ExternalOrder) -> ExternalView:
@@ -180,4 +181,5 @@ def present_external(order: ExternalOrder) -> ExternalView:
         filled=order.filled_quantity,
         quantity=order.quantity,
         venue_order_id=order.venue_order_id,
+        gone_at=order.gone_at,
     )

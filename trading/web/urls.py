@@ -9,6 +9,7 @@ urlpatterns = [
     path("", list_views.deployments, name="list"),
     path("positions/", list_views.positions, name="positions"),
     path("orders/", list_views.orders, name="orders"),
+    path("orders/external/", list_views.external_orders, name="external-orders"),
     path("new/", views.new, name="new"),
     path("protections/", protection_views.protections, name="protections"),
     path("protections/state/", protection_views.set_state, name="set-state"),

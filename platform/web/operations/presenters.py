@@ -134,6 +134,7 @@ def _by_state(figures: Figures) -> Counter[str]:
 def _concerns(figures: Figures) -> list[Concern]:
     return [
         *_of_orders(figures),
+        *_of_reports(figures),
         *_of_deployments(figures),
         *_of_processes(figures),
         *_of_budgets(figures),
@@ -156,6 +157,14 @@ def _of_orders(figures: Figures) -> list[Concern]:
         text = f"The outcome of {unknown:,} {_plural(unknown, 'order', 'orders')} is not learnt, for {age}."
         found.append(Concern(text, _orders(OrderStatus.UNKNOWN), "warning"))
     return found
+
+
+def _of_reports(figures: Figures) -> list[Concern]:
+    if not figures.findings:
+        return []
+    count = sum(report.finding_count for report in figures.findings)
+    text = f"The daily reports on accounts name {count:,} {_plural(count, 'finding', 'findings')}."
+    return [Concern(text, _list("trading_reconciliationreport"), "danger")]
 
 
 def _of_deployments(figures: Figures) -> list[Concern]:

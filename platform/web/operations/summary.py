@@ -25,6 +25,7 @@ from web.views.health import expected_processes
 if TYPE_CHECKING:
     from billing.models import Subscription
     from strategies.models import Strategy
+    from trading.models import ReconciliationReport
 
 _SOON: Final = timedelta(days=7)
 _SHOWN: Final = 8
@@ -79,6 +80,7 @@ class Figures:
     deployments: Mapping[tuple[str, str, str], int]
     orders: Mapping[OrderStatus, int]
     oldest_unknown_age_s: float
+    findings: Sequence["ReconciliationReport"]
     strategies: Sequence[StrategyLine]
     broken_strategies: Sequence[BrokenEntry]
     active_subscriptions: int
@@ -105,6 +107,7 @@ def gather(*, now: datetime) -> Figures:
         deployments=trading.deployments_by_state(),
         orders=trading.orders_by_status(),
         oldest_unknown_age_s=trading.oldest_unknown_age_s(now=now),
+        findings=trading.reports_with_findings(now=now, most=_SHOWN),
         strategies=_strategies(subscriptions),
         broken_strategies=registry.broken_entries(),
         active_subscriptions=sum(subscriptions.values()),
