@@ -4,6 +4,8 @@ PYTHON   ?= python3
 PORT     ?= 8000
 WORKERS  ?= 4
 SEEDS    ?= 40
+SEED     ?= 0
+CHAOS_SECONDS ?= 300
 ARGS     ?=
 VENV     := .venv
 PEERS    := .venv-bench
@@ -20,7 +22,7 @@ PRODUCTION := $(OFFLINE) APP_ENV=production DJANGO_SETTINGS_MODULE=config.settin
 	SITE_URL=https://trading.example.com ALLOWED_HOSTS=trading.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check webhook-storm crash crash-canaries bench bench-live bench-peers references format openapi lock clean
+.PHONY: help run test check webhook-storm crash crash-canaries chaos bench bench-live bench-peers references format openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +54,10 @@ crash: $(VENV)/.installed-test ## Kill processes at every step of an order's lif
 crash-canaries: $(VENV)/.installed-test ## Break the platform on purpose: the kill matrix has to notice all of it
 	$(PY) -m tests.compile_kernels
 	$(PY) -m tests.crash --canary all $(ARGS)
+
+chaos: $(VENV)/.installed-embedded $(VENV)/.installed-test ## Kill everything at random while strategies trade, and compare the books (CHAOS_SECONDS=300 SEED=0)
+	$(PY) -m tests.compile_kernels
+	$(PY) -m tests.chaos --seconds $(CHAOS_SECONDS) --seed $(SEED) $(ARGS)
 
 bench: $(VENV)/.installed-test ## Measure what has a budget
 	$(PY) -m pytest tests/benchmarks -n 0 -p no:randomly -s --ignore tests/benchmarks/live $(ARGS)

@@ -1,6 +1,7 @@
 """What the processes of a scenario do: the one that dies, and those that go on in its place."""
 
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -49,6 +51,9 @@ _BAD_HOUR_S: Final = 1.0
 _PATIENCE_S: Final = 40.0
 #: Rows that have been at rest for so long have met everything that the exchange does late.
 _REST_S: Final = 0.25
+#: What a process passes on of what it overhears: a pipe takes so much without a reader.
+_MOST_OVERHEARD: Final = 10
+_LONGEST_WORD: Final = 4_000
 
 
 @dataclass(slots=True)
@@ -249,17 +254,20 @@ class Worker:
 
     def wait(self, timeout_s: float = 2 * _PATIENCE_S) -> Told:
         """Wait for its end and return what it told, which is nothing if it was killed."""
-        told = Told()
-        try:
-            if self.pipe.poll(timeout_s):
-                told = Told(**json.loads(self.pipe.recv_bytes()))
-        except EOFError:
-            pass
+        told, overheard = Told(), list[str]()
+        with suppress(EOFError):
+            while self.pipe.poll(timeout_s):
+                word = json.loads(self.pipe.recv_bytes())
+                if not isinstance(word, str):
+                    told = Told(**word)
+                    break
+                overheard.append(word)
+        told.problems += overheard
         self.process.join(timeout_s)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-            told = Told(["The process hung."])
+            told = Told([*overheard, "The process hung."])
         self.pipe.close()
         return told
 
@@ -283,6 +291,31 @@ class Worker:
         os.kill(self.process.pid, signal.SIGCONT)
 
 
+class Overheard(logging.Handler):
+    """Passes on errors that the platform has caught and logged: nobody foresaw those either.
+
+    At once, for the process may be about to die; and few of them, for nobody reads meanwhile.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__(logging.ERROR)
+        self._pipe = pipe
+        self._left = _MOST_OVERHEARD
+
+    def listen(self) -> None:
+        """Hear what is logged in this process from now on, in the place of whoever printed it."""
+        logging.disable(logging.WARNING)
+        logging.getLogger().handlers = [self]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass on an error that came with an exception."""
+        if self._left and record.exc_info and record.exc_info[0] is not None:
+            self._left -= 1
+            told = "".join(traceback.format_exception(*record.exc_info, limit=-6))
+            word = f"{told[-_LONGEST_WORD:]}{record.getMessage()}: {record.exc_info[1]}"
+            self._pipe.send_bytes(json.dumps(word).encode())
+
+
 def fork(job: Callable[[], Told], *, egress: str) -> Worker:
     """Begin *job* in a process of its own, which calls the exchange from the address *egress*."""
     connections.close_all()
@@ -292,6 +325,7 @@ def fork(job: Callable[[], Told], *, egress: str) -> Worker:
         ours.close()
         settings.EGRESS_NAME = egress
         bars.forget_all()
+        Overheard(theirs).listen()
         told = job()
         theirs.send_bytes(json.dumps(asdict(told)).encode())
         theirs.close()

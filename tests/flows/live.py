@@ -1,5 +1,6 @@
 """Steps that journeys of live trading share."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -20,12 +21,13 @@ LOT = Decimal("0.0001")
 ENDED = {"FILLED", "CANCELED", "REJECTED", "DENIED", "EXPIRED", "ABANDONED"}
 
 
-def connected_account(visitor: Visitor) -> str:
+def connected_account(visitor: Visitor, *, venue: str = "simulator") -> str:
     """Connect a fresh simulator account by API; return its id once a worker has tested the key."""
-    key, secret = visitor.stack.open_simulator_account(USDT="100000")
+    wallet = "futures_balances" if venue == "simulator-futures" else "balances"
+    key, secret = visitor.stack.open_simulator_account(wallet=wallet, USDT="100000")
     response = visitor.post(
         "/exchange-accounts",
-        {"venue": "simulator", "label": f"Sim {uuid4().hex[:6]}", "api_key": key, "secret": secret},
+        {"venue": venue, "label": f"Sim {uuid4().hex[:6]}", "api_key": key, "secret": secret},
     )
     assert response.status_code == 201, response.text
     account_id = str(response.json()["id"])
@@ -40,7 +42,14 @@ def connected_account(visitor: Visitor) -> str:
     return account_id
 
 
-def deployed(visitor: Visitor, account_id: str, *, symbol: str, capital: str = "10000") -> str:
+def deployed(
+    visitor: Visitor,
+    account_id: str,
+    *,
+    symbol: str,
+    capital: str = "10000",
+    parameters: Mapping[str, float] = PARAMETERS,
+) -> str:
     """Deploy the EMA crossover on one-second bars; return the deployment's id once it runs."""
     response = visitor.post(
         "/deployments",
@@ -50,7 +59,7 @@ def deployed(visitor: Visitor, account_id: str, *, symbol: str, capital: str = "
             "account": account_id,
             "symbol": symbol,
             "timeframe": "1s",
-            "parameters": PARAMETERS,
+            "parameters": dict(parameters),
             "capital": capital,
             "stop_policy": "FLATTEN",
         },

@@ -153,10 +153,12 @@ class Stack:
         assert response.ok, response.text
         return list(response.json())
 
-    def open_simulator_account(self, **balances: str) -> tuple[str, str]:
+    def open_simulator_account(
+        self, *, wallet: str = "balances", **balances: str
+    ) -> tuple[str, str]:
         """Create an account at the simulator; return its API key and secret."""
         key, secret = secrets.token_hex(16), secrets.token_hex(32)
-        self.simulate("accounts", api_key=key, secret=secret, balances=balances)
+        self.simulate("accounts", api_key=key, secret=secret, **{wallet: balances})
         return key, secret
 
 

@@ -78,6 +78,13 @@ class Supervisor:
         """Return how often process *name* has ended by itself."""
         return sum(child.ends for child in self._children if child.spec.name == name)
 
+    def pid_of(self, name: str) -> int | None:
+        """Return the number of process *name*; None while it is down."""
+        for child in self._children:
+            if child.spec.name == name and child.process is not None:
+                return child.process.pid
+        return None
+
     def add(self, spec: ProcessSpec) -> None:
         """Start *spec* and keep it running."""
         child = _Child(spec)
