@@ -4,7 +4,7 @@ PYTHON   ?= python3
 PORT     ?= 8000
 WORKERS  ?= 4
 SEEDS    ?= 40
-SEED     ?= 0
+SEED     ?=
 CHAOS_SECONDS ?= 300
 ARGS     ?=
 VENV     := .venv
@@ -22,7 +22,7 @@ PRODUCTION := $(OFFLINE) APP_ENV=production DJANGO_SETTINGS_MODULE=config.settin
 	SITE_URL=https://trading.example.com ALLOWED_HOSTS=trading.example.com
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check webhook-storm crash crash-canaries chaos bench bench-live bench-peers references format openapi lock clean
+.PHONY: help run test check webhook-storm crash crash-canaries sim sim-canaries chaos bench bench-live bench-peers references format openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,15 @@ crash-canaries: $(VENV)/.installed-test ## Break the platform on purpose: the ki
 
 chaos: $(VENV)/.installed-embedded $(VENV)/.installed-test ## Kill everything at random while strategies trade, and compare the books (CHAOS_SECONDS=300 SEED=0)
 	$(PY) -m tests.compile_kernels
-	$(PY) -m tests.chaos --seconds $(CHAOS_SECONDS) --seed $(SEED) $(ARGS)
+	$(PY) -m tests.chaos --seconds $(CHAOS_SECONDS) --seed $(or $(SEED),0) $(ARGS)
+
+sim: $(VENV)/.installed-test ## Simulate days of trading by one clock (SEEDS=1000; SEED=17 repeats one with its trace)
+	$(PY) -m tests.compile_kernels
+	$(PY) -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+sim-canaries: $(VENV)/.installed-test ## Break the platform on purpose: the simulation has to notice all of it
+	$(PY) -m tests.compile_kernels
+	$(PY) -m tests.simulation --canary all $(ARGS)
 
 bench: $(VENV)/.installed-test ## Measure what has a budget
 	$(PY) -m pytest tests/benchmarks -n 0 -p no:randomly -s --ignore tests/benchmarks/live $(ARGS)

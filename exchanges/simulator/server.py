@@ -65,7 +65,7 @@ class Server:
     async def start(self, host: str, port: int) -> int:
         """Begin to listen, and return the port (the real one if *port* is 0)."""
         self._server = await asyncio.start_server(
-            self._accept, host, port, limit=MOST_HEAD_BYTES, backlog=256
+            self.serve, host, port, limit=MOST_HEAD_BYTES, backlog=256
         )
         self._ticking = asyncio.create_task(self._tick())
         return int(self._server.sockets[0].getsockname()[1])
@@ -91,7 +91,8 @@ class Server:
                     logger.exception("simulator.settle-failed")
             await asyncio.sleep((SAMPLE_MS - now_ms % SAMPLE_MS + 1) / 1_000)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer what comes over one connection until it ends."""
         task = asyncio.current_task()
         if task is not None:
             self._connections.add(task)

@@ -6,6 +6,7 @@ process that reaches that name kills itself with SIGKILL: no handler runs, no tr
 
 import os
 import signal
+from collections.abc import Callable
 from typing import Final
 
 #: Every place that exists; a name that is not listed is a mistake of the caller.
@@ -45,19 +46,25 @@ CRASHPOINTS: Final = (
 
 _armed: str = os.environ.get("CRASHPOINT", "")
 _visits_left: int = 1
-_signal: int = signal.SIGKILL
+_by: int | Callable[[], None] = signal.SIGKILL
 
 
-def arm(name: str, *, visits: int = 1, by: int = signal.SIGKILL) -> None:
+def arm(name: str, *, visits: int = 1, by: int | Callable[[], None] = signal.SIGKILL) -> None:
     """Send this process the signal *by* when it reaches *name* for the *visits*-th time.
 
-    SIGSTOP lets it sleep there until somebody wakes it, as a machine does that was too busy. An
-    unknown name raises ValueError.
+    SIGSTOP lets it sleep there until somebody wakes it, as a machine does that was too busy. A
+    function is called instead, once. An unknown name raises ValueError.
     """
-    global _armed, _visits_left, _signal
+    global _armed, _visits_left, _by
     if name not in CRASHPOINTS:
         raise ValueError(f"There is no crash point called {name!r}.")
-    _armed, _visits_left, _signal = name, visits, by
+    _armed, _visits_left, _by = name, visits, by
+
+
+def disarm() -> None:
+    """Let the process live, wherever it comes."""
+    global _armed  # noqa: PLW0603  see ``arm``
+    _armed = ""
 
 
 def crashpoint(name: str) -> None:
@@ -71,4 +78,7 @@ def _reach() -> None:
     _visits_left -= 1
     if _visits_left == 0:
         _armed = ""
-        os.kill(os.getpid(), _signal)
+        if callable(_by):
+            _by()
+        else:
+            os.kill(os.getpid(), _by)

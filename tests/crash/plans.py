@@ -97,7 +97,7 @@ def draw(point: str, seed: int) -> Plan:
     if entry == "RESTING" and point in _FILL_POINTS:
         entry = "LIMIT"
     commands = ("FLATTEN", "STOP") if point in _COMMAND_POINTS else _COMMANDS
-    fault, rules = _draw_faults(chance, point, seed)
+    fault, rules = draw_faults(chance, point, seed)
     return Plan(
         point=point,
         seed=seed,
@@ -119,7 +119,7 @@ _ENTRIES: Final = ("MARKET", "MARKET", "LIMIT", "RESTING")
 _COMMANDS: Final = ("", "", "FLATTEN", "STOP", "PAUSE")
 
 
-def _draw_faults(
+def draw_faults(
     chance: random.Random, point: str, seed: int
 ) -> tuple[FaultKind | None, tuple[Mapping[str, Any], ...]]:
     """Draw what goes wrong at the exchange; over the seeds of a place every kind has its turn."""
