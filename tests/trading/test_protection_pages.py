@@ -1,10 +1,14 @@
 """The page on protections: a person reduces, limits, flattens and lets go on what is theirs."""
 
+from decimal import Decimal
+
 import pytest
 from django.urls import reverse
 
 from foundation.audit import Actor
+from tests.accounts.visits import confirm_it_is_me
 from tests.factories import accounts as people
+from tests.trading.telling import carry_out
 from trading.models import DeploymentCommand, ProtectionLimits, TradingRestriction
 from trading.services import restrictions
 
@@ -106,3 +110,71 @@ def test_flattening_all_asks_for_the_password_first(client, person, page):
     assert answer.status_code == 302
     assert "reauth" in answer["Location"]
     assert not DeploymentCommand.objects.exists()
+
+
+def test_flattening_all_closes_what_is_open_once(client, desk, person, page):
+    confirm_it_is_me(client)
+    desk.enter()
+    desk.reconcile()
+    address = reverse("trading:flatten")
+    key = client.get(address).context["form"]["idempotency_key"].value()
+    sent = {"reason": "Out.", "idempotency_key": key}
+    assert client.post(address, sent).status_code == 422
+    assert not DeploymentCommand.objects.exists()
+
+    for _ in range(2):
+        assert client.post(address, sent | {"agrees": "on"}).status_code == 302
+
+    assert DeploymentCommand.objects.filter(kind="FLATTEN").count() == 1
+    row = TradingRestriction.objects.get()
+    assert (row.scope, row.state, row.reason) == ("PERSON", "REDUCING", "Out.")
+    carry_out(now=desk.now)
+    desk.reconcile()
+    assert desk.position.quantity == 0
+
+
+class TestTheFormsOfADeployment:
+    def test_take_its_limits_at_its_start(self, page, desk):
+        sent = {
+            "name": "Limited",
+            "account": str(desk.deployment.account.public_id),
+            "market": "memory:BTC/USDT",
+            "timeframe": "1m",
+            "capital": "1000",
+            "stop_policy": "FLATTEN",
+        }
+        address = reverse("trading:new") + "?strategy=ema-crossover"
+        form = page.get(address).context["form"]
+        sent |= {bound.html_name: bound.value() for bound in form.strategy_fields()}
+        wrong = page.post(address, sent | {"protections.max_spread_bps": "wide"})
+        assert wrong.status_code == 422
+        assert set(wrong.context["form"].errors) == {"protections.max_spread_bps"}
+        assert "<details open>" in wrong.text
+
+        made = page.post(address, sent | {"protections.max_spread_bps": "12.5"})
+
+        assert made.status_code == 302, made.context["form"].errors
+        row = ProtectionLimits.objects.get(deployment__name="Limited")
+        assert row.max_spread_bps == Decimal("12.5")
+
+    def test_show_what_holds_if_nothing_is_set(self, page, desk):
+        text = page.get(reverse("trading:new") + "?strategy=ema-crossover").text
+
+        for words in ("10 if empty", "2000 if empty", "15 to 60, by the timeframe if empty"):
+            assert words in text
+
+    def test_change_its_limits_and_leave_them_alone_without_the_fields(self, page, desk):
+        address = reverse("trading:change", args=[desk.deployment.public_id])
+        form = page.get(address).context["form"]
+        sent = {"name": "Crossover", "stop_policy": "FLATTEN", "revision": "1"}
+        sent |= {bound.html_name: bound.value() for bound in form.strategy_fields()}
+
+        page.post(address, sent | {"protections.max_open_orders": "2"})
+
+        assert ProtectionLimits.objects.get().max_open_orders == 2
+        shown = page.get(address).context["form"]["protections.max_open_orders"].value()
+        assert shown == "2"
+        page.post(address, sent)
+        assert ProtectionLimits.objects.exists()
+        page.post(address, sent | {"protections.max_open_orders": ""})
+        assert not ProtectionLimits.objects.exists()

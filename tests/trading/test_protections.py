@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from foundation.audit import Actor
 from market.enums import Leg, Side
 from market.errors import InvalidInputError
+from market.positions import Position, apply_fill
+from market.timeframes import Timeframe, to_milliseconds
 from strategies.reasons import ReasonCode
-from trading.domain import protections
+from tests.factories import exchanges as exchange_factory
+from trading.domain import looking_back, protections
 from trading.domain.protections import Exit, Limits, Standing
 from trading.domain.trading_states import TradingState, allows, strictest
 from trading.models import DeploymentPosition, IntentStatus, ProtectionMark, TradingRestriction
@@ -113,15 +116,27 @@ class TestAtWork:
         asked = [each["sql"] for each in captured if each["sql"].startswith("SELECT")]
         assert len(asked) == 2
 
-    def test_an_entry_beyond_the_exposure_is_denied(self, desk):
+    def test_an_entry_beyond_the_exposure_is_denied_and_one_within_it_is_not(self, desk):
         _limit(desk, max_exposure_percent="30")
-        small, large = desk.decide(quantity=Decimal("0.05")), desk.decide(quantity=Decimal("0.1"))
+        large = desk.decide(quantity=Decimal("0.0751"))
+        desk.submit()
+        within = desk.decide(quantity=Decimal("0.075"))
         desk.submit()
 
-        small.refresh_from_db()
         large.refresh_from_db()
-        assert small.status == IntentStatus.ORDERED
-        assert large.status in {IntentStatus.DENIED, IntentStatus.NEW}
+        within.refresh_from_db()
+        assert (large.status, large.reason_code) == (IntentStatus.DENIED, "EXPOSURE_LIMIT")
+        assert within.status == IntentStatus.ORDERED
+
+    def test_entries_of_one_turn_share_the_room(self, desk):
+        _limit(desk, max_exposure_percent="30")
+        first, second = desk.decide(quantity=Decimal("0.05")), desk.decide(quantity=Decimal("0.05"))
+        desk.submit()
+
+        first.refresh_from_db()
+        second.refresh_from_db()
+        assert first.status == IntentStatus.ORDERED
+        assert second.status != IntentStatus.ORDERED
 
     def test_a_loss_of_the_day_counts_open_positions_and_lasts_until_it_is_let_go_on(self, desk):
         _limit(desk, max_daily_loss_percent="1")
@@ -203,3 +218,122 @@ def _look(desk):
     with transaction.atomic():
         seen = entry_limits.look([place], now=desk.now)
     return {deployment_id: reason for (deployment_id, _), reason in seen.refused.items()}
+
+
+executions = st.lists(
+    st.tuples(
+        st.sampled_from(Side),
+        st.decimals("0.001", 5, places=3),
+        st.decimals(1, 100, places=2),
+        st.decimals(0, 1, places=3),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+class TestThePast:
+    @given(made=executions, marks=st.lists(st.decimals(1, 100, places=2), min_size=9, max_size=9))
+    def test_is_what_the_position_was_when_it_is_looked_at_from_the_present(self, made, marks):
+        instants = [NOW + timedelta(minutes=number) for number in range(len(made) + 1)]
+        position, then, changes = Position.flat(), [], []
+        for number, instant in enumerate(instants):
+            held = position.quantity * (marks[number] - position.average_price)
+            then.append(position.net_realized_pnl + held)
+            if number == len(made):
+                break
+            side, quantity, price, fee, is_base = made[number]
+            in_base = fee * quantity / 10 if is_base else Decimal(0)
+            in_quote = Decimal(0) if is_base else fee
+            position = apply_fill(
+                position,
+                side=side,
+                quantity=quantity,
+                price=price,
+                fee=in_quote,
+                fee_in_base=in_base,
+            )
+            changes.append(
+                looking_back.change_of(
+                    at=instant + timedelta(seconds=1),
+                    side=side,
+                    quantity=quantity,
+                    price=price,
+                    fee_in_quote=in_quote + in_base * price,
+                    fee_in_base=in_base,
+                )
+            )
+
+        back = looking_back.results_back(
+            instants,
+            changes,
+            held=position.quantity,
+            price=marks[len(made)],
+            net=then[-1],
+            price_at=dict(zip(instants, marks, strict=False)),
+        )
+
+        for was, found in zip(then, back, strict=True):
+            assert abs(was - found) < Decimal("1e-12")
+
+
+@pytest.mark.django_db
+class TestLossesThatNobodyHasLookedAt:
+    @pytest.fixture
+    def noon(self, desk):
+        """The desk at noon of tomorrow, with a market at 40,000 until it falls to 38,000 at eleven."""
+        day = (desk.now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        closes = [40_000.0] * (13 * 60) + [38_000.0] * 60
+        candles = exchange_factory.make_candles(
+            closes,
+            timeframe=Timeframe.M1,
+            first_open_ms=to_milliseconds(day - timedelta(hours=2)),
+        )
+        exchange_factory.store_candles(desk.instrument, Timeframe.M1, candles)
+        desk.enter()
+        DeploymentPosition.objects.update(last_price=Decimal(38_000))
+        desk.now = day + timedelta(hours=12)
+
+    def test_count_from_the_start_of_the_day_at_a_late_first_look(self, desk, noon):
+        _limit(desk, max_daily_loss_percent="1.9")
+
+        assert _look(desk) == {desk.deployment.pk: ReasonCode.DAILY_LOSS_LIMIT}
+        mark = ProtectionMark.objects.get()
+        assert (mark.day_on, mark.looked_at) == (desk.now.date(), desk.now)
+        fee = DeploymentPosition.objects.get().fees
+        assert mark.day_pnl == -fee
+
+    def test_are_no_more_than_they_were(self, desk, noon):
+        _limit(desk, max_daily_loss_percent="2.1")
+
+        assert _look(desk) == {}
+
+    def test_count_after_a_pause_of_the_platform_too(self, desk, noon):
+        _limit(desk, max_drawdown_percent="1.9")
+        # The last look was at half past midnight, and all that was better came after it.
+        ProtectionMark.objects.create(
+            target_key=restrictions.of_deployment(desk.deployment).key,
+            currency="USDT",
+            owner=desk.deployment.owner,
+            day_on=desk.now.date(),
+            day_pnl=-400,
+            peak_pnl=-400,
+            looked_at=desk.now - timedelta(hours=11, minutes=30),
+        )
+
+        assert _look(desk) == {desk.deployment.pk: ReasonCode.DRAWDOWN_LIMIT}
+
+    def test_begin_anew_where_somebody_has_let_it_go_on(self, desk, noon):
+        _limit(desk, max_daily_loss_percent="1.9")
+        _look(desk)
+        restrictions.release(
+            restriction=TradingRestriction.objects.get(),
+            note="Seen.",
+            by=_me(desk),
+            is_operator=False,
+            now=desk.now,
+        )
+        desk.later(60)
+
+        assert _look(desk) == {}

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from market.enums import Leg, OrderStatus, OrderType, Side
+from trading.api.limits import LimitsSerializer
 from trading.models import ActualState, CommandKind, DesiredState, Health, StopPolicy
 
 
@@ -88,6 +89,7 @@ class DeploymentDetailSerializer(DeploymentSerializer):
 
     parameters = serializers.DictField()
     revision = serializers.IntegerField(help_text="Rises with every change of the parameters.")
+    protections = LimitsSerializer(help_text="Those of this deployment alone.")
 
 
 class TransitionSerializer(serializers.Serializer[Any]):

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from foundation import idempotency, schema
 from foundation.http import actor_of
-from trading.domain.protections import Limits
+from trading.api.limits import LimitsSerializer, present_limits
 from trading.domain.trading_states import TradingState
 from trading.models import (
     ReleaseRule,
@@ -23,7 +23,6 @@ from trading.models import (
 from trading.selectors import limits as limit_selectors
 from trading.selectors import restrictions as selectors
 from trading.services import flattening, limits, restrictions, targets
-from trading.services.limits import LIMITS
 
 
 class RestrictionSerializer(serializers.Serializer[Any]):
@@ -54,22 +53,6 @@ class StateRequestSerializer(serializers.Serializer[Any]):
     )
     state = serializers.ChoiceField(list(TradingState), help_text="ACTIVE ends what you have set.")
     reason = serializers.CharField(max_length=300)
-
-
-class LimitsSerializer(serializers.Serializer[Any]):
-    """Every limit as text; null is no limit."""
-
-    def get_fields(self) -> dict[str, Any]:
-        """Return one field for each limit."""
-        return {
-            info.name: serializers.CharField(
-                allow_null=True,
-                required=False,
-                max_length=20,
-                help_text=f"{info.text} In {info.unit}, {info.low} to {info.high}.",
-            )
-            for info in LIMITS
-        }
 
 
 class FlattenRequestSerializer(serializers.Serializer[Any]):
@@ -127,7 +110,7 @@ class Protections(APIView):
         """Return the limits that are set."""
         target = targets.of_own(request.user, text=request.GET.get("of", "person"))
         found = limit_selectors.find_limits_for(request.user, key=target.key)
-        return Response(_shown(found))
+        return Response(present_limits(found))
 
     @extend_schema(parameters=[_OF], request=LimitsSerializer, responses=LimitsSerializer)
     def put(self, request: Request) -> Response:
@@ -141,7 +124,7 @@ class Protections(APIView):
             by=actor_of(request),
             now=timezone.now(),
         )
-        return Response(_shown(saved))
+        return Response(present_limits(saved))
 
 
 class FlattenAll(APIView):
@@ -198,12 +181,3 @@ def _restriction(row: TradingRestriction) -> dict[str, Any]:
         "since_at": row.since_at,
         "until_at": row.until_at,
     }
-
-
-def _shown(found: Limits) -> dict[str, str | None]:
-    shown: dict[str, str | None] = {}
-    for info in LIMITS:
-        value = getattr(found, info.name)
-        plain = str(value) if info.is_whole or value is None else f"{value.normalize():f}"
-        shown[info.name] = None if value is None else plain
-    return shown

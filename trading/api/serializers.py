@@ -5,6 +5,8 @@ from rest_framework import serializers
 from foundation.serializers import DecimalField, IdField, ObjectField, StrictSerializer, TextField
 from trading.models import CommandKind, StopPolicy
 
+_PROTECTIONS = "Limits of this deployment alone, by name, as GET /protections answers them."
+
 
 class DeploymentRequestSerializer(StrictSerializer):
     """A request for a deployment; the service behind it checks what the values mean."""
@@ -25,6 +27,7 @@ class DeploymentRequestSerializer(StrictSerializer):
     parameters = ObjectField(default=dict)
     capital = DecimalField(help_text="In the settle currency.")
     stop_policy = TextField(max_length=10, default=StopPolicy.FLATTEN.value)
+    protections = ObjectField(default=dict, help_text=_PROTECTIONS)
     starts = serializers.BooleanField(
         default=True, help_text="False keeps a draft, which a START command starts."
     )
@@ -37,6 +40,10 @@ class ChangeRequestSerializer(StrictSerializer):
     stop_policy = TextField(max_length=10, required=False)
     parameters = ObjectField(
         required=False, help_text="All that are not the defaults; a new revision from the next bar."
+    )
+    protections = ObjectField(
+        required=False,
+        help_text=f"All of them: what is left out is no limit any more. {_PROTECTIONS}",
     )
     revision = serializers.IntegerField(
         required=False,

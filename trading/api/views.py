@@ -16,13 +16,15 @@ from foundation import idempotency, pagination, schema, scopes
 from foundation.http import actor_of
 from market.enums import OrderStatus
 from trading.api import answers, presenters
+from trading.api.limits import present_limits
 from trading.api.serializers import (
     ChangeRequestSerializer,
     CommandRequestSerializer,
     DeploymentRequestSerializer,
 )
+from trading.domain.trading_states import key_of_deployment
 from trading.models import ActualState, Deployment
-from trading.selectors import decisions, pages
+from trading.selectors import decisions, limits, pages
 from trading.selectors import deployments as selectors
 from trading.selectors.decisions import DecisionView
 from trading.selectors.pages import DeploymentFilter, OrderFilter
@@ -266,9 +268,11 @@ class Commands(APIView):
 def _detail_of(request: Request, public_id: UUID) -> dict[str, Any]:
     deployment = selectors.view_deployment_for(request.user, public_id=public_id).deployment
     revision = selectors.revision_of(deployment)
+    key = key_of_deployment(deployment.pk)
     return {
         **presenters.present_deployment(deployment),
         "parameters": revision.parameters,
+        "protections": present_limits(limits.find_limits_for(request.user, key=key)),
         "revision": revision.number,
     }
 

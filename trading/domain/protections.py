@@ -44,6 +44,8 @@ class Limits:
     max_open_orders: int | None = None
     price_band_percent: Decimal | None = None
     max_spread_bps: Decimal | None = None
+    stale_after_seconds: int | None = None
+    max_clock_skew_ms: int | None = None
 
     @property
     def pause(self) -> timedelta:

@@ -64,7 +64,7 @@ class Facts:
     def standing(self, target: LimitedTarget, place: Place, *, mark: Measured | None) -> Standing:
         """Return how *target* stands in the settle currency of *place*."""
         currency = self.currency_of[place.instrument_id]
-        runs = self._in(target.key, currency)
+        runs = self.runs_in(target.key, currency)
         pnl = self.results.get((target.key, currency), _NOTHING)
         exits = [each for run in runs for each in self.exits.get(run.pk, ())]
         exits.sort(key=lambda each: each[1].at)
@@ -82,9 +82,10 @@ class Facts:
 
     def places_of(self, target: LimitedTarget, place: Place) -> set[tuple[int, int]]:
         """Return where *target* holds something, or is about to, in the settle currency of *place*."""
-        return self._places(self._in(target.key, self.currency_of[place.instrument_id]))
+        return self._places(self.runs_in(target.key, self.currency_of[place.instrument_id]))
 
-    def _in(self, key: str, currency: str) -> list[Run]:
+    def runs_in(self, key: str, currency: str) -> list[Run]:
+        """Return the deployments of a target that trade in a settle currency."""
         return [run for run in self.runs[key] if self.traded_in.get(run.pk) == currency]
 
     def _places(self, runs: Iterable[Run]) -> set[tuple[int, int]]:
@@ -153,6 +154,7 @@ def _positions(runs: Collection[int]) -> dict[int, list[dict[str, Any]]]:
         "deployment_id",
         "instrument_id",
         "quantity",
+        price=price,
         notional=Abs(F("quantity")) * price,
         net=F("realized_pnl") - F("fees") + F("quantity") * (price - F("average_price")),
     ):

@@ -30,7 +30,7 @@ from trading.models import (
 from trading.selectors import deployments as selectors
 from trading.selectors import holdings
 from trading.selectors.owners import Owner
-from trading.services import intents, locks, revisions, terms
+from trading.services import intents, limits, locks, restrictions, revisions, terms
 from trading.services.restarts import StrategyChangedError
 
 
@@ -61,12 +61,14 @@ def change(
     stop_policy: str | None = None,
     parameters: Mapping[str, object] | None = None,
     parameters_are_text: bool = False,
+    protections: Mapping[str, object] | None = None,
     expected_revision: int | None = None,
     by: Actor,
     now: datetime,
 ) -> Deployment:
     """Change what is given of a deployment of *owner*; None leaves it as it is.
 
+    *protections* replace all limits of the deployment itself; those of its account and its owner stay.
     *expected_revision* is the number of the revision that the person has looked at. Raises
     InvalidDeploymentError with every problem at once, VersionConflictError, DeploymentStoppingError,
     StrategyChangedError, and PaperOnlyError where the account cannot do what the parameters ask for.
@@ -82,6 +84,15 @@ def change(
     if stop_policy is not None:
         deployment.stop_policy = terms.checked_stop_policy(stop_policy)
         detail["stop_policy"] = deployment.stop_policy
+    if protections is not None:
+        terms.check_protections(protections)
+        limits.store_limits(
+            target=restrictions.of_deployment(deployment),
+            owner_id=deployment.owner_id,
+            values=protections,
+            by=by,
+            now=now,
+        )
     if parameters is not None:
         number = _change_parameters(
             deployment, last, parameters=parameters, are_text=parameters_are_text, now=now

@@ -138,7 +138,7 @@ def check(intent: OrderIntent, *, situation: Situation, now: datetime) -> Verdic
 
 def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Verdict:
     refusal = _forbidden(intent, situation) or _inactive(intent, situation)
-    refusal = refusal or _too_late(intent, now)
+    refusal = refusal or _too_late(intent, situation, now)
     if refusal is not None:
         return refusal
     if intent.instrument_id in situation.in_doubt:
@@ -172,23 +172,28 @@ def _odd_market(intent: OrderIntent, situation: Situation, now: datetime) -> Den
     """Return why the venue's clock or book forbids opening anything; on paper nothing does."""
     if markets.is_paper(situation.account):
         return None
-    if abs(situation.account.venue.clock_offset_ms) > MOST_SKEW_MS:
+    most_skew = _least("max_clock_skew_ms", intent, situation) or MOST_SKEW_MS
+    if abs(situation.account.venue.clock_offset_ms) > most_skew:
         return Denial.CLOCK_SKEW
     quote = situation.quotes.get(intent.instrument_id)
     price = _price_of(intent)
     if quote is None or price is None or now - quote.recorded_at > QUOTE_HOLDS:
         return None
-    rooms = situation.look.rooms.get((intent.deployment_id, intent.instrument_id), ())
-    bands = [room.limits.price_band_percent for room in rooms]
-    band = min((each for each in bands if each is not None), default=USUAL_BAND_PERCENT)
+    band = _least("price_band_percent", intent, situation) or USUAL_BAND_PERCENT
     if quote.last and protections.is_outside_band(price, last=quote.last, band_percent=band):
         return Denial.PRICE_OUTSIDE_BAND
-    spreads = [room.limits.max_spread_bps for room in rooms]
-    widest = min((each for each in spreads if each is not None), default=None)
+    widest = _least("max_spread_bps", intent, situation)
     if widest is None or not quote.bid or not quote.ask:
         return None
     is_wide = protections.spread_bps(bid=quote.bid, ask=quote.ask) > widest
     return Denial.SPREAD_TOO_WIDE if is_wide else None
+
+
+def _least(name: str, intent: OrderIntent, situation: Situation) -> Decimal | None:
+    """Return the strictest value of a limit that holds for *intent*, None if nobody has set it."""
+    rooms = situation.look.rooms.get((intent.deployment_id, intent.instrument_id), ())
+    given = [getattr(room.limits, name) for room in rooms]
+    return min((Decimal(each) for each in given if each is not None), default=None)
 
 
 def _fit(intent: OrderIntent, situation: Situation, cleared: Cleared) -> Verdict:
@@ -252,9 +257,14 @@ def _inactive(intent: OrderIntent, situation: Situation) -> Denial | None:
     return None if intent.instrument.is_active else Denial.MARKET_INACTIVE
 
 
-def _too_late(intent: OrderIntent, now: datetime) -> Denial | None:
+def _too_late(intent: OrderIntent, situation: Situation, now: datetime) -> Denial | None:
     if intent.bar_close_at is None:
         return None
+    oldest_s = _least("stale_after_seconds", intent, situation)
+    if oldest_s is not None and not markets.is_paper(situation.account):
+        age = now - intent.bar_close_at
+        if age > timedelta(seconds=int(oldest_s)):
+            return Denial.DATA_STALE
     horizons = settings.HORIZONS
     stale = staleness.is_stale(
         intent.bar_close_at,

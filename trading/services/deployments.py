@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from trading.models import (
     StopPolicy,
 )
 from trading.selectors.owners import Owner
-from trading.services import revisions, rights, terms
+from trading.services import limits, restrictions, revisions, rights, terms
 from trading.services.terms import InvalidDeploymentError, Terms
 
 _LONGEST_KEY: Final = 100
@@ -57,6 +58,7 @@ def deploy(
     stop_policy: str = StopPolicy.FLATTEN.value,
     parameters_are_text: bool = False,
     starts: bool = True,
+    protections: Mapping[str, object] = MappingProxyType({}),
     request_key: str = "",
     by: Actor,
     now: datetime,
@@ -65,7 +67,8 @@ def deploy(
 
     Without *starts* it stays a draft, which trades nothing and counts for no limit until it is started.
     *symbol* is one at the account's venue; a strategy that looks at many gets a *universe* instead,
-    written ``binance:BTC/USDT,ETH/USDT`` and fixed from then on. *capital* is in the settle currency.
+    written ``binance:BTC/USDT,ETH/USDT`` and fixed from then on. *capital* is in the settle currency,
+    *protections* are limits by their names, as ``limits.save_limits`` takes them.
     The same *request_key* again returns the deployment that it
     made, whatever else is asked for. Raises InvalidDeploymentError with every problem at once,
     or UnknownStrategyError, SubscriptionRequiredError, PlanLimitError, TooManyDeploymentsError,
@@ -95,13 +98,16 @@ def deploy(
         capital=capital,
         stop_policy=stop_policy,
         parameters_are_text=parameters_are_text,
+        protections=protections,
     )
     if not starts:
         draft = _create(agreed, starts=False, request_key=request_key, now=now)
+        _limit(draft, protections, by=by, now=now)
         audit.record(actor=by, verb="deployment.drafted", target=draft, owner_id=owner.pk)
         return draft
     rights.require_start(owner, strategy_slug=strategy_slug, account=agreed.account, now=now)
     deployment = _create(agreed, starts=True, request_key=request_key, now=now)
+    _limit(deployment, protections, by=by, now=now)
     audit.record(actor=by, verb="deployment.started", target=deployment, owner_id=owner.pk)
     publish(
         events.DEPLOYMENT_STARTED,
@@ -110,6 +116,19 @@ def deploy(
         deployment_id=deployment.pk,
     )
     return deployment
+
+
+def _limit(
+    deployment: Deployment, protections: Mapping[str, object], *, by: Actor, now: datetime
+) -> None:
+    if protections:
+        limits.store_limits(
+            target=restrictions.of_deployment(deployment),
+            owner_id=deployment.owner_id,
+            values=protections,
+            by=by,
+            now=now,
+        )
 
 
 def _create(agreed: Terms, *, starts: bool, request_key: str, now: datetime) -> Deployment:

@@ -6,7 +6,7 @@ them. Where nobody has set a limit, that is one query for the states and one for
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -131,7 +131,7 @@ def _judge(
 ) -> None:
     limited = [place for place in places if any(key in targets for key in _keys(place))]
     facts = standings.read(targets.values(), places=limited, now=now)
-    measured = marks.measure(facts.results, targets=targets, today=now.astimezone(UTC).date())
+    measured = marks.measure(facts, targets=targets, now=now)
     # Places of one target share its room: what one takes is gone for the others.
     rooms: dict[tuple[str, str], Room] = {}
     for place in limited:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from foundation import audit
 from foundation.audit import Actor
-from foundation.transactions import transactional
+from foundation.transactions import part_of_transaction, transactional
 from market.errors import FieldProblem, InvalidInputError
 from trading.domain.protections import Limits
 from trading.models import ProtectionLimits, ProtectionMark, RestrictionScope
@@ -29,11 +29,21 @@ class LimitInfo:
     low: Decimal
     high: Decimal
     is_whole: bool
+    usual: str = ""
+
+    @property
+    def hint(self) -> str:
+        """What an empty field means: the value that holds then, if any does."""
+        return f"{self.usual} if empty" if self.usual else "no limit"
 
 
-def _info(name: str, title: str, unit: str, low: str, high: str, text: str) -> LimitInfo:
-    is_whole = unit in {"minutes", "trades", "stops", "positions", "orders"}
-    return LimitInfo(name, title, text, unit, Decimal(low), Decimal(high), is_whole)
+_WHOLE: Final = frozenset({"minutes", "trades", "stops", "positions", "orders", "seconds", "ms"})
+
+
+def _info(
+    name: str, title: str, unit: str, low: str, high: str, text: str, usual: str = ""
+) -> LimitInfo:
+    return LimitInfo(name, title, text, unit, Decimal(low), Decimal(high), unit in _WHOLE, usual)
 
 
 _WEEK: Final = str(_MINUTES_OF_A_WEEK)
@@ -70,7 +80,8 @@ LIMITS: Final = (
         "minutes",
         "1",
         _WEEK,
-        "One day if empty.",
+        "Within so long.",
+        "1440",
     ),
     _info(
         "losing_streak_trades",
@@ -94,7 +105,8 @@ LIMITS: Final = (
         "%",
         "-100",
         "100",
-        "Of the capital, within the window; 0 if empty.",
+        "Of the capital, within the window.",
+        "0",
     ),
     _info(
         "low_profit_window_minutes",
@@ -102,7 +114,8 @@ LIMITS: Final = (
         "minutes",
         "1",
         _WEEK,
-        "One day if empty.",
+        "Within so long.",
+        "1440",
     ),
     _info(
         "pause_minutes",
@@ -110,7 +123,8 @@ LIMITS: Final = (
         "minutes",
         "1",
         _WEEK,
-        "How long stops, losses or a poor market keep entries away; one hour if empty.",
+        "How long stops, losses or a poor market keep entries away.",
+        "60",
     ),
     _info(
         "exit_cooldown_minutes",
@@ -150,7 +164,8 @@ LIMITS: Final = (
         "%",
         "0.01",
         "100",
-        "An entry further from the last price is refused; 10 % if empty. Live accounts only.",
+        "An entry further from the last price is refused. Live accounts only.",
+        "10",
     ),
     _info(
         "max_spread_bps",
@@ -159,6 +174,24 @@ LIMITS: Final = (
         "0.01",
         "10000",
         "No entry while bid and ask are further apart. Live accounts only.",
+    ),
+    _info(
+        "stale_after_seconds",
+        "Oldest data",
+        "seconds",
+        "1",
+        "60",
+        "No entry on a bar that closed longer ago. Live accounts only.",
+        "15 to 60, by the timeframe",
+    ),
+    _info(
+        "max_clock_skew_ms",
+        "Largest difference of clocks",
+        "ms",
+        "1",
+        "2000",
+        "No entry while the exchange's clock is further from ours. Live accounts only.",
+        "2000",
     ),
 )
 
@@ -173,6 +206,14 @@ def save_limits(
 
     Raises InvalidInputError with a problem for each value that cannot be.
     """
+    return store_limits(target=target, owner_id=owner_id, values=values, by=by, now=now)
+
+
+@part_of_transaction
+def store_limits(
+    *, target: Target, owner_id: int, values: Mapping[str, Any], by: Actor, now: datetime
+) -> Limits:
+    """Do what ``save_limits`` does within the transaction of a caller."""
     wanted = checked_limits(values)
     row = ProtectionLimits.objects.select_for_update().filter(target_key=target.key).first()
     before = Limits() if row is None else selectors.limits_of(row)
@@ -210,24 +251,33 @@ def save_limits(
 
 def checked_limits(values: Mapping[str, Any]) -> Limits:
     """Return *values* as limits; raise InvalidInputError with a problem for each that cannot be."""
-    problems = [
-        FieldProblem(name, "unknown_field", "There is no such limit.")
-        for name in sorted(set(values) - set(_NAMES))
-    ]
-    found: dict[str, Decimal | int | None] = {}
-    for info in LIMITS:
-        given = values.get(info.name)
-        if given is None or given == "":
-            continue
-        problem = _problem(info, given)
-        if problem is None:
-            value = Decimal(str(given))
-            found[info.name] = int(value) if info.is_whole else value
-        else:
-            problems.append(problem)
+    problems = problems_of(values)
     if problems:
         raise InvalidInputError(" ".join(each.message for each in problems), problems=problems)
+    found: dict[str, Decimal | int] = {}
+    for info in LIMITS:
+        if _is_given(values.get(info.name)):
+            value = Decimal(str(values[info.name]))
+            found[info.name] = int(value) if info.is_whole else value
     return Limits(**found)  # type: ignore[arg-type]  # whole numbers where whole ones are meant
+
+
+def problems_of(values: Mapping[str, Any], *, prefix: str = "") -> list[FieldProblem]:
+    """Return what is wrong with *values* as limits, each named with *prefix* before it."""
+    problems = [
+        FieldProblem(prefix + name[:40], "unknown_field", "There is no such limit.")
+        for name in sorted(set(values) - set(_NAMES))
+    ]
+    for info in LIMITS:
+        given = values.get(info.name)
+        problem = _problem(info, given) if _is_given(given) else None
+        if problem is not None:
+            problems.append(FieldProblem(prefix + problem.field, problem.code, problem.message))
+    return problems
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value != ""
 
 
 def _problem(info: LimitInfo, given: object) -> FieldProblem | None:

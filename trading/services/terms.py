@@ -25,6 +25,7 @@ from strategies.shapes import StrategyParams
 from trading.models import StopPolicy
 from trading.selectors import markets
 from trading.selectors.owners import Owner
+from trading.services import limits
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 #: More than any strategy is meant for, and few enough to be read as a number.
 MAXIMUM_CAPITAL: Final = Decimal(1_000_000_000)
+
+#: What stands before the name of a limit in the problems of a request.
+PROTECTIONS: Final = "protections."
 
 _LONGEST_NAME: Final = 80
 
@@ -133,6 +137,7 @@ def check_terms(
     capital: Decimal,
     stop_policy: str,
     parameters_are_text: bool,
+    protections: Mapping[str, object],
 ) -> Terms:
     """Return the terms of a deployment; raise the errors that ``deploy`` names."""
     definition = registry.get_definition(strategy_slug)
@@ -148,6 +153,7 @@ def check_terms(
     elif params is not None:
         problems += registry.capital_problems(definition, params, capital)
     problems += _stop_policy_problems(stop_policy)
+    problems += limits.problems_of(protections, prefix=PROTECTIONS)
     _raise(problems)
     if params is None:
         raise InvalidDeploymentError
@@ -172,6 +178,11 @@ def checked_name(name: str) -> str:
     """Return *name* as it is stored; raise InvalidDeploymentError."""
     _raise(_name_problems(name.strip()))
     return name.strip()
+
+
+def check_protections(protections: Mapping[str, object]) -> None:
+    """Raise InvalidDeploymentError for limits that cannot be."""
+    _raise(limits.problems_of(protections, prefix=PROTECTIONS))
 
 
 def checked_stop_policy(stop_policy: str) -> StopPolicy:

@@ -11,8 +11,10 @@ from django.views.decorators.http import require_http_methods
 
 from foundation.http import actor_of
 from market.errors import NotFoundError, PlatformError
+from trading.domain.trading_states import key_of_deployment
 from trading.models import Deployment
 from trading.selectors import deployments as selectors
+from trading.selectors import limits
 from trading.services import changes
 from trading.web.change_forms import ChangeForm
 
@@ -22,14 +24,15 @@ def change(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show what is in force, or change it and go back to the deployment's page."""
     deployment = _deployment_or_404(request, public_id)
     revision = selectors.revision_of(deployment)
+    limited = limits.find_limits_for(request.user, key=key_of_deployment(deployment.pk))
     if request.method == "POST":
         schema = deployment.strategy_version.parameters_schema
-        form = ChangeForm(request.POST, schema=schema)
+        form = ChangeForm(request.POST, schema=schema, limits=limited)
         if form.is_valid() and _change(request, deployment, form):
             messages.success(request, "Changed. Other parameters hold from the next bar on.")
             return redirect("trading:detail", public_id=public_id)
     else:
-        form = ChangeForm.of(deployment, revision)
+        form = ChangeForm.of(deployment, revision, limits=limited)
     context = {
         "form": form,
         "deployment": deployment,

@@ -9,8 +9,11 @@ from django import forms
 from market.errors import PlatformError
 from market.timeframes import Timeframe
 from strategies.web.parameter_fields import PREFIX, parameter_fields, texts_of
+from trading.domain.protections import Limits
 from trading.models import StopPolicy
+from trading.services.terms import PROTECTIONS
 from trading.web import presenters
+from trading.web.limit_fields import limit_fields, limits_of
 
 if TYPE_CHECKING:
     from exchanges.models import ExchangeAccount, Instrument
@@ -102,6 +105,7 @@ class DeploymentForm(forms.Form):
                 help_text="Needed for accounts with the badge Live.",
             )
         self.fields.update(parameter_fields(schema))
+        self.fields.update(limit_fields(Limits()))
 
     def clean(self) -> dict[str, Any]:
         """Check what depends on the account that was chosen."""
@@ -133,6 +137,7 @@ class DeploymentForm(forms.Form):
             "parameters_are_text": True,
             "capital": values["capital"],
             "stop_policy": values["stop_policy"],
+            "protections": limits_of(values),
             "starts": "draft" not in self.data,
         }
 
@@ -154,6 +159,15 @@ class DeploymentForm(forms.Form):
     def strategy_fields(self) -> list[forms.BoundField]:
         """Return the strategy's parameters."""
         return [self[name] for name in self.fields if name.startswith(PREFIX)]
+
+    def limit_fields(self) -> list[forms.BoundField]:
+        """Return the limits of this deployment alone."""
+        return [self[name] for name in self.fields if name.startswith(PROTECTIONS)]
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether any limit is set, or wrong, so that they should be seen."""
+        return any(bound.value() or bound.errors for bound in self.limit_fields())
 
     def risk_fields(self) -> list[forms.BoundField]:
         """Return what has to be acknowledged, if anything."""

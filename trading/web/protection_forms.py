@@ -10,7 +10,7 @@ from market.errors import PlatformError
 from trading.domain.protections import Limits
 from trading.domain.trading_states import TradingState
 from trading.models import Deployment
-from trading.services.limits import LIMITS
+from trading.web.limit_fields import limit_fields, limits_of
 
 _STATES = [
     (TradingState.REDUCING.value, "Reducing: exits and cancellations only"),
@@ -53,24 +53,11 @@ class LimitsForm(_ProblemForm):
 
     def __init__(self, *args: Any, limits: Limits, **options: Any) -> None:
         super().__init__(*args, **options)
-        for info in LIMITS:
-            value = getattr(limits, info.name)
-            self.fields[info.name] = forms.CharField(
-                label=f"{info.title} ({info.unit})",
-                required=False,
-                max_length=20,
-                help_text=info.text,
-                initial=""
-                if value is None
-                else f"{value:f}".rstrip("0").rstrip(".")
-                if not info.is_whole
-                else str(value),
-                widget=forms.TextInput(attrs={"inputmode": "decimal"}),
-            )
+        self.fields.update(limit_fields(limits, prefix=""))
 
     def wish(self) -> dict[str, str]:
         """Return what was written, as the service takes it."""
-        return {name: value.strip() for name, value in self.cleaned_data.items()}
+        return limits_of(self.cleaned_data, prefix="")
 
 
 class FlattenForm(_ProblemForm):
