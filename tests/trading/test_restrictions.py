@@ -16,6 +16,8 @@ from foundation.models import AuditEntry
 from market.enums import Leg, OrderActor, OrderStatus, Proof, Side
 from tests.factories import accounts as people
 from tests.factories import trading as factory
+from tests.trading.telling import tell
+from trading import tasks
 from trading.models import (
     AccountPosition,
     IntentStatus,
@@ -100,6 +102,33 @@ class TestWhatIsHalted:
 
         leave.refresh_from_db()
         assert leave.status == IntentStatus.ORDERED
+
+    def test_still_gets_the_stop_of_what_has_just_filled(self, desk):
+        desk.enter()
+        restrict(targets_of(desk)["platform"], "HALTED", now=desk.now)
+
+        desk.submit()
+
+        assert desk.order("STOP").status == OrderStatus.ACCEPTED
+
+    def test_keeps_its_stop_while_an_exit_that_somebody_asked_for_waits(self, desk):
+        desk.enter()
+        desk.submit()
+        restrict(targets_of(desk)["account"], "HALTED", now=desk.now)
+        command = tell(desk.deployment, "FLATTEN", now=desk.now)
+        tasks.act_on_command(command_id=command.pk)
+        assert desk.order("STOP").status == OrderStatus.ACCEPTED
+        assert desk.position.quantity > 0
+
+        restrictions.release_all(
+            target=targets_of(desk)["account"], note="Over.", by=ME, now=desk.now
+        )
+        desk.later(5)
+        for _ in range(3):
+            desk.submit()
+
+        assert desk.order("STOP").status == OrderStatus.CANCELED
+        assert desk.position.quantity == 0
 
     def test_lets_exits_pass_where_it_only_reduces(self, desk):
         desk.enter()

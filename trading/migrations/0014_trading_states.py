@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ('scope', models.CharField(choices=[('PLATFORM', 'Whole platform'), ('VENUE', 'Exchange'), ('PERSON', 'Person'), ('ACCOUNT', 'Exchange account'), ('INSTRUMENT', 'Market'), ('DEPLOYMENT', 'Deployment')], max_length=10)),
                 ('target_key', models.CharField(max_length=80)),
                 ('target_name', models.CharField(help_text='In words for people.', max_length=200)),
-                ('state', models.CharField(choices=[('REDUCING', 'Reducing: exits and cancellations only'), ('HALTED', 'Halted: cancellations only')], max_length=10)),
+                ('state', models.CharField(choices=[('REDUCING', 'Reducing: exits and cancellations only'), ('HALTED', 'Halted: stops and cancellations only')], max_length=10)),
                 ('cause', models.CharField(choices=[('OWNER', 'Set by its owner'), ('OPERATOR', 'Set by an operator'), ('DAILY_LOSS', 'Largest daily loss reached'), ('DRAWDOWN', 'Largest drawdown reached'), ('REJECTIONS', 'The exchange keeps rejecting orders'), ('ORDER_RATE', 'Too many orders a minute'), ('ORDER_IN_DOUBT', 'Nobody knows what became of an order'), ('DRIFT', 'The account holds less than was bought'), ('MANY_DRIFT', 'Many accounts hold less than was bought'), ('CLOCK_SKEW', 'Its clock and ours differ'), ('VENUE_FAILING', 'The exchange keeps failing'), ('PRICE_MOVE', 'The price has leapt')], max_length=20)),
                 ('reason', models.CharField(max_length=300)),
                 ('release_rule', models.CharField(choices=[('AUTOMATIC', 'By itself'), ('OWNER', 'Its owner, or an operator'), ('OPERATOR', 'An operator'), ('TWO_OPERATORS', 'Two operators')], max_length=15)),

@@ -26,7 +26,7 @@ class RestrictionState(models.TextChoices):
     """How much is forbidden; what nothing restricts is active."""
 
     REDUCING = "REDUCING", "Reducing: exits and cancellations only"
-    HALTED = "HALTED", "Halted: cancellations only"
+    HALTED = "HALTED", "Halted: stops and cancellations only"
 
 
 class RestrictionCause(models.TextChoices):

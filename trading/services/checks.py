@@ -128,12 +128,16 @@ Verdict = Cleared | Denial | Wait
 def check(intent: OrderIntent, *, situation: Situation, now: datetime) -> Verdict:
     """Return whether *intent* may become an order now."""
     if intent.reduce_only:
-        place = (intent.deployment_id, intent.instrument_id)
-        if situation.look.states.get(place) is TradingState.HALTED:
+        if _is_halted(intent, situation) and intent.leg != Leg.STOP:
             # It is kept and goes out once the halt is over, if there is still something to close.
             return Wait.TRADING_HALTED
         return _check_exit(intent, situation)
     return _check_entry(intent, situation, now)
+
+
+def _is_halted(intent: OrderIntent, situation: Situation) -> bool:
+    place = (intent.deployment_id, intent.instrument_id)
+    return situation.look.states.get(place) is TradingState.HALTED
 
 
 def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Verdict:
@@ -333,7 +337,12 @@ def _check_exit(intent: OrderIntent, situation: Situation) -> Verdict:
         return Wait.REDUCING_ORDER_WORKS
     if lost and not _is_swap(intent) and (free is None or free < own):
         return Wait.STOP_IS_LOST
-    if not closes_at_once(intent) and place in situation.exits_waiting:
+    if (
+        not closes_at_once(intent)
+        and place in situation.exits_waiting
+        # An exit that a halt keeps back protects nobody: the stop does meanwhile.
+        and not _is_halted(intent, situation)
+    ):
         return Wait.EXIT_COMES_FIRST
     if held == 0 or sizing.closing_side(held) != intent.side:
         return Denial.REDUCE_ONLY_WOULD_INCREASE_POSITION

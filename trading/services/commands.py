@@ -16,6 +16,7 @@ from market.enums import Leg, OrderActor, OrderStatus
 from market.errors import FieldProblem, InvalidInputError
 from market.orders import WORKING
 from trading.domain import keys, sizing
+from trading.domain.trading_states import TradingState
 from trading.models import (
     CommandKind,
     Deployment,
@@ -28,7 +29,7 @@ from trading.models import (
     StopPolicy,
 )
 from trading.selectors import deployments as selectors
-from trading.selectors import markets
+from trading.selectors import markets, restrictions
 from trading.selectors.owners import Owner
 from trading.services import (
     exits,
@@ -51,7 +52,7 @@ _SWEPT_AT_ONCE: Final = 200
 #: What rests for a deployment and is taken away when it is to hold nothing; exits go on.
 _CANCELED_LEGS: Final = protection.OPENING | {Leg.STOP, Leg.TARGET}
 
-#: A position that is kept protected keeps its stop.
+#: A position that is kept protected keeps its stop, and so does one whose exit a halt keeps back.
 _CANCELED_IF_KEPT: Final = _CANCELED_LEGS - {Leg.STOP}
 
 _RESTING: Final = [OrderStatus.ACCEPTED.value, OrderStatus.PARTIALLY_FILLED.value]
@@ -152,9 +153,10 @@ def _begin(*, command_id: int, now: datetime) -> int | None:
 def _take_away(command: DeploymentCommand, deployment: Deployment, now: datetime) -> None:
     """Cancel what rests: an entry may do so before there is any position."""
     if not markets.is_paper(deployment.account):
+        keeps_stop = _keeps(command, deployment) or _is_kept_back(command, deployment, now)
         protection.cancel_resting(
             deployment,
-            legs=_CANCELED_IF_KEPT if _keeps(command, deployment) else _CANCELED_LEGS,
+            legs=_CANCELED_IF_KEPT if keeps_stop else _CANCELED_LEGS,
             now=now,
             why=command.kind,
             by=_order_actor(command),
@@ -163,6 +165,17 @@ def _take_away(command: DeploymentCommand, deployment: Deployment, now: datetime
     traded = DeploymentInstrument.objects.filter(deployment=deployment).order_by("pk")
     for instrument_id in traded.values_list("instrument_id", flat=True):
         paper.cancel_all(deployment, instrument_id=instrument_id, now=now, why=command.kind)
+
+
+def _is_kept_back(command: DeploymentCommand, deployment: Deployment, now: datetime) -> bool:
+    """Tell whether the exits of *command* have to wait for the end of a halt."""
+    if not _closes(command, deployment):
+        return False
+    places = [
+        restrictions.place_of(deployment, instrument_id=position.instrument_id)
+        for position in _positions(deployment)
+    ]
+    return TradingState.HALTED in restrictions.effective(places, now=now).values()
 
 
 def _close(

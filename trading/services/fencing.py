@@ -30,12 +30,14 @@ _SENDABLE = """
        AND account.lease_until > clock_timestamp() + make_interval(secs => %s)
        AND (orders.reduce_only
             OR (deployment.epoch = intent.epoch AND deployment.desired_state = 'RUNNING'))
+       AND (orders.leg = 'STOP' OR NOT %s)
        AND NOT EXISTS (
            SELECT 1
              FROM trading_tradingrestriction AS restriction
             WHERE restriction.released_at IS NULL
               AND (restriction.until_at IS NULL OR restriction.until_at > clock_timestamp())
-              AND (restriction.state = 'HALTED' OR NOT orders.reduce_only)
+              AND (NOT orders.reduce_only
+                   OR (restriction.state = 'HALTED' AND orders.leg <> 'STOP'))
               AND NOT (restriction.spares_paper AND account.kind = 'PAPER')
               AND restriction.target_key IN (
                   'platform',
@@ -55,12 +57,11 @@ def sendable(order_ids: Collection[int], *, held: Sequence[AccountLease]) -> fro
 
     An order may if the claim under which it was prepared is still ours and lasts for a while, if
     it is still on its way, and, where it opens something, if its deployment has not been told
-    anything since the decision. Where trading is reduced or halted, only exits or nothing at all
-    may. Nothing has been sent of the others: they end DENIED.
+    anything since the decision. Where trading is reduced only exits may, and where it is halted
+    nothing but stops: whoever moves one has canceled its predecessor. Nothing has been sent of the
+    others: they end DENIED.
     """
     refuse_inside_transaction("The last look before the wire")
-    if restrictions.is_halted_by_file():
-        return frozenset()
     with connection.cursor() as cursor:
         cursor.execute(
             _SENDABLE,
@@ -69,6 +70,7 @@ def sendable(order_ids: Collection[int], *, held: Sequence[AccountLease]) -> fro
                 [lease.epoch for lease in held],
                 list(order_ids),
                 settings.HORIZONS.wire_margin_s,
+                restrictions.is_halted_by_file(),
             ],
         )
         return frozenset(order_id for (order_id,) in cursor.fetchall())

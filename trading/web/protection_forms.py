@@ -14,7 +14,7 @@ from trading.web.limit_fields import limit_fields, limits_of
 
 _STATES = [
     (TradingState.REDUCING.value, "Reducing: exits and cancellations only"),
-    (TradingState.HALTED.value, "Halted: cancellations only"),
+    (TradingState.HALTED.value, "Halted: stops and cancellations only"),
     (TradingState.ACTIVE.value, "Active: end what I have set"),
 ]
 

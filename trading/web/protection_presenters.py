@@ -64,7 +64,7 @@ def present_restriction(
         name=row.target_name,
         state="Halted" if halted else "Reducing",
         tone="loss" if halted else "warning",
-        meaning="Cancellations only" if halted else "Exits and cancellations only",
+        meaning="Stops and cancellations only" if halted else "Exits and cancellations only",
         cause=row.get_cause_display(),
         reason=row.reason,
         since_at=row.since_at,
