@@ -15,18 +15,23 @@ from market.enums import Side
 from market.timeframes import Timeframe, to_milliseconds
 from trading.domain import looking_back
 from trading.domain.looking_back import Change
-from trading.models import Deployment, Fill
+from trading.models import Fill
 
 _NOTHING: Final = Decimal(0)
 
 #: A close is looked for so many bars before the first instant.
 _BARS_BEFORE: Final = 3
 
+#: The last close before each instant, by instrument, timeframe and the instants that were asked for.
+Closes = dict[tuple[int, str, tuple[datetime, ...]], dict[datetime, Decimal]]
+
 
 def results_at(
     instants: Sequence[datetime],
     *,
     positions: Mapping[int, Sequence[Mapping[str, Any]]],
+    timeframes: Mapping[int, str],
+    known: Closes,
     now: datetime,
 ) -> list[Decimal]:
     """Return the net result of deployments together at each instant, open positions included.
@@ -38,6 +43,10 @@ def results_at(
     positions
         By deployment, what it holds and has earned until *now*, as ``standings`` reads them: the
         instrument, the quantity, its price and the net result.
+    timeframes
+        By deployment; closes are those of its own bars.
+    known
+        Closes of former calls, added to: deployments of one market share what is read.
 
     Notes
     -----
@@ -47,19 +56,21 @@ def results_at(
     if not instants or not positions:
         return [_NOTHING] * len(instants)
     changes = _changes(positions, since=instants[0])
-    closes = _closes(positions, instants=instants, now=now)
     totals = [_NOTHING] * len(instants)
     for deployment_id, rows in positions.items():
         for row in rows:
             place = (deployment_id, row["instrument_id"])
             held: Decimal = row["quantity"]
+            series = (row["instrument_id"], timeframes[deployment_id], tuple(instants))
+            if series not in known:
+                known[series] = _closes_of(*series, now=now)
             back = looking_back.results_back(
                 instants,
                 changes.get(place, ()),
                 held=held,
                 price=row["price"],
                 net=row["net"],
-                price_at=closes.get(place, {}),
+                price_at=known[series],
             )
             totals = [total + result for total, result in zip(totals, back, strict=True)]
     return totals
@@ -95,27 +106,8 @@ def _changes(
     return found
 
 
-def _closes(
-    positions: Mapping[int, Sequence[Mapping[str, Any]]],
-    *,
-    instants: Sequence[datetime],
-    now: datetime,
-) -> dict[tuple[int, int], dict[datetime, Decimal]]:
-    """Return the last close before each instant, by deployment and instrument, where one is stored."""
-    timeframes = dict(Deployment.objects.filter(pk__in=positions).values_list("pk", "timeframe"))
-    known: dict[tuple[int, str], dict[datetime, Decimal]] = {}
-    found = {}
-    for deployment_id, rows in positions.items():
-        for row in rows:
-            series = (row["instrument_id"], timeframes[deployment_id])
-            if series not in known:
-                known[series] = _closes_of(*series, instants=instants, now=now)
-            found[deployment_id, row["instrument_id"]] = known[series]
-    return found
-
-
 def _closes_of(
-    instrument_id: int, code: str, *, instants: Sequence[datetime], now: datetime
+    instrument_id: int, code: str, instants: Sequence[datetime], *, now: datetime
 ) -> dict[datetime, Decimal]:
     timeframe = Timeframe(code)
     bars = candles.load_candles(

@@ -44,6 +44,7 @@ class Run:
     owner_id: int
     capital: Decimal
     is_at_work: bool
+    timeframe: str
 
 
 @dataclass(slots=True)
@@ -109,14 +110,20 @@ def read(targets: Collection[LimitedTarget], *, places: Sequence[Place], now: da
     """Return what is known of *targets*, of all the deployments that they consist of."""
     rows = list(
         Deployment.objects.filter(_of(targets)).values_list(
-            "pk", "account_id", "owner_id", "capital", "actual_state", "instruments__instrument_id"
+            "pk",
+            "account_id",
+            "owner_id",
+            "capital",
+            "actual_state",
+            "instruments__instrument_id",
+            "timeframe",
         )
     )
     wanted = {place.instrument_id for place in places} | {row[5] for row in rows if row[5]}
     facts = Facts(currency_of=instruments.settle_currencies(wanted))
     runs = {}
-    for pk, account_id, owner_id, capital, state, instrument_id in rows:
-        runs[pk] = Run(pk, account_id, owner_id, capital, state not in IDLE_STATES)
+    for pk, account_id, owner_id, capital, state, instrument_id, timeframe in rows:
+        runs[pk] = Run(pk, account_id, owner_id, capital, state not in IDLE_STATES, timeframe)
         if instrument_id is not None:
             facts.traded_in[pk] = facts.currency_of[instrument_id]
     facts.positions = _positions(runs)

@@ -12,6 +12,7 @@ from market import money
 from trading.models import ProtectionMark, RestrictionCause, TradingRestriction
 from trading.selectors import past_results
 from trading.selectors.limits import LimitedTarget
+from trading.selectors.past_results import Closes
 from trading.selectors.standings import Facts
 
 #: Looks come with each bar. After a longer pause what was between is read from executions and candles.
@@ -53,6 +54,7 @@ def measure(
     behind = {place for place in watched if place not in found or _is_behind(found[place], now=now)}
     begun = _begun_anew(behind) if behind else {}
     moved = []
+    known: Closes = {}
     for place, pnl in watched.items():
         key, currency = place
         mark = found.get(place)
@@ -67,7 +69,7 @@ def measure(
             )
         best = max(mark.peak_pnl, pnl)
         if place in behind:
-            best = max(best, _catch_up(mark, facts, since=begun.get(key), now=now))
+            best = max(best, _catch_up(mark, facts, since=begun.get(key), known=known, now=now))
         elif best == mark.peak_pnl and _is_fresh(mark, now=now):
             continue
         mark.peak_pnl, mark.looked_at = best, now
@@ -88,20 +90,30 @@ def next_day(now: datetime) -> datetime:
 
 
 def _catch_up(
-    mark: ProtectionMark, facts: Facts, *, since: datetime | None, now: datetime
+    mark: ProtectionMark,
+    facts: Facts,
+    *,
+    since: datetime | None,
+    known: Closes,
+    now: datetime,
 ) -> Decimal:
     """Set the result at the start of the day of *mark*, and return the best one since its last look."""
     earliest = max(now - LONGEST_PAST, since or now - LONGEST_PAST)
     day = min(max(_day_of(now), earliest), now)
     last = mark.looked_at if mark.looked_at is not None else earliest
-    begin = min(max(last, earliest), day)
-    step = max((now - begin) / _INSTANTS, _SHORTEST_STEP)
-    instants = {day} | {begin + number * step for number in range(_INSTANTS)}
+    instants = {day}
+    # Where looks followed one another, a new day asks for its beginning only.
+    if mark.looked_at is None or now - last > LONGEST_PAUSE:
+        begin = min(max(last, earliest), day)
+        step = max((now - begin) / _INSTANTS, _SHORTEST_STEP)
+        instants |= {begin + number * step for number in range(_INSTANTS)}
     ordered = sorted(each for each in instants if each <= now)
     runs = facts.runs_in(mark.target_key, mark.currency)
     results = past_results.results_at(
         ordered,
         positions={run.pk: facts.positions.get(run.pk, ()) for run in runs},
+        timeframes={run.pk: run.timeframe for run in runs},
+        known=known,
         now=now,
     )
     by_instant = dict(zip(ordered, map(money.quantize_money, results), strict=True))
