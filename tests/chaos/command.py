@@ -25,7 +25,7 @@ from tests.flows.stack import CHECKOUT, eventually
 REPORT: Final = CHECKOUT / "reports" / "chaos.json"
 #: The market moves on until the last strike is over, however long everything before it took.
 _MOVES_ON_S: Final = 120.0
-_READY_WITHIN_S: Final = 180.0
+_READY_WITHIN_S: Final = 600.0
 #: Far more than everything before and after the strikes takes.
 _AROUND_S: Final = 1_800.0
 

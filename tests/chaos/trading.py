@@ -4,6 +4,7 @@ import random
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import requests
@@ -45,6 +46,7 @@ _FALLS: Final = 0.15
 #: Everything that is to come to rest has this long, with the platform's usual horizons: an order in doubt is
 #: given up after a minute of looking in vain.
 _REST_WITHIN_S: Final = 300.0
+_DELIVERED: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ def _restless() -> tuple[QuerySet[Any], ...]:
         orders.filter(status=OrderStatus.ACCEPTED.value, order_type="MARKET"),
         OrderIntent.objects.filter(status=IntentStatus.NEW),
         DeploymentCommand.objects.filter(done_at=None),
-        OutboxEvent.objects.filter(delivered_at=None),
+        # The feeds go on: only what waits for longer than a second delivery takes is left over.
+        OutboxEvent.objects.filter(delivered_at=None, occurred_at__lt=timezone.now() - _DELIVERED),
     )
 
 

@@ -22,7 +22,7 @@ from foundation.processes.spawning import Watchdog
 from foundation.processes.supervisor import Supervisor
 from tests.flows.stack import CHECKOUT, Stack
 
-_READY_WITHIN_S: Final = 180.0
+_READY_WITHIN_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
