@@ -269,7 +269,7 @@ def _unprotected(scene: Scene, rows: Sequence[Order]) -> Iterator[str]:
         return
     position = DeploymentPosition.objects.filter(deployment=scene.deployment).first()
     steps = markets.steps_of(scene.instrument)
-    if position is not None and sizing.is_tradable(
+    if position is not None and sizing.is_closable(
         position.quantity, price=position.last_price or position.average_price, steps=steps
     ):
         stops = [

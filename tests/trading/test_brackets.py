@@ -206,6 +206,23 @@ class TestASpotTarget:
 
 
 class TestASwap:
+    def test_what_is_worth_less_than_the_least_entry_is_still_protected_and_closed(self, swap_desk):
+        swap_desk.enter("0.1")
+        # Worth 60, and the least notional is 100.
+        type(swap_desk.instrument).objects.update(minimum_notional=100)
+        DeploymentPosition.objects.update(last_price=600)
+
+        in_doubt_is_heard(swap_desk)
+        assert {o.request.order_type for o in swap_desk.venue.orders if o.is_working} == {
+            OrderType.STOP_LOSS,
+            OrderType.LIMIT,
+        }
+        swap_desk.decide(leg=Leg.EXIT, side=Side.SELL)
+        for _ in range(3):
+            swap_desk.submit()
+
+        assert swap_desk.position.quantity == 0
+
     def test_stop_and_target_rest_together_and_the_first_to_fill_ends_the_other(self, swap_desk):
         swap_desk.enter("0.1")
 
@@ -260,6 +277,33 @@ class TestProtectOrFlatten:
 
         assert desk.order(Leg.EXIT).status == OrderStatus.FILLED
         assert desk.position.quantity == 0
+
+    @pytest.mark.parametrize("code", ["rate_limited", "clock_skew", "credential_rejected"])
+    def test_a_no_to_the_call_is_no_refusal_of_the_stop(self, desk, code):
+        desk.venue.next_submit()
+        desk.venue.next_submit(rejects_with=code)
+        desk.enter("0.1")
+        assert desk.order(Leg.STOP).status == OrderStatus.REJECTED
+
+        desk.later(5)
+        desk.reconcile()
+        desk.submit()
+
+        assert stops_at(desk) == [Decimal("0.0999")]
+        assert not OrderIntent.objects.filter(leg=Leg.EXIT).exists()
+
+    def test_a_stop_that_is_cut_to_what_is_free_stays(self, desk):
+        desk.enter("0.1")
+        stop = desk.order(Leg.STOP)
+        account = str(desk.deployment.account.public_id)
+        desk.venue.book.cancel(desk.venue.find(stop.client_order_id))
+        # Its owner has sold a part elsewhere.
+        desk.venue.book.deposit(account, "BTC", Decimal("-0.05"))
+        in_doubt_is_heard(desk, turns=6)
+
+        assert stops_at(desk) == [Decimal("0.0499")]
+        assert Order.objects.filter(leg=Leg.STOP).count() <= 3
+        assert not OrderIntent.objects.filter(leg=Leg.EXIT).exists()
 
     def test_a_stop_that_turns_out_to_rest_keeps_the_position(self, desk, settings):
         desk.venue.next_submit()

@@ -65,6 +65,15 @@ class TestEntry:
 
         assert len([o for o in desk.venue.orders if o.request.side is Side.BUY]) == 1
 
+    def test_what_its_stop_could_not_sell_is_not_bought(self, desk):
+        # Worth 5.20, more than the least of 5, and less than that 5 % below.
+        intent = desk.decide(quantity=Decimal("0.00013"), stop_percent=5.0)
+
+        assert desk.submit() == 0
+
+        intent.refresh_from_db()
+        assert (intent.status, intent.reason_code) == ("DENIED", "NOTIONAL_BELOW_MINIMUM")
+
     def test_a_rejected_entry_releases_its_reserved_balance(self, desk):
         desk.venue.next_submit(rejects_with="insufficient_balance")
 

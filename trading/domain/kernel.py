@@ -118,7 +118,7 @@ def state_of(
     What is too little to be sold at *price* counts as nothing: it is dust.
     """
     lots = 0
-    if sizing.is_tradable(position.quantity, price=price, steps=steps):
+    if sizing.is_closable(position.quantity, price=price, steps=steps):
         lots = money.to_lots(position.quantity, step=steps.lot_step)
     with localcontext(money.WIDE):
         held = money.from_lots(lots, step=steps.lot_step) * position.average_price

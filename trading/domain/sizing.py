@@ -9,12 +9,17 @@ from market.enums import Side
 
 @dataclass(frozen=True, slots=True)
 class TradingSteps:
-    """The exact steps and minimums of an instrument; quantities in base, notional in quote."""
+    """The exact steps and minimums of an instrument; quantities in base, notional in quote.
+
+    Of contracts any worth may be closed (``closes_any_worth``): the least notional is asked of
+    orders that may open, never of those that only reduce.
+    """
 
     tick_size: Decimal
     lot_step: Decimal
     minimum_quantity: Decimal
     minimum_notional: Decimal
+    closes_any_worth: bool = False
 
 
 def sellable(*, own: Decimal, free: Decimal | None, steps: TradingSteps) -> Decimal:
@@ -30,10 +35,24 @@ def sellable(*, own: Decimal, free: Decimal | None, steps: TradingSteps) -> Deci
 
 
 def is_tradable(quantity: Decimal, *, price: Decimal, steps: TradingSteps) -> bool:
-    """Tell whether *quantity* can be ordered at *price*; what cannot be is dust."""
-    lots = money.to_lots(abs(quantity), step=steps.lot_step)
-    whole = money.from_lots(lots, step=steps.lot_step)
-    return lots > 0 and whole >= steps.minimum_quantity and whole * price >= steps.minimum_notional
+    """Tell whether *quantity* can be ordered at *price*."""
+    whole = _whole_lots(quantity, steps)
+    return _is_enough(whole, steps) and whole * price >= steps.minimum_notional
+
+
+def is_closable(quantity: Decimal, *, price: Decimal, steps: TradingSteps) -> bool:
+    """Tell whether a position of *quantity* can be closed at *price*; what cannot be is dust."""
+    if steps.closes_any_worth:
+        return _is_enough(_whole_lots(quantity, steps), steps)
+    return is_tradable(quantity, price=price, steps=steps)
+
+
+def _whole_lots(quantity: Decimal, steps: TradingSteps) -> Decimal:
+    return money.from_lots(money.to_lots(abs(quantity), step=steps.lot_step), step=steps.lot_step)
+
+
+def _is_enough(whole: Decimal, steps: TradingSteps) -> bool:
+    return whole > 0 and whole >= steps.minimum_quantity
 
 
 def reservation(

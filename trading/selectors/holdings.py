@@ -53,7 +53,7 @@ def held_quantity(position: DeploymentPosition | None) -> Decimal:
         return Decimal(0)
     price = position.average_price if position.last_price is None else position.last_price
     steps = markets.steps_of(position.instrument)
-    is_open = sizing.is_tradable(position.quantity, price=price, steps=steps)
+    is_open = sizing.is_closable(position.quantity, price=price, steps=steps)
     return position.quantity if is_open else Decimal(0)
 
 

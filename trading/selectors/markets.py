@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from market.costs import Costs
+from market.enums import InstrumentKind
 from trading.domain import kernel
 from trading.domain.sizing import TradingSteps
 
@@ -33,6 +34,7 @@ def steps_of(instrument: "Instrument") -> TradingSteps:
         lot_step=instrument.lot_step,
         minimum_quantity=instrument.minimum_quantity,
         minimum_notional=instrument.minimum_notional,
+        closes_any_worth=instrument.kind != InstrumentKind.SPOT,
     )
 
 

@@ -158,7 +158,8 @@ def _check_entry(intent: OrderIntent, situation: Situation, now: datetime) -> Ve
         if waits is not None:
             return waits
     quantity = money.quantize_quantity(intent.quantity, step=intent.instrument.lot_step)
-    refusal = _too_small(intent, quantity) or _odd_market(intent, situation, now)
+    refusal = _too_small(intent, quantity) or _cannot_be_protected(intent, situation, quantity)
+    refusal = refusal or _odd_market(intent, situation, now)
     if refusal is not None:
         return refusal
     verdict = _afford(intent, situation, quantity)
@@ -284,11 +285,26 @@ def _too_small(intent: OrderIntent, quantity: Decimal) -> Denial | None:
     if quantity <= 0:
         return Denial.PRECISION_ROUNDED_TO_ZERO
     price = _price_of(intent)
-    if price is not None and not sizing.is_tradable(
+    fits = sizing.is_closable if intent.reduce_only else sizing.is_tradable
+    if price is not None and not fits(
         quantity, price=price, steps=markets.steps_of(intent.instrument)
     ):
         return Denial.NOTIONAL_BELOW_MINIMUM
     return None
+
+
+def _cannot_be_protected(
+    intent: OrderIntent, situation: Situation, quantity: Decimal
+) -> Denial | None:
+    """Refuse what could be bought, but is worth too little at its stop to be sold there."""
+    price = _price_of(intent)
+    if price is None or not intent.stop_percent or markets.is_paper(situation.account):
+        return None
+    kept = quantity * (1 - situation.account.venue.taker_fee_bps / 10_000)
+    at_stop = price * (1 - Decimal(str(intent.stop_percent)) / 100)
+    steps = markets.steps_of(intent.instrument)
+    is_enough = sizing.is_closable(kept, price=at_stop, steps=steps)
+    return None if is_enough else Denial.NOTIONAL_BELOW_MINIMUM
 
 
 def _afford(intent: OrderIntent, situation: Situation, quantity: Decimal) -> Verdict:

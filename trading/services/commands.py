@@ -290,6 +290,6 @@ def _positions(deployment: Deployment) -> Sequence[DeploymentPosition]:
 def _is_open(position: DeploymentPosition) -> bool:
     """Tell whether there is more than dust."""
     price = position.last_price or position.average_price
-    return sizing.is_tradable(
+    return sizing.is_closable(
         position.quantity, price=price, steps=markets.steps_of(position.instrument)
     )

@@ -125,7 +125,7 @@ def _is_plain(position: DeploymentPosition, deployments: Mapping[int, Deployment
         and not protection.is_left_to_its_owner(deployment)
         # Where targets rest beside the stop there is more to place.
         and not exits.targets_rest(position)
-        and sizing.is_tradable(
+        and sizing.is_closable(
             position.quantity,
             price=position.last_price or position.average_price,
             steps=markets.steps_of(position.instrument),

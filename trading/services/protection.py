@@ -18,7 +18,7 @@ from django.db.models import Q, Sum
 from foundation.crashpoints import crashpoint
 from foundation.transactions import part_of_transaction
 from market import money
-from market.enums import Leg, OrderActor, OrderStatus, OrderType
+from market.enums import Leg, OrderActor, OrderType
 from trading.domain import keys, sizing
 from trading.domain.brackets import Bracket
 from trading.models import (
@@ -28,7 +28,6 @@ from trading.models import (
     DeploymentInstrument,
     DeploymentPosition,
     DesiredState,
-    IntentStatus,
     Order,
     OrderIntent,
     StopPolicy,
@@ -36,7 +35,7 @@ from trading.models import (
 from trading.selectors import markets
 from trading.services import exits, health, intents, protective_orders, trades
 from trading.services.protective_orders import RESTING, Wanted
-from trading.services.trades import Placed, Trade
+from trading.services.trades import Trade
 
 #: After so many stops for one entry, something is wrong that another stop does not cure: each bar
 #: may move one that trails, so this is a week of bars of five minutes.
@@ -65,7 +64,7 @@ def follow(deployment: Deployment, *, instrument_id: int, now: datetime) -> None
         return
     steps = markets.steps_of(position.instrument)
     price = position.last_price or position.average_price
-    if not sizing.is_tradable(position.quantity, price=price, steps=steps):
+    if not sizing.is_closable(position.quantity, price=price, steps=steps):
         _after_close(deployment, position, now=now)
         return
     if exits.is_under_way(deployment, position=position, now=now):
@@ -312,7 +311,7 @@ def _place_stop(
             deployment, placed=doubled, code="DOUBLED", now=now, why="another stop rests"
         )
         return standing[-1].status in RESTING
-    if placed and _never_arrived(placed[-1]):
+    if placed and placed[-1].never_arrived:
         exits.try_again(
             deployment, intent=placed[-1].intent, attempts=len(placed[-1].orders), now=now
         )
@@ -339,14 +338,6 @@ def _place_stop(
     )
     crashpoint("protection.stop_decided")
     return False
-
-
-def _never_arrived(stop: Placed) -> bool:
-    """Tell whether the venue has proven not to have a stop, without having refused it."""
-    return stop.intent.status == IntentStatus.ORDERED and stop.status in {
-        OrderStatus.DENIED,
-        OrderStatus.ABANDONED,
-    }
 
 
 @part_of_transaction

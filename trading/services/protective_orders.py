@@ -172,13 +172,15 @@ def stands_for(placed: Placed, *, wanted: Wanted) -> bool:
         # Whether it rests is not known yet; two of them would be worse than a late one.
         return True
     if wanted.leg is Leg.STOP:
-        return bool(last.quantity - last.filled_quantity == wanted.quantity)
+        # One that was cut to what is free at the venue stays: another would be cut as well.
+        is_cut = placed.intent.quantity == wanted.quantity and not last.filled_quantity
+        return bool(is_cut or last.quantity - last.filled_quantity == wanted.quantity)
     # One that has begun to fill is left to end.
     return bool(last.filled_quantity) or bool(last.quantity == wanted.quantity)
 
 
 def _came_to_nothing(placed: Placed) -> bool:
-    if placed.is_refused:
+    if placed.is_refused or placed.never_arrived:
         return True
     last = placed.last
     return (

@@ -20,7 +20,20 @@ from trading.selectors import markets
 from trading.services import fills
 
 #: Refusals that say something about the moment and nothing about the order: it may be tried again.
-_OF_THE_MOMENT: Final = frozenset({"BALANCE_UNKNOWN", "ACCOUNT_BLOCKED_UNKNOWN_ORDER"})
+_OF_THE_MOMENT: Final = frozenset(
+    {
+        "ACCOUNT_BLOCKED_UNKNOWN_ORDER",
+        "BALANCE_UNKNOWN",
+        "CLOCK_SKEW",
+        "DEPLOYMENT_INACTIVE",
+        "SPREAD_TOO_WIDE",
+        "TRADING_HALTED",
+        "TRADING_REDUCED",
+    }
+)
+
+#: The same from a venue: about its clock, our calls or the key.
+_ABOUT_THE_CALL: Final = frozenset({"rate_limited", "clock_skew", "credential_rejected"})
 
 #: What is remembered from bar to bar about a position that rows do not tell.
 _REMEMBERED: Final = ("trail_mark", "targets_done")
@@ -59,8 +72,19 @@ class Placed:
 
     @property
     def is_refused(self) -> bool:
-        """Whether we or the venue said no to it."""
-        return self.intent.status == IntentStatus.DENIED or self.status is OrderStatus.REJECTED
+        """Whether we or the venue said no to it, and not only to the moment of its call."""
+        if self.intent.status == IntentStatus.ORDERED:
+            return self.status is OrderStatus.REJECTED and not self.never_arrived
+        return self.intent.status == IntentStatus.DENIED
+
+    @property
+    def never_arrived(self) -> bool:
+        """Whether the venue has proven not to have it, without having refused it."""
+        if self.intent.status != IntentStatus.ORDERED or self.last is None:
+            return False
+        if self.status is OrderStatus.REJECTED:
+            return self.last.reason_code in _ABOUT_THE_CALL
+        return self.status in {OrderStatus.DENIED, OrderStatus.ABANDONED}
 
 
 @dataclass(slots=True)
