@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from exchanges.models import AccountKind
 from market.enums import Leg, OrderType, Side
 from market.timeframes import MINUTE_MS, Timeframe, from_milliseconds
+from strategies.views import MarketView
 from tests.factories import accounts as people
 from tests.factories import billing
 from tests.factories import exchanges as market_factory
@@ -24,7 +25,7 @@ from trading.models import (
     OrderIntent,
     SignalGroup,
 )
-from trading.services import evaluation, groups, intents, stepping
+from trading.services import bars, evaluation, groups, intents, stepping
 from trading.services.intents import Decided
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +79,33 @@ def test_a_bar_on_which_all_enter_takes_few_statements_for_one_and_for_many(depl
     assert sum("exchanges_candle" in each for each in statements) <= 6
     assert sum("INSERT INTO trading_orderintent" in each for each in statements) == 1
     assert len([each for each in statements if not each.startswith(("SAVEPOINT", "RELEASE"))]) <= 40
+
+
+def test_a_bar_is_computed_once_and_reads_candles_as_often_for_one_as_for_many(deploy, monkeypatch):
+    make, close_bar = deploy
+    computed: list[int] = []
+
+    def counted(history, timeframe):
+        computed.append(len(history))
+        return MarketView(history, timeframe)
+
+    monkeypatch.setattr(evaluation, "MarketView", counted)
+    costs = []
+    for count in (1, 9):
+        before = transaction.savepoint()
+        make(count)
+        close_bar()
+        bars.forget_all()
+        computed.clear()
+        statements = _statements_of_a_bar()
+        assert OrderIntent.objects.count() == count
+        reads = sum("FROM exchanges_candle" in each for each in statements)
+        costs.append((len(computed), reads, len(statements)))
+        transaction.savepoint_rollback(before)
+
+    (evaluations, _, _) = costs[0]
+    assert evaluations == 1
+    assert costs[0] == costs[1]
 
 
 def test_a_split_group_is_stepped_once_by_whoever_comes(deploy, monkeypatch):

@@ -1,4 +1,8 @@
-"""Intent, order, transition, fill."""
+"""Intent, order, transition, fill.
+
+Every index is written with every row, so a foreign key has none of its own (``db_index=False``)
+where a longer index or a unique constraint begins with it.
+"""
 
 import uuid
 
@@ -28,7 +32,9 @@ class OrderIntent(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="intents")
+    deployment = models.ForeignKey(
+        Deployment, db_index=False, on_delete=models.PROTECT, related_name="intents"
+    )
     revision = models.ForeignKey(DeploymentRevision, on_delete=models.PROTECT, related_name="+")
     account = models.ForeignKey(
         "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
@@ -97,12 +103,18 @@ class Order(models.Model):
     """One instruction sent, or being sent, to a venue; a row for each attempt."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    intent = models.ForeignKey(OrderIntent, on_delete=models.PROTECT, related_name="orders")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, db_index=False, on_delete=models.PROTECT, related_name="+"
+    )
+    intent = models.ForeignKey(
+        OrderIntent, db_index=False, on_delete=models.PROTECT, related_name="orders"
+    )
     attempt = models.PositiveSmallIntegerField(default=0)
-    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="orders")
+    deployment = models.ForeignKey(
+        Deployment, db_index=False, on_delete=models.PROTECT, related_name="orders"
+    )
     account = models.ForeignKey(
-        "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
+        "exchanges.ExchangeAccount", db_index=False, on_delete=models.PROTECT, related_name="+"
     )
     instrument = models.ForeignKey(
         "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
@@ -165,6 +177,7 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["deployment", "-id"], name="orders_of_deployment"),
+            models.Index(fields=["owner", "-id"], name="orders_of_owner"),
             models.Index(fields=["submitted_at"], name="orders_by_time"),
             models.Index(
                 fields=["submitted_at"],
@@ -234,11 +247,15 @@ class OrderTransition(models.Model):
 class Fill(models.Model):
     """One execution; unique by the venue's trade id, never changed."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, db_index=False, on_delete=models.PROTECT, related_name="+"
+    )
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
-    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="fills")
+    deployment = models.ForeignKey(
+        Deployment, db_index=False, on_delete=models.PROTECT, related_name="fills"
+    )
     account = models.ForeignKey(
-        "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
+        "exchanges.ExchangeAccount", db_index=False, on_delete=models.PROTECT, related_name="+"
     )
     instrument = models.ForeignKey(
         "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
@@ -271,6 +288,7 @@ class Fill(models.Model):
         ]
         indexes = [
             models.Index(fields=["deployment", "-id"], name="fills_of_deployment"),
+            models.Index(fields=["owner", "-id"], name="fills_of_owner"),
             models.Index(fields=["account", "recorded_at"], name="fills_of_account"),
         ]
         triggers = [

@@ -335,13 +335,11 @@ def group_ids_for(*, instrument_id: int, timeframe: Timeframe, last_close_ms: in
     """Return the groups in use that wait for a bar closed at *last_close_ms* or before."""
     return list(
         SignalGroup.objects.filter(
+            groups.followed(),
             instruments=instrument_id,
             timeframe=timeframe.value,
             last_bar_close_at__lt=from_milliseconds(last_close_ms),
-            revisions__to_bar_at=None,
-            revisions__deployment__actual_state__in=books.STEPPED_STATES,
         )
-        .distinct()
         .order_by("pk")
         .values_list("pk", flat=True)
     )

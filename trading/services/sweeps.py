@@ -8,7 +8,7 @@ from exchanges.selectors import candles
 from foundation.queue import enqueue
 from market.timeframes import Timeframe, to_milliseconds
 from trading.models import SignalGroup
-from trading.services import books, evaluation, groups, universe_bars
+from trading.services import evaluation, groups, universe_bars
 
 _SWEPT_AT_ONCE: Final = 500
 
@@ -19,11 +19,7 @@ _IN_ONE_MESSAGE: Final = 6
 def sweep_evaluation(*, now: datetime) -> int:
     """Send for every group in use that has newer bars stored, or shards behind; return how many."""
     waiting = (
-        SignalGroup.objects.filter(
-            revisions__to_bar_at=None,
-            revisions__deployment__actual_state__in=books.STEPPED_STATES,
-        )
-        .distinct()
+        SignalGroup.objects.filter(groups.followed())
         .order_by("pk")
         .prefetch_related("instruments")[:_SWEPT_AT_ONCE]
     )
