@@ -18,24 +18,35 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.models import Subscription
+from exchanges.adapters import memory
 from exchanges.adapters.factory import MEMORY
+from exchanges.adapters.memory import InMemoryVenue
+from exchanges.adapters.protocol import InstrumentReport
 from exchanges.models import AccountKind, ExchangeAccount, Instrument
+from foundation.audit import Actor
 from foundation.copying import copy_rows
 from market.timeframes import MINUTE_MS, Timeframe, from_milliseconds, to_milliseconds
+from strategies.services import catalogue
+from tests.factories import billing
 from tests.factories import exchanges as market_factory
 from tests.factories import trading as factory
 from trading.models import (
+    ActualState,
     Deployment,
     DeploymentInstrument,
     DeploymentPosition,
     DeploymentRevision,
     GroupShard,
     SignalGroup,
+    StopPolicy,
 )
+from trading.services import deployments as deployment_service
 from trading.services import groups as trading_groups
 
 #: People on average have so many deployments.
 EACH_HAS = 10
+
+STRATEGY = "ema-crossover"
 
 #: Bars in front of the first that is decided on: a day of minutes since the groups' anchor.
 HISTORY = 1_440
@@ -69,9 +80,13 @@ def make_crowd(*, deployments: int, instruments: int, groups_each: int) -> Crowd
     ]
     models_of: list[Deployment] = []
     groups: dict[int, list[int]] = {}
+    memory.use_venue(venue.code, InMemoryVenue(instruments=[_listed(each) for each in markets]))
+    catalogue.sync_catalogue(now=now)
     for market in markets:
+        # A person may have fifty deployments.
         operator = User.objects.create_superuser(f"of-{market.base}@example.com", "password")
         account = factory.make_account(operator, market, kind=AccountKind.PAPER, now=now)
+        billing.subscribe(operator, STRATEGY)
         for number in range(groups_each):
             made = _deploy(account, market, number, now)
             models_of.append(made)
@@ -113,12 +128,37 @@ def make_holders(instruments: Sequence[Instrument], *, opened_at: datetime) -> i
     return held
 
 
+def _listed(market: Instrument) -> InstrumentReport:
+    """Return *market* as its venue lists it, for orders on paper are checked against that."""
+    return InstrumentReport(
+        symbol=market.symbol,
+        base=market.base,
+        quote=market.quote,
+        tick_size=market.tick_size,
+        lot_step=market.lot_step,
+        minimum_quantity=market.minimum_quantity,
+        minimum_notional=market.minimum_notional,
+        is_active=True,
+    )
+
+
 def _deploy(account: ExchangeAccount, market: Instrument, number: int, now: datetime) -> Deployment:
-    arguments: dict[str, Any] = {
-        "symbol": market.symbol,
-        "parameters": {"short_ema_period": 2 + number, "long_ema_period": 12 + number},
-    }
-    return factory.make_deployment(account, now=now, is_subscribed=True, **arguments)
+    made = deployment_service.deploy(
+        owner=account.owner,
+        name="Crossover",
+        strategy_slug=STRATEGY,
+        account_public_id=account.public_id,
+        symbol=market.symbol,
+        timeframe=Timeframe.M1.value,
+        parameters={"short_ema_period": 2 + number, "long_ema_period": 12 + number},
+        capital=Decimal(10_000),
+        stop_policy=StopPolicy.FLATTEN.value,
+        by=Actor.person(account.owner.pk),
+        now=now,
+    )
+    made.actual_state = ActualState.RUNNING
+    made.save(update_fields=["actual_state"])
+    return made
 
 
 def _store_history(markets: Sequence[Instrument], first_open_ms: int) -> None:

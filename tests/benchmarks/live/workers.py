@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -48,6 +48,40 @@ class Spent:
         """Return it, since they began."""
         folder = Path(f"/proc/{self._parent}/task/{self._parent}/children")
         return sum(_seconds_of(int(pid)) for pid in folder.read_text().split())
+
+
+class Backends:
+    """The processor time of the database's processes that serve this database.
+
+    The server has to be on this machine. What a process does between the last look and its end is
+    not counted, so look often.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, float] = {}
+
+    def look(self) -> None:
+        """Note what each process has used so far."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+            for (pid,) in cursor.fetchall():
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    self._seconds[pid] = _seconds_of(pid)
+
+    def seconds(self) -> float:
+        """Return what all of them have used together, since they began."""
+        self.look()
+        return sum(self._seconds.values())
+
+
+def commits() -> int:
+    """Return how many transactions this database has ended, as far as its processes have told."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+        )
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 def _seconds_of(pid: int) -> float:
