@@ -4,7 +4,7 @@ Call it outside an event loop and outside a transaction; the client then belongs
 not the main one to one ``asyncio.run``.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from exchanges.adapters.protocol import InstrumentReport, MarketData, VenueClien
 from exchanges.models import AccountKind, Credential, ExchangeAccount, Instrument, Venue
 from foundation.crypto import open_sealed
 from foundation.transactions import refuse_inside_transaction
+from market.enums import InstrumentKind
 from market.errors import PlatformError, VenueError
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def venue_clients(account_ids: Collection[int]) -> dict[int, VenueClient | Platf
     in_use = Credential.objects.filter(account__in=found, replaced_at=None)
     credentials = {credential.account_id: credential for credential in in_use}
     clients: dict[int, VenueClient | PlatformError] = {}
+    papers = {account.venue for account in found.values() if account.kind == AccountKind.PAPER}
+    rules = {venue.pk: _rules_of(venue) for venue in papers}
     for account_id in account_ids:
         account, credential = found.get(account_id), credentials.get(account_id)
         if account is None:
@@ -88,19 +91,24 @@ def venue_clients(account_ids: Collection[int]) -> dict[int, VenueClient | Platf
         if credential is not None:
             credential.account = account
         try:
-            clients[account_id] = _client_of(account, credential)
+            clients[account_id] = _client_of(account, credential, rules=rules)
         except PlatformError as error:
             clients[account_id] = error
     return clients
 
 
-def _client_of(account: ExchangeAccount, credential: Credential | None) -> VenueClient:
+def _client_of(
+    account: ExchangeAccount,
+    credential: Credential | None,
+    *,
+    rules: Mapping[int, Mapping[str, InstrumentReport]],
+) -> VenueClient:
     if account.closed_at is not None:
         _pool.forget(account.public_id)
         raise AccountClosedError
     if account.kind == AccountKind.PAPER:
-        rules = {row.symbol: row for row in map(_rules_of, account.venue.instruments.all())}
-        return PaperVenueClient(rules=rules, market_data=market_data(account.venue))
+        data = market_data(account.venue)
+        return PaperVenueClient(rules=rules[account.venue_id], market_data=data)
     if account.venue.ccxt_id == MEMORY:
         return memory.get_venue(account.venue.code).client(str(account.public_id))
     if credential is None:
@@ -170,7 +178,11 @@ def _open(credential: Credential) -> ApiCredential:
     )
 
 
-def _rules_of(instrument: Instrument) -> InstrumentReport:
+def _rules_of(venue: Venue) -> dict[str, InstrumentReport]:
+    return {row.symbol: _rule_of(row) for row in venue.instruments.all()}
+
+
+def _rule_of(instrument: Instrument) -> InstrumentReport:
     return InstrumentReport(
         symbol=instrument.symbol,
         base=instrument.base,
@@ -180,4 +192,5 @@ def _rules_of(instrument: Instrument) -> InstrumentReport:
         minimum_quantity=instrument.minimum_quantity,
         minimum_notional=instrument.minimum_notional,
         is_active=instrument.is_active,
+        kind=InstrumentKind(instrument.kind),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from exchanges.adapters.protocol import InstrumentReport, OrderRequest, Outcome, OutcomeKind
-from market.enums import OrderType, Side
+from market.enums import InstrumentKind, OrderType, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,9 @@ def find_objection(
         message = f"The smallest quantity is {rules.minimum_quantity} {rules.base}."
         return Objection(OutcomeKind.REJECTED, "order_too_small", message)
     notional = request.quantity * (request.price or request.trigger_price or price)
-    if notional < rules.minimum_notional:
+    # Contracts of any worth may be closed.
+    only_closes = request.reduce_only and rules.kind is not InstrumentKind.SPOT
+    if notional < rules.minimum_notional and not only_closes:
         message = f"An order is worth at least {rules.minimum_notional} {rules.quote}."
         return Objection(OutcomeKind.REJECTED, "order_too_small", message)
     if request.post_only and would_take(request, price=price):

@@ -80,13 +80,14 @@ class PaperVenueClient:
     async def submit(self, request: OrderRequest, *, timeout_s: float) -> Outcome:
         """Accept the order, or refuse it for a rule of the instrument.
 
-        The answer to the same order is the same each time, as long as the price is. A market order is valued at the last
-        price, one that may not take is compared with it; if that cannot be learnt, the order counts as not sent.
+        The answer to the same order is the same each time. A market order is valued at the price that it was decided at,
+        and one that may not take is compared with it, so nobody has to be asked. Only where it names none the last price
+        is; if that cannot be learnt, the order counts as not sent.
         """
         self._guard.refuse("Sending an order")
-        price = Decimal(0)
+        price = request.decided_price or Decimal(0)
         needs_price = request.order_type is OrderType.MARKET or request.post_only
-        if needs_price and request.symbol in self._rules:
+        if needs_price and not price and request.symbol in self._rules:
             try:
                 price = await self._market_data.last_price(request.symbol)
             except VenueError as error:

@@ -21,6 +21,7 @@ class OrderRequest:
     """One instruction, exactly as it goes to the venue; its amounts already lie on the venue's steps.
 
     A limit order that is ``post_only`` never takes: if it would meet an order that rests, it is refused or ends unfilled.
+    ``decided_price`` is what it was decided at; no venue is told of it, paper values the order by it.
     """
 
     client_order_id: str
@@ -32,6 +33,7 @@ class OrderRequest:
     trigger_price: Decimal | None = None
     reduce_only: bool = False
     post_only: bool = False
+    decided_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

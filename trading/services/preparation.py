@@ -332,6 +332,7 @@ def request_of(order: Order) -> OrderRequest:
         price=order.price,
         trigger_price=order.trigger_price,
         reduce_only=order.reduce_only,
+        decided_price=order.intent.decided_price,
     )
 
 

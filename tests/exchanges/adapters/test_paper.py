@@ -1,6 +1,8 @@
 """Paper answers the same to the same order, and knows nothing afterwards."""
 
 import asyncio
+from dataclasses import replace
+from decimal import Decimal
 
 from exchanges.adapters.memory import InMemoryVenue
 from exchanges.adapters.paper import PaperVenueClient
@@ -33,6 +35,16 @@ def test_a_market_order_without_a_price_to_value_it_is_not_sent():
     outcome = asyncio.run(client.submit(make_order(), timeout_s=1))
 
     assert (outcome.kind, outcome.code) == (OutcomeKind.NOT_SENT, "venue_unavailable")
+
+
+def test_an_order_that_names_the_price_it_was_decided_at_asks_nobody():
+    venue, client = make_client()
+    venue.next_question(raises=VenueUnavailableError())
+    order = replace(make_order(), decided_price=Decimal(40_000))
+
+    outcome = asyncio.run(client.submit(order, timeout_s=1))
+
+    assert outcome.kind is OutcomeKind.DONE
 
 
 def test_nothing_is_kept_at_the_venue():
