@@ -1,14 +1,16 @@
 """Many deployments of one group: what a bar costs, and how the work is shared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from exchanges.models import AccountKind
+from exchanges.selectors import candles as stored
 from market.enums import Leg, OrderType, Side
 from market.timeframes import MINUTE_MS, Timeframe, from_milliseconds
 from strategies.views import MarketView
@@ -80,6 +82,16 @@ def test_a_bar_on_which_all_enter_takes_few_statements_for_one_and_for_many(depl
     assert len([each for each in statements if not each.startswith(("SAVEPOINT", "RELEASE"))]) <= 40
 
 
+def _counting(load: Callable[..., Any], calls: list[str]) -> Callable[..., Any]:
+    """``load`` itself, whose name is written into ``calls`` at each call."""
+
+    def counted(**arguments: Any) -> Any:
+        calls.append(load.__name__)
+        return load(**arguments)
+
+    return counted
+
+
 def test_a_bar_is_computed_once_and_reads_candles_as_often_for_one_as_for_many(deploy, monkeypatch):
     make, close_bar = deploy
     computed: list[int] = []
@@ -91,11 +103,8 @@ def test_a_bar_is_computed_once_and_reads_candles_as_often_for_one_as_for_many(d
     monkeypatch.setattr(evaluation, "MarketView", counted)
     reads: list[str] = []
     for name in ("load_candles", "load_newest"):
-        load = getattr(bars.stored, name)
         # Candles are read past Django's log of queries, so the calls are counted.
-        monkeypatch.setattr(
-            bars.stored, name, lambda load=load, name=name, **k: reads.append(name) or load(**k)
-        )
+        monkeypatch.setattr(stored, name, _counting(getattr(stored, name), reads))
     costs = []
     for count in (1, 9):
         before = transaction.savepoint()

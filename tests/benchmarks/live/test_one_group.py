@@ -6,6 +6,8 @@ stepped grow with their number, of which each has up to 1,000 deployments, and a
 
 import os
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from exchanges.selectors import candles as stored
 from exchanges.services import candles as candle_store
 from exchanges.services.candles import SeriesBars
 from market.candles import Candles
@@ -20,13 +23,23 @@ from market.timeframes import MINUTE_MS, Timeframe
 from strategies.views import MarketView
 from tests.benchmarks.live.crowd import PRICE, Crowd, make_crowd
 from trading.models import GroupShard
-from trading.services import bars, evaluation
+from trading.services import evaluation
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1_800)]
 
 SIZES = [int(each) for each in os.environ.get("LIVE_SIZES", "1,50,5000,50000").split(",")]
 #: (evaluations, reads of candles) of a bar by size, of the sizes measured so far.
 _SEEN: dict[int, tuple[int, int]] = {}
+
+
+def _counting(load: Callable[..., Any], calls: list[str]) -> Callable[..., Any]:
+    """``load`` itself, whose name is written into ``calls`` at each call."""
+
+    def counted(**arguments: Any) -> Any:
+        calls.append(load.__name__)
+        return load(**arguments)
+
+    return counted
 
 
 @pytest.mark.parametrize("deployments", SIZES)
@@ -43,11 +56,8 @@ def test_a_bar_is_computed_and_read_once_however_many_follow_it(deployments: int
     monkeypatch.setattr(evaluation, "MarketView", counted)
     reads: list[str] = []
     for name in ("load_candles", "load_newest"):
-        load = getattr(bars.stored, name)
         # Candles are read past Django's log of queries, so the calls are counted.
-        monkeypatch.setattr(
-            bars.stored, name, lambda load=load, name=name, **k: reads.append(name) or load(**k)
-        )
+        monkeypatch.setattr(stored, name, _counting(getattr(stored, name), reads))
     (group_ids,) = crowd.groups.values()
     _close_bar(crowd, 0)
     evaluation.evaluate_signal_groups(group_ids=group_ids, now=timezone.now())
