@@ -99,6 +99,12 @@ def require_many(held: Sequence[AccountLease], *, seconds: float) -> dict[int, E
 
 
 @transactional
+def prolong(held: Sequence[AccountLease], *, seconds: float) -> None:
+    """Prolong those leases that still hold."""
+    require_many(held, seconds=seconds)
+
+
+@transactional
 def release(lease: AccountLease) -> None:
     """Give the account back; nothing happens if somebody else has claimed it."""
     ExchangeAccount.objects.filter(pk=lease.account_id, epoch=lease.epoch).update(lease_until=None)

@@ -180,7 +180,7 @@ class AccountApi:
             to_ms=to_ms,
             limit=parameters.limit(default=500, largest=_MOST_ROWS),
         )
-        hidden = self._exchange.pending.hidden()
+        hidden = self._exchange.pending.look_up({trade.order_id for trade in found})
         return Answer.of([_present_trade(t) for t in found if t.order_id not in hidden])
 
     def _shown(self, orders: list[Order]) -> list[Order]:

@@ -31,33 +31,39 @@ def compare(
     balances: Sequence[BalanceReport],
     positions: Sequence[PositionReport],
     now: datetime,
-) -> None:
+) -> bool:
     """Store what the venue says an account holds, and compare it with our deployments.
 
-    On a spot market the balance of the base currency is what is held, of a swap its position.
+    On a spot market the balance of the base currency is what is held, of a swap its position. Returns
+    whether something has moved, or is missing, that our fills do not explain: one may be shown late.
     """
     exchange_balances.record_balances(account_id=account_id, reports=balances, now=now)
     # The symbol of a swap is never the code of a currency.
     held = {balance.currency: balance.free + balance.used for balance in balances}
     held |= {position.symbol: position.quantity for position in positions}
-    drifted = False
-    for instrument_id in instrument_ids:
-        drifted |= _compare_instrument(account_id, instrument_id, held, now)
+    rows = [
+        _compare_instrument(account_id, instrument_id, held, now)
+        for instrument_id in instrument_ids
+    ]
+    drifted = [row for row, _ in rows if row is not None and row.drift_seen >= _TIMES]
+    for row in drifted:
+        _tell(account_id, row.instrument_id, row.quantity, row.deployed_quantity, now)
     if not drifted:
         health.recover_account(account_id=account_id, codes={health.POSITION_DRIFT}, now=now)
+    return any(is_unexplained for _, is_unexplained in rows)
 
 
 def _compare_instrument(
     account_id: int, instrument_id: int, held: dict[str, Decimal], now: datetime
-) -> bool:
-    """Return whether the account has held too little of an instrument for two looks in a row."""
+) -> tuple[AccountPosition | None, bool]:
+    """Return what an account holds of an instrument, and whether our fills leave something unexplained."""
     traded = (
         DeploymentInstrument.objects.filter(account_id=account_id, instrument_id=instrument_id)
         .select_related("instrument")
         .first()
     )
     if traded is None:
-        return False
+        return None, False
     instrument = traded.instrument
     deployed = protection.deployed_quantity(account_id=account_id, instrument_id=instrument_id)
     is_spot = instrument.kind == InstrumentKind.SPOT
@@ -77,15 +83,13 @@ def _compare_instrument(
     # A short is as good as a long: what counts is how much of it is there.
     missing = deployed - quantity if deployed >= 0 else quantity - deployed
     is_less = missing > tolerance
+    moved = abs(quantity - deployed - row.external_quantity) > tolerance
     row.quantity, row.deployed_quantity = quantity, deployed
     row.external_quantity = quantity - deployed
     row.drift_seen = min(row.drift_seen + 1, 1_000) if is_less else 0
     row.venue_at = now
     row.save()
-    if row.drift_seen < _TIMES:
-        return False
-    _tell(account_id, instrument_id, quantity, deployed, now)
-    return True
+    return row, moved or is_less
 
 
 def _tell(

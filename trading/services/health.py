@@ -21,6 +21,7 @@ EXCHANGE_UNAVAILABLE: Final = "exchange_unavailable"
 ACCOUNT_NOT_CONNECTED: Final = "account_not_connected"
 STRATEGY_FAILED: Final = "strategy_failed"
 CANDLES_LATE: Final = "candles_late"
+NOT_COMPARED: Final = "not_compared"
 
 #: What a person is told of beyond the page: it is about their orders or positions.
 _TOLD: Final = frozenset({STOP_NOT_PLACED, EXIT_FAILING, POSITION_DRIFT})

@@ -7,7 +7,8 @@ or may not be shown yet, so it is asked for by name; but only a few in one turn,
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
@@ -27,8 +28,19 @@ MOST_SINGLE: Final = 10
 #: All questions about one account have this many time-outs of a venue: each may have to wait for its turn.
 _ASKING_IN_TIMEOUTS: Final = 2.0
 
+#: How far before an order was sent its executions are looked for.
+_CLOCKS_DIFFER: Final = timedelta(seconds=5)
+
 #: Between two orders that are asked for by name: a hundredth of the time that a look-up waits for the next.
 _PAUSE_IN_INTERVALS: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """How much of an order is booked in executions, and when it was sent."""
+
+    quantity: Decimal
+    submitted_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,8 @@ class Lookups:
     symbols: Sequence[str]
     fills_since: datetime
     stops: frozenset[str] = frozenset()
+    #: What is booked of orders that rest, by client order id.
+    booked: Mapping[str, Booked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +135,23 @@ async def _ask(client: VenueClient, lookups: Lookups, heard: _Heard) -> None:
         )
     # After the orders: what one of them tells to have filled is then among the executions.
     for symbol in lookups.symbols:
-        heard.fills[symbol] = await client.fills_since(symbol, since=lookups.fills_since)
+        heard.fills[symbol] = await client.fills_since(symbol, since=_since(symbol, lookups, heard))
     if any(is_swap(symbol) for symbol in lookups.symbols):
         heard.positions = await client.positions()
     heard.balances = await client.balances()
+
+
+def _since(symbol: str, lookups: Lookups, heard: _Heard) -> datetime:
+    """Return from when on executions are missing: from before each order that has filled unbooked."""
+    reports = [*heard.resting[symbol], *(each for each in heard.orders.values() if each)]
+    unbooked = [
+        booked.submitted_at - _CLOCKS_DIFFER
+        for report in reports
+        if report.symbol == symbol
+        and (booked := lookups.booked.get(report.client_order_id)) is not None
+        and report.filled_quantity > booked.quantity
+    ]
+    return min(lookups.fills_since, *unbooked) if unbooked else lookups.fills_since
 
 
 def is_swap(symbol: str) -> bool:

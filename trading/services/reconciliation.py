@@ -6,10 +6,10 @@ id and never sent again; one that is proven absent is given up. What we did not 
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from django.conf import settings
 from django.db.models import Q
@@ -21,17 +21,15 @@ from foundation.queue import enqueue
 from foundation.transactions import transactional
 from market.enums import OrderStatus
 from market.errors import CredentialRejectedError
-from market.orders import WORKING
 from trading.models import (
     AccountPosition,
     ActualState,
     Deployment,
-    DeploymentInstrument,
     DeploymentPosition,
     Order,
 )
-from trading.selectors import markets
 from trading.services import (
+    account_plans,
     daily_reports,
     drift,
     health,
@@ -40,47 +38,16 @@ from trading.services import (
     submission,
     venues,
 )
-from trading.services.questions import Answers, Lookups
+from trading.services.account_plans import Plan
+from trading.services.questions import Answers
 from trading.services.venues import VenueSession
-
-if TYPE_CHECKING:
-    from exchanges.models import ExchangeAccount
 
 logger = logging.getLogger(__name__)
 
-#: Executions are asked for again from this long before the last known one: they may appear late.
-_OVERLAP: Final = timedelta(minutes=5)
-
-#: Orders that are looked at in one turn of one account.
-_MOST_ORDERS: Final = 200
-
-#: An abandoned order is still looked for this long.
-_WATCH: Final = timedelta(hours=24)
-
 _ACCOUNTS_AT_ONCE: Final = 50
 
-
-#: Somebody waits to hear what became of these.
-_IN_DOUBT: Final = frozenset(
-    {OrderStatus.UNKNOWN, OrderStatus.PENDING_CANCEL, OrderStatus.MANUAL_REVIEW}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is asked of one account in a turn.
-
-    A turn is either a comparison of everything, or only about orders whose fate nobody knows.
-    ``orders`` are their keys by their ids at the venue, ``began_at`` is by the database's clock.
-    """
-
-    lease: AccountLease
-    lookups: Lookups
-    orders: Mapping[str, int]
-    symbols: Mapping[str, int]
-    is_busy: bool
-    is_complete: bool
-    began_at: datetime
+#: Claims of accounts that are still waited for are prolonged after this part of their length.
+_PROLONGED_IN: Final = 0.25
 
 
 def reconcile_due_accounts(*, now: datetime) -> int:
@@ -125,31 +92,52 @@ def _reconcile(
     crashpoint("reconciliation.claimed")
     began_s = time.monotonic()
     try:
-        plans = [
-            _plan(
-                lease,
-                now=now,
-                is_complete=lease.account_id in complete,
-                since=report_since,
-            )
-            for lease in held
-        ]
-        with VenueSession() as session:
-            session.open([plan.lease.account_id for plan in plans])
-            answers = session.ask([plan.lookups for plan in plans])
-        crashpoint("reconciliation.asked")
-        for plan, answer in zip(plans, answers, strict=True):
-            try:
-                _take_in(plan, answer, now, reports=report_since is not None)
-            except AccountLeaseLostError:
-                logger.warning(
-                    "reconciliation.lease_lost", extra={"account_id": plan.lease.account_id}
+        plans = {}
+        for lease in held:
+            with _apart(lease, now):
+                plans[lease.account_id] = account_plans.make(
+                    lease, now=now, is_complete=lease.account_id in complete, since=report_since
+                )
+        with VenueSession(list(plans)) as session:
+            asked = [plan.lookups for plan in plans.values()]
+            for answers in session.ask(asked, within_s=_PROLONGED_IN * venues.claim_seconds()):
+                crashpoint("reconciliation.asked")
+                for answer in answers:
+                    plan = plans.pop(answer.account_id)
+                    with _apart(plan.lease, now):
+                        _take_in(plan, answer, now, reports=report_since is not None)
+                leases.prolong(
+                    [plan.lease for plan in plans.values()], seconds=venues.claim_seconds()
                 )
     finally:
-        for lease in held:
-            leases.release(lease)
+        leases.release_many(held)
     submission.send_for_more(now=now, began_s=began_s)
     return len(held)
+
+
+@contextmanager
+def _apart(lease: AccountLease, now: datetime) -> Iterator[None]:
+    """Keep what goes wrong with one account from the others; it is asked again after the usual pause."""
+    try:
+        yield
+    except AccountLeaseLostError:
+        logger.warning("reconciliation.lease_lost", extra={"account_id": lease.account_id})
+    except Exception:
+        logger.exception("reconciliation.broken", extra={"account_id": lease.account_id})
+        _put_off(lease, now)
+
+
+@transactional
+def _put_off(lease: AccountLease, now: datetime) -> None:
+    """Say that an account could not be compared because of a mistake of ours, and when it is next."""
+    health.degrade_account(
+        account_id=lease.account_id,
+        code=health.NOT_COMPARED,
+        message="The account could not be compared with its exchange; the operator's log says why.",
+        now=now,
+    )
+    next_at = now + timedelta(seconds=settings.HORIZONS.reconcile_s)
+    leases.note_reconciled(lease, next_at=next_at, fills_cursor_at=None)
 
 
 def _take_in(plan: Plan, answers: Answers, now: datetime, *, reports: bool) -> None:
@@ -193,70 +181,6 @@ def _accounts_in_doubt(now: datetime) -> list[int]:
     return list(dict.fromkeys(found[: 10 * _ACCOUNTS_AT_ONCE]))
 
 
-@transactional
-def _plan(lease: AccountLease, *, now: datetime, is_complete: bool, since: datetime | None) -> Plan:
-    """Return what to ask of an account's venue; orders that a dead worker left become UNKNOWN."""
-    began_at = leases.database_now()
-    account = leases.require(lease, seconds=venues.claim_seconds())
-    lookups.doubt_left_behind(account_id=account.pk, now=now)
-    wanted: list[Order] = []
-    symbols: dict[str, int] = {}
-    if not markets.is_paper(account):
-        wanted = _unfinished(account, now)
-        if is_complete:
-            symbols = _symbols(account)
-        else:
-            wanted = [order for order in wanted if order.status in _IN_DOUBT]
-            symbols = {order.instrument.symbol: order.instrument_id for order in wanted}
-    fills_since = _fills_since(account, now)
-    return Plan(
-        lease=lease,
-        lookups=Lookups(
-            account_id=account.pk,
-            orders=[(order.instrument.symbol, order.client_order_id) for order in wanted],
-            symbols=sorted(symbols),
-            fills_since=fills_since if since is None else min(since, fills_since),
-            stops=frozenset(
-                order.client_order_id for order in wanted if order.trigger_price is not None
-            ),
-        ),
-        orders={order.client_order_id: order.pk for order in wanted},
-        symbols=symbols,
-        is_busy=bool(wanted) or _holds_something(account),
-        is_complete=is_complete,
-        began_at=began_at,
-    )
-
-
-def _unfinished(account: "ExchangeAccount", now: datetime) -> list[Order]:
-    """Return the orders to ask about, those in doubt first, then the one that has waited longest."""
-    due = (
-        Order.objects.filter(account=account)
-        .filter(
-            Q(status__in=[status.value for status in WORKING if status != OrderStatus.SUBMITTING])
-            | Q(status=OrderStatus.ABANDONED.value, submitted_at__gt=now - _WATCH)
-            # An operator wants to hear once more what the venue says of it.
-            | Q(status=OrderStatus.MANUAL_REVIEW.value)
-        )
-        .filter(next_check_at__lte=now)
-        .select_related("instrument")
-        .order_by("next_check_at", "pk")[:_MOST_ORDERS]
-    )
-    return sorted(due, key=lambda order: order.status not in _IN_DOUBT)
-
-
-def _symbols(account: "ExchangeAccount") -> dict[str, int]:
-    """Return the instruments of an account that our orders or positions are in, by symbol."""
-    traded = DeploymentInstrument.objects.filter(account=account, is_active=True)
-    held = DeploymentPosition.objects.filter(deployment__account=account).exclude(quantity=0)
-    unsettled = [status.value for status in (*WORKING, OrderStatus.MANUAL_REVIEW)]
-    open_orders = Order.objects.filter(account=account, status__in=unsettled)
-    found: dict[str, int] = {}
-    for rows in (traded, held, open_orders):
-        found |= dict(rows.values_list("instrument__symbol", "instrument_id").distinct())
-    return found
-
-
 def _let_run(account_id: int, now: datetime) -> None:
     """Let what waited for this comparison run, and protect what it holds from before.
 
@@ -278,32 +202,6 @@ def _let_run(account_id: int, now: datetime) -> None:
         deployment.save(update_fields=["actual_state", "version"])
         for instrument_id in instrument_ids:
             protection.follow(deployment, instrument_id=instrument_id, now=now)
-
-
-def _fills_since(account: "ExchangeAccount", now: datetime) -> datetime:
-    oldest = (
-        Order.objects.filter(account=account)
-        .filter(
-            Q(status__in=[status.value for status in WORKING])
-            | Q(status=OrderStatus.MANUAL_REVIEW.value, next_check_at__lte=now)
-        )
-        .order_by("submitted_at")
-        .values_list("submitted_at", flat=True)
-        .first()
-    )
-    since = account.fills_cursor_at or oldest or now
-    return min(since, oldest or since) - _OVERLAP
-
-
-def _holds_something(account: "ExchangeAccount") -> bool:
-    return (
-        Order.objects.filter(
-            account=account, status__in=[status.value for status in WORKING]
-        ).exists()
-        or DeploymentPosition.objects.filter(deployment__account=account)
-        .exclude(quantity=0)
-        .exists()
-    )
 
 
 def _apply(plan: Plan, answers: Answers, now: datetime) -> None:
@@ -344,22 +242,24 @@ def _conclude(plan: Plan, answers: Answers, now: datetime) -> None:
         next_at = now + timedelta(seconds=horizons.lookup_interval_s)
         leases.note_reconciled(plan.lease, next_at=next_at, fills_cursor_at=None)
         return
-    over = {health.EXCHANGE_UNAVAILABLE, health.ACCOUNT_NOT_CONNECTED}
+    over = {health.EXCHANGE_UNAVAILABLE, health.ACCOUNT_NOT_CONNECTED, health.NOT_COMPARED}
     health.recover_account(account_id=account_id, codes=over, now=now)
-    if answers.balances is not None:
-        drift.compare(
-            account_id=account_id,
-            instrument_ids=plan.symbols.values(),
-            balances=answers.balances,
-            positions=answers.positions or (),
-            now=now,
-        )
+    # Executions that a venue shows late are found by what they have moved.
+    cursor_at = now
+    if answers.balances is not None and drift.compare(
+        account_id=account_id,
+        instrument_ids=plan.symbols.values(),
+        balances=answers.balances,
+        positions=answers.positions or (),
+        now=now,
+    ):
+        cursor_at = now - account_plans.LOOK_BACK
     _let_run(account_id, now)
     pause_s = horizons.reconcile_s if plan.is_busy else horizons.reconcile_idle_s
     leases.note_reconciled(
         plan.lease,
         next_at=now + timedelta(seconds=pause_s),
-        fills_cursor_at=now,
+        fills_cursor_at=cursor_at,
         began_at=plan.began_at,
     )
     crashpoint("reconciliation.cursor_moved")

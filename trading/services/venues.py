@@ -5,7 +5,7 @@ What goes wrong on the way is an answer as well: the other accounts do not notic
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -177,9 +177,17 @@ class VenueSession:
         done = self._run([self._set_dead_man(each, wait) for each, wait in seconds.items()])
         return [each for each, is_done in zip(seconds, done, strict=True) if is_done]
 
-    def ask(self, lookups: Sequence[Lookups]) -> Sequence[Answers]:
-        """Return what the venues say of orders, executions and balances."""
-        return self._run([self._ask(each) for each in lookups])
+    def ask(self, lookups: Sequence[Lookups], *, within_s: float) -> Iterator[Sequence[Answers]]:
+        """Yield what the venues say of orders, executions and balances, as it comes.
+
+        Something is yielded at least every *within_s*, be it nothing: a slow venue keeps nobody else.
+        """
+        refuse_inside_transaction("A call to a venue")
+        asking = {self._loop.begin(self._ask(each)): each for each in lookups}
+        while asking:
+            self._loop.go_on(asking, until_done=1, within_s=within_s)
+            done = [task for task in asking if task.done()]
+            yield [_answers_of(task, asking.pop(task)) for task in done]
 
     def _run(self, coroutines: Sequence[Coroutine[None, None, _T]]) -> Sequence[_T]:
         refuse_inside_transaction("A call to a venue")
@@ -267,6 +275,16 @@ def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
         return task.result()
     logger.error("venue.call_broken", exc_info=error)
     return Outcome(OutcomeKind.UNKNOWN, code="internal_error")
+
+
+def _answers_of(task: asyncio.Task[Answers], lookups: Lookups) -> Answers:
+    """Return what was answered of an account; a mistake of ours is no answer, and that of no other."""
+    error = None if task.cancelled() else task.exception()
+    if error is None and not task.cancelled():
+        return task.result()
+    logger.error("venue.question_broken", exc_info=error)
+    problem = VenueError("The exchange's answers could not be read.")
+    return questions.unanswered(lookups.account_id, problem=problem)
 
 
 async def _get_ready(client: VenueClient, call: Submission) -> Outcome | None:

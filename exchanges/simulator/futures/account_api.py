@@ -173,13 +173,10 @@ class FuturesAccountApi:
             raise plain_errors.bad_combination()
         found = self._search(parameters, account, self._ledger.trades, "at_ms", "fromId")
         order_id = parameters.find_integer("orderId")
-        hidden = self._exchange.pending.hidden()
+        wanted = [trade for trade in found if order_id in {None, trade.order_id}]
+        hidden = self._exchange.pending.look_up({trade.order_id for trade in wanted})
         return Answer.of(
-            [
-                presenting.present_trade(trade)
-                for trade in found
-                if order_id in {None, trade.order_id} and trade.order_id not in hidden
-            ]
+            [presenting.present_trade(trade) for trade in wanted if trade.order_id not in hidden]
         )
 
     def incomes(self, request: Request, account: Account) -> Answer:
