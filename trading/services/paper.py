@@ -109,15 +109,6 @@ def book(
 
 
 @part_of_transaction
-def cancel_entry(deployment: Deployment, *, resting: Sequence[Order], now: datetime) -> None:
-    """Cancel what rests to open a position of a locked *deployment*."""
-    for order in resting:
-        if order.leg == Leg.ENTRY and OrderStatus(order.status) not in TERMINAL:
-            order.deployment = deployment
-            _cancel(order, {"why": "the entry is no longer wanted"}, now)
-
-
-@part_of_transaction
 def close_at_last_price(
     deployment: Deployment, *, position: DeploymentPosition, key: str, price: Decimal, now: datetime
 ) -> None:
@@ -159,6 +150,19 @@ def cancel_all(deployment: Deployment, *, instrument_id: int, now: datetime, why
         status__in=[OrderStatus.ACCEPTED.value, OrderStatus.PARTIALLY_FILLED.value],
     )
     for order in working.order_by("pk"):
+        order.deployment = deployment
+        _cancel(order, {"why": why}, now)
+
+
+@part_of_transaction
+def cancel_opening(deployment: Deployment, *, now: datetime, why: str) -> None:
+    """Cancel what rests to open a position of a locked *deployment*, in whatever market."""
+    resting = Order.objects.select_for_update(of=("self",)).filter(
+        deployment=deployment,
+        leg=Leg.ENTRY.value,
+        status__in=[OrderStatus.ACCEPTED.value, OrderStatus.PARTIALLY_FILLED.value],
+    )
+    for order in resting.order_by("pk"):
         order.deployment = deployment
         _cancel(order, {"why": why}, now)
 

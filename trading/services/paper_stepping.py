@@ -31,10 +31,12 @@ def step(
     *,
     opened: Sequence[PaperBook],
     no_entry: Callable[[Member, GroupBar], ReasonCode | None],
+    may_add: Callable[[Member], bool],
 ) -> None:
     """Step the books over the bars of their frame; what fills is booked.
 
-    *no_entry* says why a deployment may open nothing at a bar, if it may not.
+    *no_entry* says why a deployment may open nothing at a bar, if it may not. While it is paused or
+    halted it has not *may_add* either: the order of a ladder is off the market until that is over.
     """
     ledger = PaperLedger(frame)
     costs = markets.costs_for(frame.instrument, frame.instrument.venue)
@@ -44,10 +46,14 @@ def step(
         if not meeting:
             continue
         met = [book.met_by(each.bar) for book in meeting]
+        before = [
+            _before(book, orders, each, costs=costs, steps=steps)
+            for book, orders in zip(meeting, met, strict=True)
+        ]
         many = BarOfMany(
             [
-                _before(book, orders, each, costs=costs, steps=steps)
-                for book, orders in zip(meeting, met, strict=True)
+                state if may_add(book.member) else _without_ladder(state)
+                for book, state in zip(meeting, before, strict=True)
             ],
             signal=each.signal,
             bar=each.bar,
@@ -59,7 +65,8 @@ def step(
             ],
         )
         for place, (book, orders) in enumerate(zip(meeting, met, strict=True)):
-            _follow(book, frame, each, many=many, place=place, met=orders, ledger=ledger)
+            state = _follow(book, frame, each, many=many, place=place, met=orders, ledger=ledger)
+            book.state = _with_ladder_of(before[place], state)
     ledger.write()
 
 
@@ -74,6 +81,18 @@ def _before(
     state = book.state or book.begin(each.bar, steps=steps)
     waiting = {leg: to_kernel_order(order, steps=steps) for leg, order in met.items()}
     return paper.with_orders(state, waiting=waiting, costs=costs, leverage=book.rules.leverage)
+
+
+def _without_ladder(state: PositionState) -> PositionState:
+    return state._replace(ladder_ticks=0, ladder_lots=0)
+
+
+def _with_ladder_of(before: PositionState, after: PositionState) -> PositionState:
+    """Return *after* with the order of the ladder that was there before, if nothing has filled since."""
+    is_same = (after.lots, after.targets_done) == (before.lots, before.targets_done)
+    if after.ladder_ticks or not is_same:
+        return after
+    return after._replace(ladder_ticks=before.ladder_ticks, ladder_lots=before.ladder_lots)
 
 
 def _awaits(book: PaperBook, met: Iterable[PaperOrder]) -> bool:
@@ -96,8 +115,8 @@ def _follow(
     place: int,
     met: dict[Leg, PaperOrder],
     ledger: PaperLedger,
-) -> None:
-    """Take over what a bar and the decision at its close have come to for one deployment."""
+) -> PositionState:
+    """Take over what a bar and the decision at its close have come to for one deployment; return its state."""
     made = many.fills(place)
     if made or met:
         rests = {leg: many.rests(place, leg) for leg in met}
@@ -107,7 +126,6 @@ def _follow(
         ledger.cancel_entry(book)
     hit = next((_REASONS[fill.leg] for fill in made if fill.leg in _REASONS), None)
     reason = decision.reason if hit is None or decision.reason.acts else hit
-    book.state = decision.state
     book.cursor = each.closed_at
     book.has_acted |= bool(decision.orders) or hit is not None
     book.decided += outcomes.decided(
@@ -127,3 +145,4 @@ def _follow(
             revision_id=book.revision_id,
         )
         book.decisions.append(own)
+    return decision.state

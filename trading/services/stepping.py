@@ -21,7 +21,7 @@ from foundation.transactions import part_of_transaction, transactional
 from market import money
 from market.timeframes import Timeframe, to_milliseconds
 from strategies.reasons import ReasonCode
-from trading.models import ActualState, DeploymentDecision
+from trading.models import ActualState, DeploymentDecision, DesiredState
 from trading.selectors import usage
 from trading.services import (
     books,
@@ -58,6 +58,10 @@ _NOTE_PRICES: Final = """
 
 
 _MayEnter = Callable[[Member, GroupBar], ReasonCode | None]
+_MayAdd = Callable[[Member], bool]
+
+#: Under these nothing is added to a position either.
+_HALTS: Final = frozenset({ReasonCode.TRADING_HALTED, ReasonCode.TRADING_REDUCED})
 
 
 @dataclass(slots=True)
@@ -100,7 +104,8 @@ def _step_some(*, group_ids: Sequence[int], now: datetime) -> int | None:
     for place, frame in enumerate(to_step):
         here = found.get(place, ())
         may_enter = partial(_no_entry, frame, entitled[frame.product], refused)
-        _step_paper(frame, [each for each in here if each.is_paper], may_enter, outcome)
+        may_add = partial(_may_add, frame, refused)
+        _step_paper(frame, [each for each in here if each.is_paper], may_enter, may_add, outcome)
         _step_live(frame, [each for each in here if not each.is_paper], may_enter, outcome)
     crashpoint("evaluation.decided")
     _write(outcome, now=now)
@@ -165,12 +170,13 @@ def _step_paper(
     frame: Frame,
     here: Sequence[Member],
     may_enter: _MayEnter,
+    may_add: _MayAdd,
     outcome: _Outcome,
 ) -> None:
     if not here:
         return
     opened = paper_books.open_paper_books(frame, members=here)
-    paper_stepping.step(frame, opened=opened, no_entry=may_enter)
+    paper_stepping.step(frame, opened=opened, no_entry=may_enter, may_add=may_add)
     for book in opened:
         outcome.decided += book.decided
         outcome.decisions += book.decisions
@@ -266,6 +272,13 @@ def _no_entry(
         member, each=each, timeframe=frame.timeframe, entitled=entitled, now=frame.now
     )
     return usual or refused.get((member.deployment.pk, frame.instrument.pk))
+
+
+def _may_add(frame: Frame, refused: Mapping[tuple[int, int], ReasonCode], member: Member) -> bool:
+    """Tell whether a position may be added to: not while the deployment is paused or halted."""
+    if member.deployment.desired_state != DesiredState.RUNNING:
+        return False
+    return refused.get((member.deployment.pk, frame.instrument.pk)) not in _HALTS
 
 
 @part_of_transaction

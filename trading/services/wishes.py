@@ -25,7 +25,7 @@ from trading.models import (
 )
 from trading.selectors import markets
 from trading.selectors.deployments import ENDED_STATES
-from trading.services import intents, protection, restarts
+from trading.services import intents, paper, protection, restarts
 
 #: These are done as soon as they are written down.
 _DONE_AT_ONCE: Final = frozenset({CommandKind.PAUSE, CommandKind.RESUME, CommandKind.START})
@@ -153,7 +153,9 @@ def _note_wish(deployment: Deployment, command: DeploymentCommand, now: datetime
     opening = [leg.value for leg in protection.OPENING]
     waiting = OrderIntent.objects.filter(deployment=deployment, leg__in=opening)
     intents.supersede(waiting, code=f"COMMAND_{command.kind}")
-    if command.kind == CommandKind.PAUSE and not markets.is_paper(deployment.account):
+    if command.kind == CommandKind.PAUSE and markets.is_paper(deployment.account):
+        paper.cancel_opening(deployment, now=now, why="paused")
+    elif command.kind == CommandKind.PAUSE:
         # Nothing opens while it is paused: neither an entry that rests nor the rest of a ladder.
         protection.cancel_resting(deployment, legs=protection.OPENING, now=now, why="paused")
         enqueue_on_commit("trading.submit_due_intents")
