@@ -7,6 +7,7 @@ import pytest
 
 from exchanges.adapters import memory
 from exchanges.adapters.memory import InMemoryVenue
+from exchanges.adapters.protocol import OrderRequest
 from exchanges.models import AccountKind
 from foundation.audit import Actor
 from market.enums import Leg, MarginMode, OrderStatus, OrderType, Side
@@ -206,6 +207,28 @@ class TestASpotTarget:
 
 
 class TestASwap:
+    @pytest.mark.parametrize("ours", ["0", "0.1"])
+    def test_more_than_our_fills_add_up_to_is_drift_of_the_one_position(self, swap_desk, ours):
+        if ours != "0":
+            swap_desk.enter(ours)
+        theirs = OrderRequest(
+            client_order_id="by-hand",
+            symbol=swap_desk.instrument.symbol,
+            side=Side.BUY,
+            order_type=OrderType.MARKET,
+            quantity=Decimal("0.5"),
+        )
+        book = swap_desk.venue.book
+        book.match(book.place(str(swap_desk.deployment.account.public_id), theirs))
+
+        for _ in range(2):
+            swap_desk.later(16)
+            swap_desk.reconcile()
+
+        swap_desk.deployment.refresh_from_db()
+        assert swap_desk.deployment.health == Health.DEGRADED
+        assert swap_desk.deployment.health_code == "position_drift"
+
     def test_what_is_worth_less_than_the_least_entry_is_still_protected_and_closed(self, swap_desk):
         swap_desk.enter("0.1")
         # Worth 60, and the least notional is 100.

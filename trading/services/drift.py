@@ -1,7 +1,7 @@
 """What an account holds against what our fills add up to.
 
-More than we know of is external: somebody else's, left alone. Less is drift, and after two looks in
-a row it pauses what trades there.
+Less than that is drift, and after two looks in a row it pauses what trades there. More is external on
+a spot market: somebody else's, left alone. Of a swap there is one position for all, so more is drift too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -80,32 +80,30 @@ def _compare_instrument(
         },
     )
     tolerance = max(instrument.lot_step, abs(deployed) * _TOLERANCE)
-    # A short is as good as a long: what counts is how much of it is there.
-    missing = deployed - quantity if deployed >= 0 else quantity - deployed
-    is_less = missing > tolerance
+    has_drifted = (deployed - quantity if is_spot else abs(deployed - quantity)) > tolerance
     moved = abs(quantity - deployed - row.external_quantity) > tolerance
     row.quantity, row.deployed_quantity = quantity, deployed
     row.external_quantity = quantity - deployed
-    row.drift_seen = min(row.drift_seen + 1, 1_000) if is_less else 0
+    row.drift_seen = min(row.drift_seen + 1, 1_000) if has_drifted else 0
     row.venue_at = now
     row.save()
-    return row, moved or is_less
+    return row, moved or has_drifted
 
 
 def _tell(
     account_id: int, instrument_id: int, quantity: Decimal, deployed: Decimal, now: datetime
 ) -> None:
-    holders = (
-        DeploymentPosition.objects.filter(
-            deployment__account_id=account_id, instrument_id=instrument_id
-        )
-        .exclude(quantity=0)
-        .exclude(deployment__actual_state__in=IDLE_STATES)
-        .select_related("deployment__strategy_version__strategy", "instrument")
-    )
-    for position in holders.order_by("deployment_id"):
+    trading = DeploymentInstrument.objects.filter(
+        account_id=account_id, instrument_id=instrument_id, is_active=True
+    ).exclude(deployment__actual_state__in=IDLE_STATES)
+    if deployed:
+        holders = DeploymentPosition.objects.filter(instrument_id=instrument_id).exclude(quantity=0)
+        trading = trading.filter(deployment__in=holders.values("deployment_id"))
+    for each in trading.select_related(
+        "deployment__strategy_version__strategy", "instrument"
+    ).order_by("deployment_id"):
         message = (
-            f"The account holds {quantity.normalize():f} {position.instrument.base}, "
+            f"The account holds {quantity.normalize():f} {each.instrument.base}, "
             f"our fills add up to {deployed.normalize():f}."
         )
-        health.degrade(position.deployment, code=health.POSITION_DRIFT, message=message, now=now)
+        health.degrade(each.deployment, code=health.POSITION_DRIFT, message=message, now=now)
