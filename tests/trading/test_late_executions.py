@@ -1,18 +1,19 @@
 """Executions that a venue shows late, and accounts that cannot be compared."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import transaction
 
-from exchanges.adapters.protocol import BalanceReport
+from exchanges.adapters.protocol import BalanceReport, FillReport
 from exchanges.models import AccountKind
 from exchanges.services import balances
 from market.enums import Leg, OrderStatus, Side
 from tests.factories import accounts as people
 from tests.factories import trading as factory
+from tests.trading.conftest import Desk
 from trading.models import ActualState, DeploymentInstrument, Health
 from trading.services import reconciliation
 
@@ -21,13 +22,13 @@ pytestmark = pytest.mark.django_db
 _HELD = Decimal("0.0999")
 
 
-def _hide_fills(desk, *, since: int) -> list:
+def _hide_fills(desk: Desk, *, since: int) -> list[tuple[str, FillReport]]:
     """Take the executions from the *since*-th on off the venue's list; return them to be put back."""
     hidden, desk.venue.book.fills[since:] = desk.venue.book.fills[since:], []
     return hidden
 
 
-def _show(desk, hidden, *, at) -> None:
+def _show(desk: Desk, hidden: list[tuple[str, FillReport]], *, at: datetime) -> None:
     """Put executions back on the venue's list, as of *at*."""
     desk.venue.book.fills += [(account, replace(fill, venue_at=at)) for account, fill in hidden]
 

@@ -207,6 +207,12 @@ class TestWithoutAnyLimit:
 
         assert decided(desk, CASES[6]).status == IntentStatus.ORDERED
 
+    @pytest.mark.parametrize("values", [{"price_band_percent": "1"}, {"max_spread_bps": "9.9"}])
+    def test_a_limit_that_no_quote_can_be_held_against_denies(self, desk, values):
+        limit(desk, "account", values)
+
+        assert decided(desk, CASES[6]).reason_code == "QUOTE_MISSING"
+
     @pytest.mark.parametrize(
         ("offset_ms", "status"),
         [(2_001, IntentStatus.DENIED), (2_000, IntentStatus.ORDERED)],

@@ -24,10 +24,12 @@ from trading.models import (
     Deployment,
     IntentStatus,
     Order,
+    ReleaseRule,
+    RestrictionCause,
     TradingRestriction,
 )
 from trading.selectors import restrictions as selectors
-from trading.services import evaluation, orders, restrictions, triggers
+from trading.services import causes, evaluation, orders, restrictions, triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -324,3 +326,21 @@ class TestAPriceThatLeaps:
         assert set(in_force(desk)) == causes
         desk.later(119)
         assert not in_force(desk)
+
+    def test_is_not_shortened_by_a_smaller_timeframe(self, desk):
+        target = restrictions.of_instrument(desk.instrument)
+        for minutes in (240, 2, 300):
+            with transaction.atomic():
+                causes.impose(
+                    causes.Found(target, "It has leapt."),
+                    cause=RestrictionCause.PRICE_MOVE,
+                    rule=ReleaseRule.AUTOMATIC,
+                    now=desk.now,
+                    until=desk.now + timedelta(minutes=minutes),
+                )
+
+        ends = TradingRestriction.objects.order_by("pk").values_list("until_at", flat=True)
+        assert [each - desk.now for each in ends] == [
+            timedelta(minutes=240),
+            timedelta(minutes=300),
+        ]

@@ -67,6 +67,7 @@ class Denial(StrEnum):
     OPEN_ORDERS_LIMIT = "OPEN_ORDERS_LIMIT"
     PRICE_OUTSIDE_BAND = "PRICE_OUTSIDE_BAND"
     SPREAD_TOO_WIDE = "SPREAD_TOO_WIDE"
+    QUOTE_MISSING = "QUOTE_MISSING"
     CLOCK_SKEW = "CLOCK_SKEW"
     POSITION_IS_OPEN = "POSITION_IS_OPEN"
 
@@ -180,16 +181,20 @@ def _odd_market(intent: OrderIntent, situation: Situation, now: datetime) -> Den
     most_skew = _least("max_clock_skew_ms", intent, situation) or MOST_SKEW_MS
     if abs(situation.account.venue.clock_offset_ms) > most_skew:
         return Denial.CLOCK_SKEW
+    wished = _least("price_band_percent", intent, situation)
+    widest = _least("max_spread_bps", intent, situation)
     quote = situation.quotes.get(intent.instrument_id)
     price = _price_of(intent)
     if quote is None or price is None or now - quote.recorded_at > QUOTE_HOLDS:
-        return None
-    band = _least("price_band_percent", intent, situation) or USUAL_BAND_PERCENT
+        # What somebody wants to be looked at is not taken for granted.
+        return Denial.QUOTE_MISSING if wished or widest else None
+    band = wished or USUAL_BAND_PERCENT
     if quote.last and protections.is_outside_band(price, last=quote.last, band_percent=band):
         return Denial.PRICE_OUTSIDE_BAND
-    widest = _least("max_spread_bps", intent, situation)
-    if widest is None or not quote.bid or not quote.ask:
+    if widest is None:
         return None
+    if not quote.bid or not quote.ask:
+        return Denial.QUOTE_MISSING
     is_wide = protections.spread_bps(bid=quote.bid, ask=quote.ask) > widest
     return Denial.SPREAD_TOO_WIDE if is_wide else None
 

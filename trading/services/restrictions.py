@@ -240,7 +240,7 @@ def restrict(
     )
     if known is not None:
         is_over = known.until_at is not None and known.until_at <= now
-        if not is_over and known.state == state and known.until_at == until:
+        if not is_over and known.state == state and not _differs(known, until, release_rule):
             return known
         _end(known, by=by, now=now, note="It is over." if is_over else "Replaced.")
     row = TradingRestriction(
@@ -322,6 +322,13 @@ def _end_by_hand(
             raise SecondOperatorNeededError
     _end(row, by=by, now=now, note=note)
     return None
+
+
+def _differs(known: TradingRestriction, until: datetime | None, rule: ReleaseRule) -> bool:
+    """Tell whether *known* has to end at another time; what ends by itself is never shortened."""
+    if rule == ReleaseRule.AUTOMATIC and known.until_at is not None and until is not None:
+        return until > known.until_at
+    return known.until_at != until
 
 
 def _end(row: TradingRestriction, *, by: Actor, now: datetime, note: str) -> None:

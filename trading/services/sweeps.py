@@ -1,8 +1,10 @@
 """Finding work whose message was lost, and passing on what others tell us."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+
+from django.db.models import Q
 
 from exchanges.selectors import candles
 from foundation.queue import enqueue
@@ -18,9 +20,11 @@ _IN_ONE_MESSAGE: Final = 6
 
 def sweep_evaluation(*, now: datetime) -> int:
     """Send for every group in use that has newer bars stored, or shards behind; return how many."""
+    # In no order: if there are more than can be looked at, each has its turn sooner or later, also
+    # beside many whose markets have no bars any more.
     waiting = (
-        SignalGroup.objects.filter(groups.followed())
-        .order_by("pk")
+        SignalGroup.objects.filter(groups.followed(), _may_have_closed_a_bar(now))
+        .order_by("?")
         .prefetch_related("instruments")[:_SWEPT_AT_ONCE]
     )
     found = {group.pk for group in waiting if _has_newer_bars(group, now)}
@@ -42,6 +46,15 @@ def _send(group_ids: Sequence[int]) -> None:
     for start in range(0, len(group_ids), _IN_ONE_MESSAGE):
         part = list(group_ids[start : start + _IN_ONE_MESSAGE])
         enqueue("trading.evaluate_signal_groups", group_ids=part)
+
+
+def _may_have_closed_a_bar(now: datetime) -> Q:
+    """Return the condition that a group's next bar has ended by the clock."""
+    may = Q(last_bar_close_at=None)
+    for timeframe in Timeframe:
+        before = now - timedelta(milliseconds=timeframe.milliseconds)
+        may |= Q(timeframe=timeframe.value, last_bar_close_at__lte=before)
+    return may
 
 
 def _has_newer_bars(group: SignalGroup, now: datetime) -> bool:

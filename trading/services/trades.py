@@ -26,6 +26,7 @@ _OF_THE_MOMENT: Final = frozenset(
         "BALANCE_UNKNOWN",
         "CLOCK_SKEW",
         "DEPLOYMENT_INACTIVE",
+        "QUOTE_MISSING",
         "SPREAD_TOO_WIDE",
         "TRADING_HALTED",
         "TRADING_REDUCED",
