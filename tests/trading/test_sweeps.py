@@ -3,8 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from exchanges.models import AccountKind
+from exchanges.services import candles
+from exchanges.services.candles import SeriesBars
 from market.timeframes import MINUTE_MS, Timeframe, from_milliseconds
 from tests.factories import accounts as people
 from tests.factories import exchanges as market_factory
@@ -37,7 +40,8 @@ def test_a_group_with_a_new_bar_gets_its_turn_beside_many_without_any(
     other = market_factory.make_instrument("ETH/USDT", venue=instrument.venue)
     last.group.instruments.set([other])
     bar = market_factory.make_candles([100.0], first_open_ms=market_factory.NEW_YEAR_MS)
-    market_factory.store_candles(other, Timeframe.M1, bar)
+    with transaction.atomic():
+        candles.append_closed(timeframe=Timeframe.M1, batches=[SeriesBars(other.pk, bar)])
     SignalGroup.objects.update(last_bar_close_at=opened_at)
     GroupShard.objects.update(last_bar_close_at=opened_at)
     now = from_milliseconds(market_factory.NEW_YEAR_MS + MINUTE_MS) + timedelta(seconds=1)
