@@ -16,6 +16,7 @@ from backtesting.engine import simulate_portfolio
 from exchanges.adapters.factory import MEMORY
 from exchanges.adapters.memory import InMemoryVenue
 from exchanges.models import AccountKind, Instrument
+from foundation import crashpoints
 from market import money
 from market.candles import Candles
 from market.enums import InstrumentKind
@@ -200,3 +201,29 @@ def test_a_wallet_on_paper_is_the_wallet_of_the_backtest(kind, memory_venue):
     assert GroupDecision.objects.count() == np.count_nonzero(
         ~np.isnan(view.close[:, view.open_time >= universe.grid[universe.first]])
     )
+
+
+def test_a_long_outage_is_made_up_for_in_stretches_of_which_each_counts(memory_venue):
+    universe = make_universe(InstrumentKind.SPOT)
+    outage = 60
+    universe.first = len(universe.grid) - outage
+    deploy(universe)
+    for instrument, candles in zip(universe.instruments, universe.candles, strict=True):
+        market_factory.store_candles(instrument, HOUR, candles)
+    group = SignalGroup.objects.get()
+    ends_at = from_milliseconds(HOUR.close_of(int(universe.grid[-1])))
+
+    def die() -> None:
+        raise MemoryError
+
+    crashpoints.arm("evaluation.stepped", visits=2, by=die)
+    with pytest.raises(MemoryError):
+        evaluation.evaluate_signal_group(group_id=group.pk, now=ends_at + timedelta(seconds=31))
+    group.refresh_from_db()
+    stretch = from_milliseconds(HOUR.close_of(int(universe.grid[universe.first + 49])))
+    assert group.last_bar_close_at == stretch
+
+    evaluation.evaluate_signal_group(group_id=group.pk, now=ends_at + timedelta(seconds=31))
+
+    group.refresh_from_db()
+    assert group.last_bar_close_at == ends_at

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Greatest
 
 from foundation.transactions import part_of_transaction, transactional
@@ -231,10 +232,14 @@ def require(lease: GroupLease) -> SignalGroup:
 def advance(lease: GroupLease, *, to: datetime) -> None:
     """Note that every bar up to the one that closed at *to* has been computed and stepped.
 
-    Raises LeaseLostError if somebody else has claimed the group.
+    The claim is prolonged with it. Raises LeaseLostError if somebody else has claimed the group.
     """
     moved = SignalGroup.objects.filter(pk=lease.group_id, epoch=lease.epoch).update(
-        last_bar_close_at=Greatest("last_bar_close_at", to)
+        last_bar_close_at=Greatest("last_bar_close_at", to),
+        lease_until=RawSQL(
+            "clock_timestamp() + make_interval(secs => %s)",
+            [settings.HORIZONS.lease_s * _LEASE_FRACTION],
+        ),
     )
     if not moved:
         raise LeaseLostError(lease.group_id)
