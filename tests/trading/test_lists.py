@@ -11,6 +11,7 @@ from tests.trading.rows import copy_deployment, make_traded_deployment, send_mor
 from trading.models import DeploymentDecision, GroupDecision
 from trading.selectors import decisions
 from trading.selectors.decisions import DecisionView
+from trading.web import list_views
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +87,28 @@ class TestNarrowing:
         assert len(named) == len(everything)
         assert not page.get(f"{address}?symbol=XRP/USDT").context["orders"]
 
+    def test_orders_are_read_from_the_newest_to_the_oldest_without_a_gap(
+        self, page, traded, monkeypatch
+    ):
+        address = reverse("trading:orders")
+        everything = [order.id for order, _ in page.get(address).context["orders"]]
+        monkeypatch.setattr(list_views, "_ROWS_A_PAGE", 2)
+        walked, older = [], ""
+        while True:
+            answer = page.get(address, {"before": older} if older else {})
+            walked += [order.id for order, _ in answer.context["orders"]]
+            assert ("Newest" in answer.content.decode()) == bool(older)
+            older = answer.context["older"]
+            if not older:
+                break
+
+        assert len(walked) >= 3
+        assert walked == everything
+
+    @pytest.mark.parametrize("before", ["nonsense", "00000000-0000-4000-8000-000000000000"])
+    def test_orders_before_none_of_mine_are_not_found(self, page, traded, before):
+        assert page.get(reverse("trading:orders"), {"before": before}).status_code == 404
+
     def test_nobody_sees_what_is_somebody_elses(self, client, traded):
         client.force_login(make_person("eve@example.com"))
 
@@ -141,4 +164,4 @@ class TestDecisions:
         assert "NO_SIGNAL" in {code for code, _, _ in every.context["counts"]}
         assert only.context["lines"]
         assert all("no cross" in line.sentence for line in only.context["lines"])
-        assert page.get(f"{address}?below=nonsense").status_code == 200
+        assert page.get(f"{address}?before=nonsense").status_code == 200

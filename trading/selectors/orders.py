@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch
 
 from market.enums import Side
 from market.errors import NotFoundError
@@ -53,8 +54,14 @@ def orders_for(
     return list(found[:limit])
 
 
-def listed_for(owner: Owner, *, wanted: OrderFilter) -> QuerySet[Order, Order]:
-    """Return the orders of *owner* that are asked for, newest first, each with its steps."""
+def listed_for(
+    owner: Owner, *, wanted: OrderFilter, before: str = "", limit: int
+) -> Sequence[Order]:
+    """Return the orders of *owner* that are asked for, newest first, each with its steps.
+
+    *before* is the public id of the last one of the page before: a list of a million is never
+    counted, nor read up to where it is looked at. Raises OrderNotFoundError for any other text.
+    """
     steps = OrderTransition.objects.order_by("pk")
     found = Order.objects.filter(owner_id=owner.pk)
     if wanted.state == "working":
@@ -65,11 +72,20 @@ def listed_for(owner: Owner, *, wanted: OrderFilter) -> QuerySet[Order, Order]:
         found = found.filter(instrument__symbol=wanted.symbol.upper())
     if wanted.deployment:
         found = found.filter(deployment__public_id=wanted.deployment)
-    return (
+    if before:
+        found = found.filter(pk__lt=_key_of(owner, before))
+    return list(
         found.select_related("instrument__venue", "intent", "deployment")
         .prefetch_related(Prefetch("transitions", queryset=steps))
-        .order_by("-pk")
+        .order_by("-pk")[:limit]
     )
+
+
+def _key_of(owner: Owner, public_id: str) -> int:
+    try:
+        return Order.objects.only("pk").get(owner_id=owner.pk, public_id=UUID(public_id)).pk
+    except (ValueError, Order.DoesNotExist):
+        raise OrderNotFoundError from None
 
 
 def external_for(owner: Owner, *, limit: int) -> Sequence[ExternalOrder]:

@@ -63,14 +63,20 @@ def orders(request: HttpRequest) -> HttpResponse:
     """List a person's orders with their steps, newest first, narrowed down as asked."""
     form = OrderListForm(request.GET)
     wanted = form.wanted()
-    found = order_selectors.listed_for(request.user, wanted=wanted)
-    page = Paginator(found, _ROWS_A_PAGE).get_page(request.GET.get("page"))
+    before = request.GET.get("before", "")
+    try:
+        found = order_selectors.listed_for(
+            request.user, wanted=wanted, before=before, limit=_ROWS_A_PAGE + 1
+        )
+    except NotFoundError as error:
+        raise Http404 from error
+    shown = found[:_ROWS_A_PAGE]
     context = {
-        "page": page,
-        "orders": [(live.present_order(order), order.deployment) for order in page],
+        "orders": [(live.present_order(order), order.deployment) for order in shown],
+        "older": shown[-1].public_id if len(found) > _ROWS_A_PAGE else "",
         "form": form,
         "is_narrowed": wanted != order_selectors.OrderFilter(),
-        "external": _external(request) if page.number == 1 else (),
+        "external": () if before else _external(request),
     }
     return TemplateResponse(request, "trading/orders.html", context)
 
@@ -107,7 +113,7 @@ def decisions(request: HttpRequest, public_id: UUID) -> HttpResponse:
         deployment=deployment,
         limit=_DECISIONS_A_PAGE + 1,
         reason=reason,
-        below=_key_of(request.GET.get("below", "")),
+        below=_key_of(request.GET.get("before", "")),
     )
     counts = decision_selectors.reason_counts(
         request.user, deployment=deployment, since=now - _COUNTED

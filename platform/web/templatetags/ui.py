@@ -23,6 +23,7 @@ Pieces::
     {% field form.symbol %}                         label, control, help and errors, tied together for screen readers
     {% filters form "Orders" list_url found=page.paginator.count %}  a form above a list; is_narrowed=… offers to clear it
     {% pagination page %}                           a Django ``Page``; keeps the other query parameters
+    {% older_pages older %}                         the same for a list that only grows: *older* names its last row, if more follow
     {% chart "candles" source=url label="BTC/USDT" refresh=5 %}   with {% chart_scripts %} in the block ``scripts``
 
 Blocks around content::
@@ -306,6 +307,27 @@ def pagination(
         "page": page,
         "previous": address(page.previous_page_number()) if page.has_previous() else "",
         "next": address(page.next_page_number()) if page.has_next() else "",
+    }
+
+
+@register.inclusion_tag("components/older.html", takes_context=True)
+def older_pages(context: Context, older: object) -> dict[str, str]:
+    """Link to the rows before the one that *older* names, if any, and back to the newest.
+
+    For lists that are too long to be counted; a view reads the name from the parameter ``before``.
+    """
+    asked = context["request"].GET
+
+    def address(before: str) -> str:
+        query = asked.copy()
+        query.pop("before", None)
+        if before:
+            query["before"] = before
+        return f"?{query.urlencode()}"
+
+    return {
+        "newest": address("") if asked.get("before") else "",
+        "older": address(str(older)) if older else "",
     }
 
 

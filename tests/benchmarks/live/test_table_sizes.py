@@ -28,7 +28,7 @@ from market.candles import Candles
 from market.timeframes import MINUTE_MS, Timeframe
 from tests.benchmarks.live.crowd import PRICE, Crowd, make_crowd
 from tests.benchmarks.live.filling import LARGE_TABLES, Amount, fill_tables
-from trading.models import Deployment
+from trading.models import Deployment, Order
 from trading.services import evaluation
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3_600)]
@@ -99,12 +99,20 @@ def _look(client: Client, deployment: Deployment) -> dict[str, Looked]:
         "decisions": decisions,
         "decisions of a rare reason": f"{decisions}?reason=ENTER_LONG",
         "orders": orders,
-        "orders, page 2": f"{orders}?page=2",
-        "orders, the last page": f"{orders}?page=100000",
+        "orders, older ones": f"{orders}{_before(deployment, skipped=50)}",
+        "orders, the oldest": f"{orders}{_before(deployment, skipped=-50)}",
         "orders that work": f"{orders}?state=working",
         "orders of a market": f"{orders}?symbol=C001/USDT",
     }
     return {what: _fastest(partial(_get, client, url)) for what, url in pages.items()}
+
+
+def _before(deployment: Deployment, *, skipped: int) -> str:
+    """Return the part of an address that asks for orders after so many from the newest, or up to the oldest."""
+    order = "-pk" if skipped > 0 else "pk"
+    mine = Order.objects.filter(owner_id=deployment.owner_id).order_by(order)
+    last = mine.values_list("public_id", flat=True)[abs(skipped) : abs(skipped) + 1].first()
+    return f"?before={last}" if last else ""
 
 
 def _get(client: Client, url: str) -> None:
