@@ -4,7 +4,8 @@ from typing import Final
 
 from foundation.events import declare
 
-#: Bars of an instrument and timeframe were stored; payload: instrument_id, timeframe, last_close_ms.
+#: Bars of a timeframe were stored, of every instrument whose newest closed at the same time; payload: instrument_ids,
+#: timeframe, last_close_ms.
 CANDLES_CLOSED: Final = declare("exchanges.candles-closed", queue="evaluate")
 
 #: A key stopped working; payload: account_id, code.

@@ -32,9 +32,9 @@ def connect() -> None:
 
 
 def on_candles_closed(event: Event) -> None:
-    """Send for the groups that waited for the bar."""
+    """Send for the groups that waited for the bars."""
     sweeps.pass_on_closed_candles(
-        instrument_id=event.payload["instrument_id"],
+        instrument_ids=event.payload["instrument_ids"],
         timeframe=event.payload["timeframe"],
         last_close_ms=event.payload["last_close_ms"],
     )

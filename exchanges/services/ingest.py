@@ -146,7 +146,7 @@ def _store(
     ]
     stored = candle_store.append_closed(timeframe=timeframe, batches=batches) if batches else {}
     quarantine.settle(timeframe=timeframe, batches=batches, now=now)
-    told = 0
+    told: dict[int, list[int]] = {}
     for answer in current:
         feed = feeds[answer.task.feed_id]
         quarantine.keep(
@@ -155,14 +155,8 @@ def _store(
         if answer.problem:
             _put_off(feed, answer.problem, now=now)
         elif answer.was_reached and _advance(feed, answer, clock=clock, now=now):
-            told += 1
-            events.publish(
-                CANDLES_CLOSED,
-                occurred_at=now,
-                instrument_id=feed.instrument_id,
-                timeframe=timeframe.value,
-                last_close_ms=timeframe.close_of(int(answer.candles.open_time[-1])),
-            )
+            close_ms = timeframe.close_of(int(answer.candles.open_time[-1]))
+            told.setdefault(close_ms, []).append(feed.instrument_id)
         feed.epoch = F("epoch") + 1
         feed.lease_until = None
     CandleFeed.objects.bulk_update(
@@ -178,8 +172,16 @@ def _store(
             "answered_at",
         ],
     )
+    for close_ms, instrument_ids in told.items():
+        events.publish(
+            CANDLES_CLOSED,
+            occurred_at=now,
+            instrument_ids=instrument_ids,
+            timeframe=timeframe.value,
+            last_close_ms=close_ms,
+        )
     return Ingested(
-        feeds=told,
+        feeds=sum(map(len, told.values())),
         bars=sum(outcome.added for outcome in stored.values()),
         failed=sum(bool(answer.problem) for answer in current),
     )

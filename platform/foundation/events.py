@@ -48,6 +48,9 @@ class Event:
 
 Subscriber = Callable[[Event], None]
 
+#: What an event may tell: it is stored as JSON.
+Told = str | int | Sequence[int] | None
+
 _queues: dict[str, str] = {}
 _subscribers: dict[str, dict[str, Subscriber]] = {}
 
@@ -70,7 +73,7 @@ def publish(
     *,
     occurred_at: datetime,
     owner_id: int | None = None,
-    **payload: str | int | None,
+    **payload: Told,
 ) -> OutboxEvent:
     """Record an event together with the change that it reports, and deliver it after commit.
 
@@ -90,7 +93,7 @@ def publish_many(
     event_name: str,
     *,
     occurred_at: datetime,
-    told: Sequence[tuple[int | None, Mapping[str, str | int | None]]],
+    told: Sequence[tuple[int | None, Mapping[str, Told]]],
 ) -> None:
     """Record many events of one name, each of an owner with its payload, by one statement.
 

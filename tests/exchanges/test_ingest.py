@@ -124,7 +124,7 @@ class TestNewBars:
         desk.run()
 
         assert OutboxEvent.objects.get().payload == {
-            "instrument_id": desk.instrument.pk,
+            "instrument_ids": [desk.instrument.pk],
             "timeframe": "1h",
             "last_close_ms": NEW_YEAR_MS + 3 * HOUR_MS,
         }

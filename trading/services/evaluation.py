@@ -331,15 +331,21 @@ def _record(computed: Sequence[_Computed]) -> set[int]:
     return recorded
 
 
-def group_ids_for(*, instrument_id: int, timeframe: Timeframe, last_close_ms: int) -> list[int]:
-    """Return the groups in use that wait for a bar closed at *last_close_ms* or before."""
-    return list(
+def group_ids_for(
+    *, instrument_ids: Sequence[int], timeframe: Timeframe, last_close_ms: int
+) -> list[int]:
+    """Return the groups in use that wait for a bar closed at *last_close_ms* or before.
+
+    Those of the same instruments stand together: whoever computes them reads the candles once.
+    """
+    found = (
         SignalGroup.objects.filter(
             groups.followed(),
-            instruments=instrument_id,
+            instruments__in=instrument_ids,
             timeframe=timeframe.value,
             last_bar_close_at__lt=from_milliseconds(last_close_ms),
         )
-        .order_by("pk")
-        .values_list("pk", flat=True)
+        .order_by("universe_key", "pk")
+        .values_list("universe_key", "pk")
     )
+    return [group_id for _, group_id in found.distinct()]

@@ -275,6 +275,13 @@ def release(leases: Sequence[GroupLease]) -> None:
         )
 
 
+def shards_at_once(group_ids: Sequence[int], *, deployments: int) -> int:
+    """Return in how many shards of these groups there are about so many deployments, at least one."""
+    shards = GroupShard.objects.filter(group_id__in=group_ids).count()
+    followers = DeploymentRevision.objects.filter(group_id__in=group_ids, to_bar_at=None).count()
+    return max(shards * deployments // max(followers, 1), 1)
+
+
 @part_of_transaction
 def lock_shards_behind(*, group_ids: Sequence[int], most: int) -> list[ShardBehind]:
     """Return shards with bars to step, locked until the transaction ends, at most so many.

@@ -14,8 +14,10 @@ from trading.services import evaluation, groups, universe_bars
 
 _SWEPT_AT_ONCE: Final = 500
 
-#: Groups of one message: enough to share what a task costs, few enough for many workers.
-_IN_ONE_MESSAGE: Final = 6
+#: Groups of one message: enough to share what a task costs, few enough that several workers share them.
+_FEWEST_IN_MESSAGE: Final = 6
+_MOST_IN_MESSAGE: Final = 40
+_MESSAGES: Final = 8
 
 
 def sweep_evaluation(*, now: datetime) -> int:
@@ -33,18 +35,22 @@ def sweep_evaluation(*, now: datetime) -> int:
     return len(found)
 
 
-def pass_on_closed_candles(*, instrument_id: int, timeframe: str, last_close_ms: int) -> int:
-    """Send for the groups that wait for a bar that has just been stored; return how many."""
+def pass_on_closed_candles(
+    *, instrument_ids: Sequence[int], timeframe: str, last_close_ms: int
+) -> int:
+    """Send for the groups that wait for bars that have just been stored; return how many."""
     ids = evaluation.group_ids_for(
-        instrument_id=instrument_id, timeframe=Timeframe(timeframe), last_close_ms=last_close_ms
+        instrument_ids=instrument_ids, timeframe=Timeframe(timeframe), last_close_ms=last_close_ms
     )
     _send(ids)
     return len(ids)
 
 
 def _send(group_ids: Sequence[int]) -> None:
-    for start in range(0, len(group_ids), _IN_ONE_MESSAGE):
-        part = list(group_ids[start : start + _IN_ONE_MESSAGE])
+    share = -(-len(group_ids) // _MESSAGES)
+    size = min(max(share, _FEWEST_IN_MESSAGE), _MOST_IN_MESSAGE)
+    for start in range(0, len(group_ids), size):
+        part = list(group_ids[start : start + size])
         enqueue("trading.evaluate_signal_groups", group_ids=part)
 
 

@@ -120,7 +120,7 @@ def tell_of_the_close(fleet: Fleet, *, price: float) -> datetime:
         events.publish(
             CANDLES_CLOSED,
             occurred_at=known_at,
-            instrument_id=fleet.instrument.pk,
+            instrument_ids=[fleet.instrument.pk],
             timeframe=Timeframe.M1.value,
             last_close_ms=fleet.close_ms,
         )

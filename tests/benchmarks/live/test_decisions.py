@@ -112,14 +112,13 @@ def _measure(
     load = os.getloadavg()[0]
     with transaction.atomic():
         candle_store.append_closed(timeframe=Timeframe.M1, batches=batches)
-        for each in crowd.instruments:
-            events.publish(
-                CANDLES_CLOSED,
-                occurred_at=timezone.now(),
-                instrument_id=each.pk,
-                timeframe=Timeframe.M1.value,
-                last_close_ms=open_ms + MINUTE_MS,
-            )
+        events.publish(
+            CANDLES_CLOSED,
+            occurred_at=timezone.now(),
+            instrument_ids=[each.pk for each in crowd.instruments],
+            timeframe=Timeframe.M1.value,
+            last_close_ms=open_ms + MINUTE_MS,
+        )
         known = time.monotonic()
     done: dict[int, float] = {}
     while len(done) < len(sizes):
