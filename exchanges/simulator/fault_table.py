@@ -115,7 +115,7 @@ _STATE: Final[Mapping[FaultKind, tuple[str, _Arguments]]] = {
     ),
     FaultKind.DUST: ("A new order fills but for one lot, and ends as expired.", {}),
     FaultKind.HIDDEN_ORDER: (
-        "A new order is accepted and not found by the next so many look-ups.",
+        "A new order is accepted; the next so many look-ups find neither it nor its trades.",
         {"lookups": 2},
     ),
     FaultKind.TRADES_OUT_OF_ORDER: ("A list of trades is out of order.", {}),

@@ -7,10 +7,11 @@ from typing import Any, Final, NamedTuple
 from market.enums import Leg, Liquidity, OrderActor, OrderStatus, OrderType, Proof, Side
 from market.errors import ConflictError
 
-_RESTING: Final = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
-_WORKING_AT_VENUE: Final = (*_RESTING, OrderStatus.PENDING_CANCEL)
+#: Known to stand at the venue, and may fill there.
+RESTING: Final = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
+_WORKING_AT_VENUE: Final = (*RESTING, OrderStatus.PENDING_CANCEL)
 _ENDED: Final = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED)
-_REPORTED: Final = (*_RESTING, *_ENDED)
+_REPORTED: Final = (*RESTING, *_ENDED)
 
 #: Who may take a step, and on what kind of evidence.
 Permits = dict[OrderActor, Proof]
@@ -56,7 +57,7 @@ def _steps() -> dict[tuple[OrderStatus | None, OrderStatus], Permits]:
     steps |= {(status.UNKNOWN, to): _BY_RECORD for to in _REPORTED}
     # Proven absent, and found later after all.
     steps |= {(status.ABANDONED, to): _BY_RECORD for to in _REPORTED}
-    steps |= {(source, status.PENDING_CANCEL): _BY_COMMAND for source in _RESTING}
+    steps |= {(source, status.PENDING_CANCEL): _BY_COMMAND for source in RESTING}
     steps |= {
         (source, to): _BY_UPDATE
         for source in _WORKING_AT_VENUE

@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from exchanges.models import AccountKind
 from exchanges.services import leases
@@ -63,6 +64,22 @@ class TestFlatten:
         leases.claim_accounts(account_ids=[desk.deployment.account_id], seconds=60)
 
         command = _tell(desk.deployment, "FLATTEN", now=desk.now)
+
+        assert _act(command, now=desk.now)
+        assert desk.position.quantity == 0
+
+    def test_takes_the_account_from_nobody_again_and_again(self, desk):
+        desk.enter("0.1")
+        desk.venue.next_cancel(times_out=True)
+        command = _tell(desk.deployment, "FLATTEN", now=desk.now)
+        assert not _act(command, now=desk.now)
+        (lease,) = leases.claim_accounts(account_ids=[desk.deployment.account_id], seconds=60)
+        desk.later(10)
+
+        assert not _act(command, now=desk.now)
+        with transaction.atomic():
+            leases.require(lease, seconds=1)
+        leases.release(lease)
 
         assert _act(command, now=desk.now)
         assert desk.position.quantity == 0

@@ -16,7 +16,7 @@ from trading.models import (
     Order,
     OrderTransition,
 )
-from trading.services import orders, reconciliation
+from trading.services import orders, reconciliation, submission
 
 pytestmark = pytest.mark.django_db
 
@@ -237,6 +237,31 @@ class TestCancellations:
         desk.submit()
 
         assert desk.order(Leg.STOP).status == OrderStatus.CANCELED
+        assert desk.position.quantity == 0
+
+    def test_what_waits_for_it_meanwhile_is_not_looked_at_without_end(self, desk):
+        desk.enter()
+        desk.decide(leg=Leg.EXIT, side=Side.SELL, quantity=Decimal("0.0999"))
+        desk.venue.next_cancel(times_out=True)
+
+        desk.submit()
+
+        assert submission.due_accounts(now=desk.now) == []
+        desk.later(1)
+        assert desk.submit() == 0
+
+    def test_what_waits_for_it_goes_out_as_soon_as_its_end_is_known(self, desk):
+        desk.enter()
+        desk.decide(leg=Leg.EXIT, side=Side.SELL, quantity=Decimal("0.0999"))
+        desk.venue.next_cancel(times_out=True, but_is_canceled=True)
+        desk.submit()
+        desk.later(0.2)
+        Order.objects.update(next_check_at=desk.now)
+        desk.reconcile()
+
+        assert submission.due_accounts(now=desk.now) == [desk.deployment.account_id]
+        desk.submit()
+
         assert desk.position.quantity == 0
 
     def test_one_that_worked_without_an_answer_is_found_out(self, desk):

@@ -8,13 +8,14 @@ from uuid import UUID
 from django.db.models import Q
 
 from exchanges.services import leases
+from exchanges.services.leases import AccountLease
 from foundation.audit import Actor
 from foundation.crashpoints import crashpoint
 from foundation.queue import enqueue
 from foundation.transactions import transactional
-from market.enums import Leg, OrderActor, OrderStatus
+from market.enums import Leg, OrderActor
 from market.errors import FieldProblem, InvalidInputError
-from market.orders import WORKING
+from market.orders import RESTING, WORKING
 from trading.domain import keys, sizing
 from trading.domain.trading_states import TradingState
 from trading.models import (
@@ -49,13 +50,14 @@ _LONGEST_KEY: Final = 100
 _SWEEP_AFTER_S: Final = 1.0
 _SWEPT_AT_ONCE: Final = 200
 
+#: For so long a command takes its account away from whoever serves it.
+_FRESH_FOR_S: Final = 5.0
+
 #: What rests for a deployment and is taken away when it is to hold nothing; exits go on.
 _CANCELED_LEGS: Final = protection.OPENING | {Leg.STOP, Leg.TARGET}
 
 #: A position that is kept protected keeps its stop, and so does one whose exit a halt keeps back.
 _CANCELED_IF_KEPT: Final = _CANCELED_LEGS - {Leg.STOP}
-
-_RESTING: Final = [OrderStatus.ACCEPTED.value, OrderStatus.PARTIALLY_FILLED.value]
 
 
 @transactional
@@ -93,15 +95,28 @@ def act_on_command(*, command_id: int, now: datetime) -> bool:
 
     May be called any number of times; the sweeper does until it is done.
     """
-    account_id = _begin(command_id=command_id, now=now)
-    if account_id is None:
+    begun = _begin(command_id=command_id, now=now)
+    if begun is None:
         return True
+    account_id, is_fresh = begun
     crashpoint("commands.acting")
     if account_id in submission.due_accounts(now=now):
-        # A person does not wait for whoever serves the account at the moment.
-        lease = leases.take_over(account_id=account_id, seconds=venues.claim_seconds())
-        submission.serve_accounts([lease], now=now)
+        held = _claim(account_id, is_fresh=is_fresh)
+        if held:
+            submission.serve_accounts(held, now=now)
     return _conclude(command_id=command_id, now=now)
+
+
+def _claim(account_id: int, *, is_fresh: bool) -> list[AccountLease]:
+    """Claim the account of a command, at first whoever has it: a person does not wait for them.
+
+    Later on whoever serves it carries the command on as well; to take it away from them again and
+    again would only keep them from getting anywhere.
+    """
+    seconds = venues.claim_seconds()
+    if is_fresh:
+        return [leases.take_over(account_id=account_id, seconds=seconds)]
+    return leases.claim_accounts(account_ids=[account_id], seconds=seconds)
 
 
 def sweep_commands(*, now: datetime) -> int:
@@ -129,8 +144,11 @@ def _checked_kind(kind: str, idempotency_key: str) -> CommandKind:
 
 
 @transactional
-def _begin(*, command_id: int, now: datetime) -> int | None:
-    """Take away what rests and decide the exits; return the account, or None if it is done."""
+def _begin(*, command_id: int, now: datetime) -> tuple[int, bool] | None:
+    """Take away what rests and decide the exits.
+
+    Returns the account and whether the command has only just been given; None if it is done.
+    """
     command, deployment = _lock(command_id)
     if command.done_at is not None:
         return None
@@ -147,7 +165,8 @@ def _begin(*, command_id: int, now: datetime) -> int | None:
             protection.follow(deployment, instrument_id=position.instrument_id, now=now)
         if _closes(command, deployment) and _is_open(position):
             _close(command, deployment, position, now)
-    return deployment.account_id
+    is_fresh = now - command.requested_at < timedelta(seconds=_FRESH_FOR_S)
+    return deployment.account_id, is_fresh
 
 
 def _take_away(command: DeploymentCommand, deployment: Deployment, now: datetime) -> None:
@@ -275,7 +294,9 @@ def _is_settled(command: DeploymentCommand, deployment: Deployment) -> bool:
         # A flattened deployment goes on; only what closes the position counts.
         working, waiting = working.filter(reduce_only=True), waiting.filter(reduce_only=True)
     elif _keeps(command, deployment):
-        working = working.exclude(Q(leg=Leg.STOP.value) & Q(status__in=_RESTING))
+        working = working.exclude(
+            Q(leg=Leg.STOP.value) & Q(status__in=[status.value for status in RESTING])
+        )
     if working.exists() or waiting.exists():
         return False
     return not (_closes(command, deployment) and any(map(_is_open, _positions(deployment))))

@@ -11,7 +11,8 @@ from accounts.models import MailKind, NotificationKind, NotificationLevel
 from accounts.services.notifications import notify
 from foundation.queue import enqueue, enqueue_on_commit
 from foundation.transactions import part_of_transaction, transactional
-from market.enums import OrderActor, OrderStatus
+from market.enums import OrderActor
+from market.orders import RESTING
 from trading.models import (
     IDLE_STATES,
     Deployment,
@@ -29,8 +30,6 @@ _AT_ONCE: Final = 200
 #: A restriction of which nobody has told for so long is told of by the sweeper.
 _SWEEP_AFTER: Final = timedelta(seconds=2)
 _SWEPT_AT_ONCE: Final = 100
-
-_RESTING: Final = [OrderStatus.ACCEPTED.value, OrderStatus.PARTIALLY_FILLED.value]
 
 
 def tell_restriction(*, restriction_id: int, now: datetime) -> None:
@@ -59,7 +58,7 @@ def sweep_restrictions(*, now: datetime) -> int:
 def _cancel(row: TradingRestriction, order_ids: Sequence[int], *, now: datetime) -> None:
     for order_id in order_ids:
         order = orders.lock_order(order_id)
-        if order.status not in _RESTING:
+        if order.status not in RESTING:
             continue
         why = f"{row.get_state_display()} ({row.target_name})"
         if markets.is_paper(order.account):
@@ -112,7 +111,9 @@ def _owners(row: TradingRestriction) -> list[int]:
 def _resting_entries(row: TradingRestriction) -> QuerySet[Order]:
     """Return what may still open something: at venues, and on paper unless that is spared."""
     found = Order.objects.filter(
-        _concerns(row, prefix="deployment__"), status__in=_RESTING, reduce_only=False
+        _concerns(row, prefix="deployment__"),
+        status__in=[status.value for status in RESTING],
+        reduce_only=False,
     )
     return found.exclude(account__kind="PAPER") if row.spares_paper else found
 

@@ -14,6 +14,7 @@ from django.db import connection
 from foundation.crashpoints import crashpoint
 from foundation.transactions import part_of_transaction
 from market.enums import Leg
+from market.orders import RESTING
 from trading.domain import keys, sizing
 from trading.domain.brackets import Bracket
 from trading.models import (
@@ -27,7 +28,6 @@ from trading.models import (
 from trading.selectors import markets
 from trading.services import exits, intents, protection, protective_orders, trades
 from trading.services.intents import Decided
-from trading.services.protective_orders import RESTING
 from trading.services.trades import Trade
 
 #: A deployment and one of its instruments.

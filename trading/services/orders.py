@@ -26,11 +26,14 @@ from trading.models import (
     OrderTransition,
     Reservation,
 )
-from trading.services import absence, order_plans, order_problems, order_rows
+from trading.services import absence, intents, order_plans, order_problems, order_rows
 from trading.services.order_plans import Planned
 
 #: A cancellation whose answer was lost is asked for again after so many pauses.
 _CANCEL_AGAIN_IN_RETRIES: Final = 2
+
+#: Something else may wait for the end of these.
+_WAITED_FOR: Final = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN})
 
 #: The reason of an order that an operator has closed by hand.
 CLOSED_BY_OPERATOR: Final = order_problems.CLOSED_BY_OPERATOR
@@ -187,8 +190,29 @@ def move_many(moves: Sequence[Move], *, now: datetime) -> None:
     if freed:
         # Only what opens a position has something set aside for it.
         Reservation.objects.filter(intent_id__in=freed, released_at=None).update(released_at=now)
+    _let_go_on(
+        [
+            each.order
+            for each, source in zip(moves, sources, strict=True)
+            if _ends_a_wait(each, source)
+        ],
+        now,
+    )
     for each, source in zip(moves, sources, strict=True):
         order_problems.tell(each.order, before=source, now=now)
+
+
+def _ends_a_wait(move: Move, source: OrderStatus) -> bool:
+    return source in _WAITED_FOR and move.to in TERMINAL
+
+
+def _let_go_on(ended: Sequence[Order], now: datetime) -> None:
+    """Let what has waited for orders to end go out at once."""
+    for order in ended:
+        waiting = OrderIntent.objects.filter(
+            deployment=order.deployment_id, instrument=order.instrument_id
+        )
+        intents.hasten(waiting, now=now)
 
 
 @part_of_transaction

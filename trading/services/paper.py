@@ -17,7 +17,7 @@ from market.costs import Costs
 from market.enums import Leg, Liquidity, OrderActor, OrderStatus, OrderType, Proof, Side
 from market.kernel.records import AT_LIMIT, AT_MARKET, AT_STOP, EXIT_SIGNAL
 from market.matching import Bar
-from market.orders import TERMINAL, KernelFill, KernelOrder
+from market.orders import RESTING, TERMINAL, KernelFill, KernelOrder
 from market.timeframes import Timeframe, from_milliseconds
 from strategies.decide import Matched
 from strategies.state import PositionState
@@ -147,7 +147,7 @@ def cancel_all(deployment: Deployment, *, instrument_id: int, now: datetime, why
     working = Order.objects.select_for_update(of=("self",)).filter(
         deployment=deployment,
         instrument_id=instrument_id,
-        status__in=[OrderStatus.ACCEPTED.value, OrderStatus.PARTIALLY_FILLED.value],
+        status__in=[status.value for status in RESTING],
     )
     for order in working.order_by("pk"):
         order.deployment = deployment
@@ -160,7 +160,7 @@ def cancel_opening(deployment: Deployment, *, now: datetime, why: str) -> None:
     resting = Order.objects.select_for_update(of=("self",)).filter(
         deployment=deployment,
         leg=Leg.ENTRY.value,
-        status__in=[OrderStatus.ACCEPTED.value, OrderStatus.PARTIALLY_FILLED.value],
+        status__in=[status.value for status in RESTING],
     )
     for order in resting.order_by("pk"):
         order.deployment = deployment

@@ -16,7 +16,7 @@ from foundation.transactions import part_of_transaction
 from market import money
 from market.enums import Leg, OrderStatus, OrderType, Side
 from market.matching import Bar
-from market.orders import WORKING, KernelOrder
+from market.orders import RESTING, WORKING, KernelOrder
 from market.positions import Position
 from market.timeframes import to_milliseconds
 from strategies.rules import Rules
@@ -29,8 +29,6 @@ from trading.services.books import IN_ROWS
 from trading.services.frames import Frame, GroupBar
 from trading.services.intents import Decided
 from trading.services.members import Member
-
-_RESTING: Final = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
 
 _SELECT: Final = """
     SELECT revision.deployment_id, revision.id, revision.rules::text, revision.from_bar_at,
@@ -125,7 +123,7 @@ class PaperBook:
 
     def resting(self) -> list[PaperOrder]:
         """Return the orders that rest, oldest first."""
-        return [order for order in self.orders if order.status in _RESTING]
+        return [order for order in self.orders if order.status in RESTING]
 
     def met_by(self, bar: Bar) -> dict[Leg, PaperOrder]:
         """Return the orders that were there before a bar, at most one entry and one exit."""

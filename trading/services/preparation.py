@@ -5,7 +5,7 @@ of statements that does not grow with them.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ from exchanges.services import leases
 from exchanges.services.leases import AccountLease
 from foundation.transactions import part_of_transaction, transactional
 from market.enums import InstrumentKind, Leg, OrderStatus, OrderType, Side
-from market.orders import WORKING
+from market.orders import RESTING, WORKING
 from trading.domain.trading_states import Place
 from trading.models import (
     DeadManSwitch,
@@ -93,7 +93,9 @@ class _Plan:
     orders: list[Planned] = field(default_factory=list)
     reservations: list[Reservation] = field(default_factory=list)
     denied: dict[Denial, list[OrderIntent]] = field(default_factory=lambda: defaultdict(list))
-    waiting: dict[Wait, list[OrderIntent]] = field(default_factory=lambda: defaultdict(list))
+    waiting: list[tuple[OrderIntent, Wait]] = field(default_factory=list)
+    #: What waits, by when it is looked at again.
+    postponed: dict[datetime, list[OrderIntent]] = field(default_factory=lambda: defaultdict(list))
     unsure: set[int] = field(default_factory=set)
 
 
@@ -237,7 +239,9 @@ def _decide(intent: OrderIntent, situation: Situation, funds: Funds, plan: _Plan
     elif isinstance(verdict, Denial):
         plan.denied[verdict].append(intent)
     elif isinstance(verdict, Wait):
-        plan.waiting[verdict].append(intent)
+        plan.waiting.append((intent, verdict))
+        until = _when_to_look_again(intent, verdict, situation, plan.now)
+        plan.postponed[until].append(intent)
     else:
         _order(intent, verdict, situation, plan)
 
@@ -289,19 +293,16 @@ def _write(plan: _Plan) -> list[Order]:
     )
     for code, denied in plan.denied.items():
         intents.deny_many(denied, code=code.value)
-    for reason, waiting in plan.waiting.items():
-        intents.postpone_many(waiting, until=_when_to_look_again(reason, plan.now))
-    for intent in _flat(plan.denied.values()):
+    for until, waiting in plan.postponed.items():
+        intents.postpone_many(waiting, until=until)
+    for intent in (each for denied in plan.denied.values() for each in denied):
         if intent.leg == Leg.STOP:
             protection.follow(intent.deployment, instrument_id=intent.instrument_id, now=plan.now)
-    # While trading is halted nothing takes its place, so what protects a position stays there.
-    for intent in _flat(each for why, each in plan.waiting.items() if why != Wait.TRADING_HALTED):
-        _make_way(intent, plan.now)
+    for intent, why in plan.waiting:
+        # While trading is halted nothing takes its place, so what protects a position stays there.
+        if why != Wait.TRADING_HALTED:
+            _make_way(intent, plan.now)
     return made
-
-
-def _flat(groups: Iterable[Sequence[OrderIntent]]) -> list[OrderIntent]:
-    return [intent for group in groups for intent in group]
 
 
 def _submission(order: Order, *, armed: Collection[int]) -> Submission:
@@ -338,23 +339,48 @@ def request_of(order: Order) -> OrderRequest:
 
 def _make_way(intent: OrderIntent, now: datetime) -> None:
     """Cancel what an exit, or a stop of another size, has to wait for."""
-    if not intent.reduce_only or (intent.leg == Leg.TARGET and not checks.closes_at_once(intent)):
-        return
-    closes = checks.closes_at_once(intent)
-    protection.cancel_resting(
-        intent.deployment,
-        instrument_id=intent.instrument_id,
-        legs=protection.AROUND if closes else frozenset({Leg.STOP}),
-        now=now,
-        why=f"{intent.leg} comes first",
-    )
+    legs = _that_make_way(intent)
+    if legs:
+        protection.cancel_resting(
+            intent.deployment,
+            instrument_id=intent.instrument_id,
+            legs=legs,
+            now=now,
+            why=f"{intent.leg} comes first",
+        )
 
 
-def _when_to_look_again(verdict: Wait, now: datetime) -> datetime:
-    # What waits for a cancellation is due at once: the next turn comes after its answer.
+def _that_make_way(intent: OrderIntent) -> frozenset[Leg]:
+    """Return which orders that rest are canceled for *intent*."""
+    if not intent.reduce_only:
+        return frozenset()
+    if checks.closes_at_once(intent):
+        return protection.AROUND
+    return frozenset() if intent.leg == Leg.TARGET else frozenset({Leg.STOP})
+
+
+def _when_to_look_again(
+    intent: OrderIntent, verdict: Wait, situation: Situation, now: datetime
+) -> datetime:
+    """Return when a decision that waits is looked at again.
+
+    In the next turn if something in its way is answered for in this one; otherwise after a pause, so
+    that a cancellation which fails is not asked for without end.
+    """
     if verdict in {Wait.REDUCING_ORDER_WORKS, Wait.FORMER_ENTRY_ENDS}:
-        return now
+        works = situation.working.get((intent.deployment_id, intent.instrument_id), ())
+        if any(_is_answered_for(order, intent, now) for order in works):
+            return now
     return now + timedelta(seconds=settings.HORIZONS.retry_s)
+
+
+def _is_answered_for(order: Order, intent: OrderIntent, now: datetime) -> bool:
+    """Tell whether *order* is sent in this turn, or its cancellation is."""
+    if order.pk is None:
+        return True
+    if order.status == OrderStatus.PENDING_CANCEL:
+        return order.next_check_at is None or order.next_check_at <= now
+    return OrderStatus(order.status) in RESTING and Leg(order.leg) in _that_make_way(intent)
 
 
 def _cancellations(accounts: Collection[int], now: datetime) -> list[Cancellation]:

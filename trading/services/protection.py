@@ -19,6 +19,7 @@ from foundation.crashpoints import crashpoint
 from foundation.transactions import part_of_transaction
 from market import money
 from market.enums import Leg, OrderActor, OrderType
+from market.orders import RESTING
 from trading.domain import keys, sizing
 from trading.domain.brackets import Bracket
 from trading.models import (
@@ -34,7 +35,7 @@ from trading.models import (
 )
 from trading.selectors import markets
 from trading.services import exits, health, intents, protective_orders, trades
-from trading.services.protective_orders import RESTING, Wanted
+from trading.services.protective_orders import Wanted
 from trading.services.trades import Trade
 
 #: After so many stops for one entry, something is wrong that another stop does not cure: each bar

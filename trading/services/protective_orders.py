@@ -14,7 +14,7 @@ from typing import Final
 from foundation.transactions import part_of_transaction
 from market import money
 from market.enums import Leg, OrderActor, OrderStatus, OrderType, Side
-from market.orders import TERMINAL
+from market.orders import RESTING, TERMINAL
 from trading.domain import brackets, keys, sizing
 from trading.domain.brackets import Bracket
 from trading.domain.kernel import IntentValues
@@ -26,7 +26,6 @@ from trading.services.trades import Placed, Trade
 #: A target, or an order of the ladder, that came to nothing so often is left to closed bars.
 _MOST_FAILURES: Final = 3
 
-RESTING: Final = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
 _IN_DOUBT: Final = frozenset({OrderStatus.SUBMITTING, OrderStatus.UNKNOWN})
 
 

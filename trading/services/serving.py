@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
+from django.db.models import Exists, OuterRef
+
 from exchanges.adapters.governor import CallPriority
 from exchanges.adapters.protocol import Outcome, OutcomeKind
 from exchanges.services import account_states, balances, leases
@@ -20,6 +22,7 @@ from exchanges.services.leases import AccountLease
 from foundation.crashpoints import crashpoint
 from market.enums import InstrumentKind, Leg, OrderStatus
 from market.errors import CredentialRejectedError
+from market.orders import WORKING
 from trading.models import IntentStatus, Order, OrderIntent
 from trading.services import fencing, funds, preparation, settlement
 from trading.services.funds import Funds
@@ -167,12 +170,20 @@ class Service:
         waiting = OrderIntent.objects.filter(
             account__in=account_ids, status=IntentStatus.NEW, not_before__lte=now
         )
+        in_the_way = Order.objects.filter(
+            deployment=OuterRef("deployment"),
+            instrument=OuterRef("instrument"),
+            reduce_only=True,
+            status__in=[status.value for status in WORKING],
+        )
         due: dict[int, bool] = {}
-        for account_id, reduces, leg, kind in waiting.values_list(
-            "account_id", "reduce_only", "leg", "instrument__kind"
-        ).distinct():
+        for account_id, reduces, leg, kind, has_to_wait in (
+            waiting.annotate(has_to_wait=Exists(in_the_way))
+            .values_list("account_id", "reduce_only", "leg", "instrument__kind", "has_to_wait")
+            .distinct()
+        ):
             due[account_id] = due.get(account_id, False) or reduces
-            if reduces and leg != Leg.STOP and kind == InstrumentKind.SPOT:
+            if reduces and leg != Leg.STOP and kind == InstrumentKind.SPOT and not has_to_wait:
                 # What is sold off must be all that is there, and no more.
                 self._doubted.add(account_id)
         cancels = Order.objects.filter(

@@ -13,10 +13,10 @@ from django.db.models import QuerySet
 from foundation.queue import enqueue_on_commit
 from foundation.transactions import transactional
 from market.enums import Leg, OrderType
+from market.orders import RESTING
 from trading.domain import keys
 from trading.models import Deployment, DeploymentPosition, Order, OrderIntent
 from trading.services import exits, health, protection
-from trading.services.protective_orders import RESTING
 
 #: Positions that one sweep looks at; the next one goes on.
 _SWEPT_AT_ONCE: Final = 500

@@ -213,8 +213,10 @@ class TestFaultsOfState:
 
         assert free(client, "USDT") == "99600.00000000"
 
-    def test_a_hidden_order_is_found_at_the_third_look_up(self, client, rule):
-        rule("HIDDEN_ORDER", lookups=2)
+    def test_a_hidden_order_is_found_after_so_many_look_ups_for_it_or_its_trades(
+        self, client, rule
+    ):
+        rule("HIDDEN_ORDER", lookups=3)
         assert client.order(newClientOrderId="hidden")[0] == 200
         _, trades = client.signed("GET", "/api/v3/myTrades", **BTC)
 

@@ -127,7 +127,7 @@ def test_dust_is_left(client, rule):
 
 
 def test_an_order_and_its_trades_are_hidden_from_so_many_look_ups(client, rule):
-    rule("HIDDEN_ORDER", lookups=2)
+    rule("HIDDEN_ORDER", lookups=3)
     assert send(client, newClientOrderId="hidden")[0] == 200
     assert trades(client) == []
 
