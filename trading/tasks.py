@@ -15,8 +15,8 @@ from trading.services import (
     partitions,
     pruning,
     reconciliation,
+    shards,
     starts,
-    stepping,
     stops,
     submission,
     sweeps,
@@ -36,7 +36,7 @@ def evaluate_signal_groups(*, group_ids: list[int]) -> None:
 def step_groups(*, group_ids: list[int]) -> None:
     """Help with groups that have more deployments than one worker should step alone."""
     with tenancy.bypass("a signal group serves many people"):
-        stepping.step_groups(group_ids=group_ids, now=timezone.now())
+        shards.step_groups(group_ids=group_ids, now=timezone.now())
 
 
 @queued_task("trading.split_shards", queue="evaluate")

@@ -29,7 +29,8 @@ from tests.crash.matrix import Result
 from tests.crash.plans import FAULTS, Plan, draw
 from trading.domain import absence
 from trading.models import GroupShard
-from trading.services import fencing, outcomes, settlement, stepping
+from trading.services import fencing, outcomes, settlement
+from trading.services import shards as group_shards
 
 #: Within so many seeds every breakage has to be noticed.
 SEEDS: Final = 200
@@ -132,7 +133,7 @@ def _empty_ids() -> Iterator[None]:
 @contextmanager
 def _forgotten_bar() -> Iterator[None]:
     """Neither a deployment nor its shard remembers which bar was decided on; the decision's key does."""
-    step, remember = stepping.step_groups, outcomes.remember
+    step, remember = group_shards.step_groups, outcomes.remember
 
     def step_again_later(*, group_ids: Sequence[int], now: datetime) -> int:
         shards = GroupShard.objects.filter(group_id__in=group_ids)
@@ -146,7 +147,7 @@ def _forgotten_bar() -> Iterator[None]:
         remember([row._replace(cursor=None) for row in rows])
 
     with ExitStack() as stack:
-        stack.enter_context(_patched(stepping, "step_groups", step_again_later))
+        stack.enter_context(_patched(group_shards, "step_groups", step_again_later))
         stack.enter_context(_patched(outcomes, "remember", forget))
         yield
 

@@ -13,7 +13,14 @@ from exchanges.models import AccountKind, Balance
 from market.enums import Leg, OrderStatus
 from tests.factories import accounts as people
 from tests.factories import trading as factory
-from trading.models import Deployment, DeploymentPosition, Order
+from trading.models import (
+    Deployment,
+    DeploymentPosition,
+    Health,
+    IntentStatus,
+    Order,
+    OrderIntent,
+)
 from trading.services import preparation, submission
 
 pytestmark = pytest.mark.django_db
@@ -126,3 +133,25 @@ def test_a_remembered_balance_is_believed_and_a_no_is_asked_again(crowd_of, monk
     assert crowd.count(Leg.ENTRY) == {OrderStatus.FILLED: 2}
     assert Balance.objects.get(account=poor, currency="USDT").free == 100_000
     assert Balance.objects.get(account=rich, currency="USDT").free == 90_000
+
+
+def test_an_account_that_cannot_be_prepared_keeps_no_other_waiting(crowd_of):
+    crowd = crowd_of(3)
+    broken = crowd.deployments[1]
+    OrderIntent.objects.filter(deployment=broken).update(order_type="?")
+
+    crowd.submit()
+
+    assert crowd.count(Leg.ENTRY) == {OrderStatus.FILLED: 2}
+    assert crowd.count(Leg.STOP) == {OrderStatus.ACCEPTED: 2}
+    assert submission.due_accounts(now=crowd.now) == []
+    broken.refresh_from_db()
+    assert (broken.health, broken.health_code) == (Health.DEGRADED, "internal_error")
+    intent = OrderIntent.objects.get(deployment=broken)
+    assert intent.status == IntentStatus.NEW
+    OrderIntent.objects.filter(deployment=broken).update(order_type="MARKET")
+    crowd.now = intent.not_before
+
+    crowd.submit()
+
+    assert crowd.count(Leg.ENTRY) == {OrderStatus.FILLED: 3}

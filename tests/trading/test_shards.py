@@ -22,12 +22,14 @@ from trading.domain.kernel import IntentValues
 from trading.models import (
     Deployment,
     DeploymentDecision,
+    DeploymentInstrument,
     GroupDecision,
     GroupShard,
+    Health,
     OrderIntent,
     SignalGroup,
 )
-from trading.services import bars, evaluation, groups, intents, stepping
+from trading.services import bars, evaluation, groups, intents, shards
 from trading.services.intents import Decided
 
 pytestmark = pytest.mark.django_db
@@ -133,7 +135,7 @@ def test_a_split_group_is_stepped_once_by_whoever_comes(deploy, monkeypatch):
     group_id = SignalGroup.objects.get().pk
 
     evaluation.evaluate_signal_group(group_id=group_id, now=_now())
-    again = stepping.step_groups(group_ids=[group_id], now=_now())
+    again = shards.step_groups(group_ids=[group_id], now=_now())
 
     decided = OrderIntent.objects.values_list("deployment_id", flat=True)
     assert sorted(decided) == sorted(Deployment.objects.values_list("pk", flat=True))
@@ -179,3 +181,34 @@ def test_an_entry_of_an_older_epoch_is_not_stored_and_an_exit_is(deploy):
         )
 
     assert list(OrderIntent.objects.values_list("leg", flat=True)) == [Leg.EXIT.value]
+
+
+def test_a_deployment_that_cannot_be_stepped_keeps_nobody_else_from_it(deploy, instrument):
+    make, close_bar = deploy
+    make(5)
+    broken = Deployment.objects.order_by("pk")[2]
+    rows = DeploymentInstrument.objects.filter(deployment=broken)
+    rows.update(marks={"lots": "nonsense"})
+
+    close_bar()
+    _statements_of_a_bar()
+
+    entered = set(OrderIntent.objects.values_list("deployment_id", flat=True))
+    assert entered == set(Deployment.objects.values_list("pk", flat=True)) - {broken.pk}
+    assert not groups.groups_behind(most=9)
+    broken.refresh_from_db()
+    assert (broken.health, broken.health_code) == (Health.DEGRADED, "internal_error")
+
+    rows.update(marks={})
+    fallen = market_factory.make_candles(
+        [CLOSES[-1], 30_000.0],
+        timeframe=Timeframe.M1,
+        first_open_ms=START_MS + HISTORY * MINUTE_MS,
+    )
+    market_factory.store_candles(instrument, Timeframe.M1, fallen.slice(1, 2))
+    evaluation.evaluate_signal_group(
+        group_id=SignalGroup.objects.get().pk, now=_now() + timedelta(minutes=1)
+    )
+
+    broken.refresh_from_db()
+    assert broken.health == Health.OK

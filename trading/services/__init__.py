@@ -4,13 +4,13 @@
 ``changes`` and ``revisions`` write it, ``wishes`` and ``commands`` carry it on, ``stops``, ``operators``,
 ``accounts``, ``erasures``, ``rights`` and ``late_candles`` end or pause it; ``health`` and ``notices`` tell.
 
-**From a closed bar to decisions**: ``groups`` claims, ``evaluation`` computes over ``bars``, ``stepping`` takes the
+**From a closed bar to decisions**: ``groups`` claims, ``evaluation`` computes over ``bars``, ``shards`` and ``stepping`` take the
 ``members`` of shards through ``frames`` and ``books``; ``live_stepping`` and ``paper_stepping`` are what differs.
 ``entering`` and ``entry_limits`` say why nothing may be opened. ``outcomes`` and ``intents`` write what was decided.
 ``universe_*`` is the same for deployments that share a wallet among many markets.
 
 **From a decision to the venue**: ``submission`` has ``serving`` take claimed accounts through ``preparation``
-(``checks``, ``funds``, ``order_plans``, ``swap_settings``), ``fencing``, ``venues`` and ``settlement``; ``orders`` is
+(``checks``, ``waits``, ``funds``, ``order_plans``, ``swap_settings``), ``fencing``, ``venues`` and ``settlement``; ``orders`` is
 the only one that moves an order, ``order_rows`` and ``bookings`` do it for many, ``fills`` books executions.
 
 **What protects a position**: ``protection``, ``trades``, ``protective_orders``, ``exits``, ``opened``, ``unprotected``,

@@ -29,7 +29,7 @@ from trading.services import (
     books,
     frames,
     groups,
-    stepping,
+    shards,
     stops,
     universe_evaluation,
 )
@@ -112,7 +112,7 @@ def evaluate_signal_groups(*, group_ids: Sequence[int], now: datetime) -> int:
     seen = 0
     for _ in range(_ROUNDS):
         count = _compute_newer(group_ids, now=now)
-        stepping.step_groups(group_ids=group_ids, now=now)
+        shards.step_groups(group_ids=group_ids, now=now)
         if not count:
             break
         seen += count

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -64,7 +64,7 @@ _LOCK_SHARDS: Final = """
     JOIN trading_signalgroup signals ON signals.id = shard.group_id
     JOIN strategies_strategyversion version ON version.id = signals.strategy_version_id
     JOIN strategies_strategy strategy ON strategy.id = version.strategy_id
-    WHERE shard.group_id = ANY(%s) AND (
+    WHERE shard.group_id = ANY(%s) AND NOT shard.id = ANY(%s) AND (
         shard.last_bar_close_at IS NULL OR shard.last_bar_close_at < signals.last_bar_close_at
     )
     ORDER BY shard.id LIMIT %s FOR UPDATE OF shard SKIP LOCKED
@@ -283,14 +283,16 @@ def shards_at_once(group_ids: Sequence[int], *, deployments: int) -> int:
 
 
 @part_of_transaction
-def lock_shards_behind(*, group_ids: Sequence[int], most: int) -> list[ShardBehind]:
-    """Return shards with bars to step, locked until the transaction ends, at most so many.
+def lock_shards_behind(
+    *, group_ids: Sequence[int], most: int, but: Collection[int] = ()
+) -> list[ShardBehind]:
+    """Return shards with bars to step, *but* those, locked until the transaction ends, at most so many.
 
     Those that somebody else steps just now are left to them. A worker that dies gives its shards
     back at once: the lock goes with its connection, and so does everything it has not committed.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_SHARDS, [sorted(group_ids), most])
+        cursor.execute(_LOCK_SHARDS, [sorted(group_ids), list(but), most])
         rows = cursor.fetchall()
     return [
         ShardBehind(

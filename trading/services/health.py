@@ -22,9 +22,14 @@ ACCOUNT_NOT_CONNECTED: Final = "account_not_connected"
 STRATEGY_FAILED: Final = "strategy_failed"
 CANDLES_LATE: Final = "candles_late"
 NOT_COMPARED: Final = "not_compared"
+BROKEN: Final = "internal_error"
+
+BROKEN_MESSAGE: Final = (
+    "Something went wrong here; the operator's log says what. It opens nothing until that is over."
+)
 
 #: What a person is told of beyond the page: it is about their orders or positions.
-_TOLD: Final = frozenset({STOP_NOT_PLACED, EXIT_FAILING, POSITION_DRIFT})
+_TOLD: Final = frozenset({STOP_NOT_PLACED, EXIT_FAILING, POSITION_DRIFT, BROKEN})
 
 
 @part_of_transaction

@@ -5,7 +5,7 @@ to say to it: the group's own row tells what it decided.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from django.db import connection
 from foundation.transactions import part_of_transaction
 from market.orders import WORKING
 from trading.models import Deployment
-from trading.services import books
+from trading.services import books, health
 from trading.services.frames import Frame
 
 #: Marks that change although the group has nothing to say: those of a position just closed.
@@ -36,7 +36,7 @@ _SELECT: Final = """
     LEFT JOIN trading_deploymentposition held ON held.deployment_id = deployment.id
      AND held.instrument_id = wanted.instrument_id
     WHERE NOT wanted.is_quiet OR deployment.actual_state = 'STARTING'
-       OR held.quantity <> 0 OR traded.marks ?| %s
+       OR held.quantity <> 0 OR traded.marks ?| %s OR deployment.health_code = %s
        OR EXISTS (
            SELECT FROM trading_orderintent waiting
            WHERE waiting.deployment_id = deployment.id AND waiting.status = 'NEW'
@@ -58,10 +58,13 @@ class Member:
 
 
 @part_of_transaction
-def lock_members(frames: Sequence[Frame]) -> Mapping[int, Sequence[Member]]:
+def lock_members(
+    frames: Sequence[Frame], *, takes: Callable[[int], bool]
+) -> Mapping[int, Sequence[Member]]:
     """Return who has anything to do, locked, by the place of their frame; by two queries for all.
 
-    Under the lock nobody else changes what a decision depends on, so it is read after this.
+    Only deployments that *takes* accepts are among them. Under the lock nobody else changes what a
+    decision depends on, so it is read after this.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -73,10 +76,12 @@ def lock_members(frames: Sequence[Frame]) -> Mapping[int, Sequence[Member]]:
                 [frame.is_quiet for frame in frames],
                 [state.value for state in books.STEPPED_STATES],
                 _RESTLESS,
+                # Whoever was left out of a bar says at the next one that it is well again.
+                health.BROKEN,
                 [status.value for status in WORKING],
             ],
         )
-        rows = cursor.fetchall()
+        rows = [row for row in cursor.fetchall() if takes(row[1])]
     locked = {
         deployment.pk: deployment
         for deployment in Deployment.objects.select_for_update(of=("self",))

@@ -3,7 +3,7 @@
 Nobody else writes a status. Many orders are made, or moved, in as many statements as one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -387,7 +387,7 @@ def note_evidence(order: Order, *, actor: OrderActor, evidence: Mapping[str, Any
 
 
 @part_of_transaction
-def cancels_were_sent(due: Sequence[Order], *, now: datetime) -> None:
+def cancels_were_sent(due: Iterable[Order], *, now: datetime) -> None:
     """Note that cancellations are on their way, so that none is sent twice at once."""
     pause_s = _CANCEL_AGAIN_IN_RETRIES * settings.HORIZONS.retry_s
     rows = Order.objects.filter(pk__in=[order.pk for order in due])

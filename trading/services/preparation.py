@@ -21,7 +21,7 @@ from exchanges.services import leases
 from exchanges.services.leases import AccountLease
 from foundation.transactions import part_of_transaction, transactional
 from market.enums import InstrumentKind, Leg, OrderStatus, OrderType, Side
-from market.orders import RESTING, WORKING
+from market.orders import WORKING
 from trading.domain.trading_states import Place
 from trading.models import (
     DeadManSwitch,
@@ -37,12 +37,14 @@ from trading.selectors import entitled, restrictions
 from trading.services import (
     checks,
     entry_limits,
+    health,
     intents,
     orders,
     protection,
     starts,
     swap_settings,
     venues,
+    waits,
 )
 from trading.services.checks import Cleared, Denial, Situation, Wait
 from trading.services.funds import Funds
@@ -120,6 +122,24 @@ def prepare(*, held: Sequence[AccountLease], funds: Mapping[int, Funds], now: da
     # Read last, for what has to make way is among them; sent first.
     prepared.calls[:0] = _cancellations(accounts, now)
     return prepared
+
+
+@transactional
+def put_off(*, account_id: int, now: datetime) -> None:
+    """Let what is due for an account wait: a mistake of ours keeps it from being prepared."""
+    due = OrderIntent.objects.filter(
+        account=account_id, status=IntentStatus.NEW, not_before__lte=now
+    )
+    intents.postpone_many(list(due), until=now + timedelta(seconds=settings.HORIZONS.in_flight_s))
+    orders.cancels_were_sent(
+        Order.objects.filter(
+            account=account_id, status=OrderStatus.PENDING_CANCEL.value, next_check_at__lte=now
+        ),
+        now=now,
+    )
+    health.degrade_account(
+        account_id=account_id, code=health.BROKEN, message=health.BROKEN_MESSAGE, now=now
+    )
 
 
 def _urgency(intent: OrderIntent) -> tuple[int, int]:
@@ -240,7 +260,7 @@ def _decide(intent: OrderIntent, situation: Situation, funds: Funds, plan: _Plan
         plan.denied[verdict].append(intent)
     elif isinstance(verdict, Wait):
         plan.waiting.append((intent, verdict))
-        until = _when_to_look_again(intent, verdict, situation, plan.now)
+        until = waits.look_again_at(intent, verdict, situation, plan.now)
         plan.postponed[until].append(intent)
     else:
         _order(intent, verdict, situation, plan)
@@ -301,7 +321,7 @@ def _write(plan: _Plan) -> list[Order]:
     for intent, why in plan.waiting:
         # While trading is halted nothing takes its place, so what protects a position stays there.
         if why != Wait.TRADING_HALTED:
-            _make_way(intent, plan.now)
+            waits.make_way(intent, plan.now)
     return made
 
 
@@ -335,52 +355,6 @@ def request_of(order: Order) -> OrderRequest:
         reduce_only=order.reduce_only,
         decided_price=order.intent.decided_price,
     )
-
-
-def _make_way(intent: OrderIntent, now: datetime) -> None:
-    """Cancel what an exit, or a stop of another size, has to wait for."""
-    legs = _that_make_way(intent)
-    if legs:
-        protection.cancel_resting(
-            intent.deployment,
-            instrument_id=intent.instrument_id,
-            legs=legs,
-            now=now,
-            why=f"{intent.leg} comes first",
-        )
-
-
-def _that_make_way(intent: OrderIntent) -> frozenset[Leg]:
-    """Return which orders that rest are canceled for *intent*."""
-    if not intent.reduce_only:
-        return frozenset()
-    if checks.closes_at_once(intent):
-        return protection.AROUND
-    return frozenset() if intent.leg == Leg.TARGET else frozenset({Leg.STOP})
-
-
-def _when_to_look_again(
-    intent: OrderIntent, verdict: Wait, situation: Situation, now: datetime
-) -> datetime:
-    """Return when a decision that waits is looked at again.
-
-    In the next turn if something in its way is answered for in this one; otherwise after a pause, so
-    that a cancellation which fails is not asked for without end.
-    """
-    if verdict in {Wait.REDUCING_ORDER_WORKS, Wait.FORMER_ENTRY_ENDS}:
-        works = situation.working.get((intent.deployment_id, intent.instrument_id), ())
-        if any(_is_answered_for(order, intent, now) for order in works):
-            return now
-    return now + timedelta(seconds=settings.HORIZONS.retry_s)
-
-
-def _is_answered_for(order: Order, intent: OrderIntent, now: datetime) -> bool:
-    """Tell whether *order* is sent in this turn, or its cancellation is."""
-    if order.pk is None:
-        return True
-    if order.status == OrderStatus.PENDING_CANCEL:
-        return order.next_check_at is None or order.next_check_at <= now
-    return OrderStatus(order.status) in RESTING and Leg(order.leg) in _that_make_way(intent)
 
 
 def _cancellations(accounts: Collection[int], now: datetime) -> list[Cancellation]:

@@ -8,11 +8,12 @@ transaction is ever open during a call.
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
+from django.db import OperationalError
 from django.db.models import Exists, OuterRef
 
 from exchanges.adapters.governor import CallPriority
@@ -137,19 +138,38 @@ class Service:
             return
         self._rounds.update(busy)
         known = self._funds(busy, due, now)
-        prepared = preparation.prepare(
-            held=[self._held[each] for each in busy], funds=known, now=now
-        )
+        for prepared in self._prepare(busy, known):
+            self._send_prepared(prepared)
+        # Those that have nothing on the wire look once more whether anything is left.
+        for account_id in busy:
+            if account_id in self._held and not self._in_flight[account_id]:
+                self._ready.setdefault(account_id, time.monotonic())
+
+    def _prepare(
+        self, account_ids: Sequence[int], known: Mapping[int, Funds]
+    ) -> Iterator[preparation.Prepared]:
+        """Yield what is prepared: for all together, or for each by itself where one of them breaks it."""
+        held = [self._held[each] for each in account_ids]
+        try:
+            yield preparation.prepare(held=held, funds=known, now=self._now)
+        except OperationalError:
+            raise
+        except Exception:
+            if len(account_ids) > 1:
+                for each in account_ids:
+                    yield from self._prepare([each], known)
+                return
+            logger.exception("submission.broken", extra={"account_id": account_ids[0]})
+            preparation.put_off(account_id=account_ids[0], now=self._now)
+            self._give_back(account_ids)
+
+    def _send_prepared(self, prepared: preparation.Prepared) -> None:
         crashpoint("submission.prepared")
         for account_id in prepared.lost:
             logger.warning("submission.lease_lost", extra={"account_id": account_id})
             del self._held[account_id]
         self._doubted |= prepared.unsure
         self._send(prepared.calls)
-        # Those that have nothing on the wire look once more whether anything is left.
-        for account_id in busy:
-            if account_id in self._held and not self._in_flight[account_id]:
-                self._ready.setdefault(account_id, time.monotonic())
 
     def _send(self, calls: Sequence[Call]) -> None:
         """Send what may still be sent by the last look before the wire; the rest ends here."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 from billing.selectors import entitlements
 from exchanges.selectors import instruments
@@ -29,6 +29,7 @@ from trading.services import (
     entry_limits,
     frames,
     groups,
+    health,
     intents,
     live_stepping,
     market_triggers,
@@ -43,9 +44,6 @@ from trading.services.groups import ShardBehind
 from trading.services.intents import Decided
 from trading.services.members import Member
 from trading.services.outcomes import Remembered
-
-#: Deployments that one transaction steps, as far as whole shards allow: about a third of a second.
-_DEPLOYMENTS_AT_ONCE: Final = 2_000
 
 _NOTE_PRICES: Final = """
     UPDATE trading_deploymentposition SET last_price = newest.price, last_price_at = newest.at,
@@ -76,27 +74,60 @@ class _Outcome:
     live: list[tuple[Frame, list[Book]]] = field(default_factory=list)
 
 
-def step_groups(*, group_ids: Sequence[int], now: datetime) -> int:
-    """Step the shards of groups over what was computed since; return how many orders follow.
+class UnsteppableError(Exception):
+    """Something of ours broke while shards were stepped; nothing of it was kept.
 
-    Shards that somebody else steps just now are left to them.
+    Which shards these were, and which of their deployments had been taken.
     """
-    orders = 0
-    most = groups.shards_at_once(group_ids, deployments=_DEPLOYMENTS_AT_ONCE)
-    while (count := _step_some(group_ids=group_ids, most=most, now=now)) is not None:
-        orders += count
-        crashpoint("evaluation.stepped")
-    return orders
+
+    def __init__(self, shard_ids: Sequence[int], deployment_ids: Collection[int]) -> None:
+        super().__init__(list(shard_ids))
+        self.shard_ids = shard_ids
+        self.deployment_ids = sorted(deployment_ids)
+
+
+def _everybody(_: int) -> bool:
+    return True
 
 
 @transactional
-def _step_some(*, group_ids: Sequence[int], most: int, now: datetime) -> int | None:
-    """Step a few shards; return how many orders follow, None if none is behind."""
-    behind = groups.lock_shards_behind(group_ids=group_ids, most=most)
+def step_some(
+    *,
+    group_ids: Sequence[int],
+    most: int,
+    now: datetime,
+    but: Collection[int] = (),
+    takes: Callable[[int], bool] = _everybody,
+    is_trial: bool = False,
+) -> int | None:
+    """Step at most so many shards, *but* those; return how many orders follow, None if none is behind.
+
+    Only deployments that *takes* accepts are stepped; a trial leaves nothing behind. Raises
+    UnsteppableError.
+    """
+    behind = groups.lock_shards_behind(group_ids=group_ids, most=most, but=but)
     if not behind:
         return None
-    to_step = _frames_of(behind, now=now)
-    found = members.lock_members(to_step)
+    found: Mapping[int, Sequence[Member]] = {}
+    try:
+        to_step = _frames_of(behind, now=now)
+        found = members.lock_members(to_step, takes=takes)
+        orders = _step(to_step, found, now=now)
+        groups.shards_are_at(
+            [shard.shard_id for shard in behind], to=[shard.seen_to for shard in behind]
+        )
+    except OperationalError:
+        # The database is away, or has chosen another one: what follows would fare no better.
+        raise
+    except Exception as error:
+        taken = {each.deployment.pk for here in found.values() for each in here}
+        raise UnsteppableError([shard.shard_id for shard in behind], taken) from error
+    if is_trial:
+        transaction.set_rollback(True)
+    return orders
+
+
+def _step(to_step: Sequence[Frame], found: Mapping[int, Sequence[Member]], *, now: datetime) -> int:
     entitled = _entitled(to_step, found, now=now)
     for frame in to_step:
         market_triggers.note_move(frame, now=now)
@@ -111,9 +142,9 @@ def _step_some(*, group_ids: Sequence[int], most: int, now: datetime) -> int | N
     crashpoint("evaluation.decided")
     _write(outcome, now=now)
     _note_last_prices(to_step, found)
-    groups.shards_are_at(
-        [shard.shard_id for shard in behind], to=[shard.seen_to for shard in behind]
-    )
+    for each in {each.deployment.pk: each for here in found.values() for each in here}.values():
+        if each.deployment.health_code == health.BROKEN:
+            health.recover(each.deployment, codes={health.BROKEN}, now=now)
     return len(outcome.decided)
 
 

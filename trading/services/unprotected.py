@@ -4,10 +4,12 @@ A position knows since when its stop has not been known to rest. Once that is to
 stands in the stop's place gives way to it, and what cannot be protected is closed.
 """
 
+import logging
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
+from django.db import OperationalError
 from django.db.models import QuerySet
 
 from foundation.queue import enqueue_on_commit
@@ -17,6 +19,8 @@ from market.orders import RESTING
 from trading.domain import keys
 from trading.models import Deployment, DeploymentPosition, Order, OrderIntent
 from trading.services import exits, health, protection
+
+logger = logging.getLogger(__name__)
 
 #: Positions that one sweep looks at; the next one goes on.
 _SWEPT_AT_ONCE: Final = 500
@@ -32,9 +36,16 @@ def sweep_unprotected(*, now: datetime) -> int:
         ]
     )
     for deployment_id, instrument_id in found:
-        _protect_or_flatten(
-            deployment_id=deployment_id, instrument_id=instrument_id, since=since, now=now
-        )
+        try:
+            _protect_or_flatten(
+                deployment_id=deployment_id, instrument_id=instrument_id, since=since, now=now
+            )
+        except OperationalError:
+            raise
+        except Exception:
+            # The others are no less unprotected.
+            logger.exception("unprotected.broken", extra={"deployment_id": deployment_id})
+            _tell_of(deployment_id, now=now)
     return len(found)
 
 
@@ -77,6 +88,12 @@ def _protect_or_flatten(
         key=keys.protective_key(key, number=_stops_of(position).count()),
         now=now,
     )
+
+
+@transactional
+def _tell_of(deployment_id: int, *, now: datetime) -> None:
+    deployment = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment_id)
+    health.degrade(deployment, code=health.BROKEN, message=health.BROKEN_MESSAGE, now=now)
 
 
 def _take_target_back(
