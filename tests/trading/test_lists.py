@@ -87,6 +87,21 @@ class TestNarrowing:
         assert len(named) == len(everything)
         assert not page.get(f"{address}?symbol=XRP/USDT").context["orders"]
 
+    def test_orders_of_a_market_are_the_newest_of_those_that_are_asked_for(
+        self, page, traded, monkeypatch
+    ):
+        address = reverse("trading:orders") + f"?symbol={traded.instrument.symbol.lower()}"
+        everything = page.get(address).context["orders"]
+        monkeypatch.setattr(list_views, "_ROWS_A_PAGE", 1)
+
+        first = page.get(address)
+        second = page.get(f"{address}&before={first.context['older']}")
+        working = page.get(f"{address}&state=working")
+
+        assert len(everything) > 1
+        assert [*first.context["orders"], *second.context["orders"]] == everything[:2]
+        assert [order.leg for order, _ in working.context["orders"]] == ["Stop"]
+
     def test_orders_are_read_from_the_newest_to_the_oldest_without_a_gap(
         self, page, traded, monkeypatch
     ):

@@ -117,7 +117,7 @@ class Order(models.Model):
         "exchanges.ExchangeAccount", db_index=False, on_delete=models.PROTECT, related_name="+"
     )
     instrument = models.ForeignKey(
-        "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
+        "exchanges.Instrument", on_delete=models.PROTECT, related_name="+", db_index=False
     )
     client_order_id = models.CharField(max_length=64)
     venue_order_id = models.CharField(max_length=64, blank=True)
@@ -178,6 +178,8 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["deployment", "-id"], name="orders_of_deployment"),
             models.Index(fields=["owner", "-id"], name="orders_of_owner"),
+            models.Index(fields=["owner", "status", "-id"], name="orders_of_owner_by_status"),
+            models.Index(fields=["instrument", "owner", "-id"], name="orders_in_market"),
             models.Index(fields=["submitted_at"], name="orders_by_time"),
             models.Index(
                 fields=["submitted_at"],

@@ -102,7 +102,9 @@ def _look(client: Client, deployment: Deployment) -> dict[str, Looked]:
         "orders, older ones": f"{orders}{_before(deployment, skipped=50)}",
         "orders, the oldest": f"{orders}{_before(deployment, skipped=-50)}",
         "orders that work": f"{orders}?state=working",
-        "orders of a market": f"{orders}?symbol=C001/USDT",
+        "orders of a market": f"{orders}?symbol={deployment.instruments.get().instrument.symbol}",
+        "orders of a market without any": f"{orders}?symbol=C001/USDT",
+        "orders of a status without any": f"{orders}?state=REJECTED",
     }
     return {what: _fastest(partial(_get, client, url)) for what, url in pages.items()}
 
