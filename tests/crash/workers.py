@@ -87,6 +87,10 @@ class Hands:
         if is_due.exists() or in_doubt.exists():
             self._do(reconciliation.reconcile_account, account_id=account_id)
 
+    def compare(self) -> None:
+        """Compare the account with the exchange now, whenever its turn would be."""
+        self._do(reconciliation.reconcile_account, account_id=self.scene.account_id)
+
     def relay(self) -> None:
         """Deliver what was published and nobody has confirmed."""
         due = OutboxEvent.objects.filter(delivered_at=None).order_by("pk")
@@ -140,12 +144,14 @@ def live_a_day(scene: Scene, stage: Stage, *, is_to_die: bool = True) -> Told:
         arm(scene.plan.point, visits=scene.plan.visits, by=scene.plan.by)
     for _ in range(_DAY_TURNS):
         hands.turn()
+    hands.compare()
     if scene.plan.falls:
         stage.move_market(_FALL)
     if scene.plan.command:
         hands.command(scene.plan.command, "once")
     for _ in range(_DAY_TURNS):
         hands.turn()
+    hands.compare()
     return Told(hands.problems)
 
 

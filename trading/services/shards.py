@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from foundation.crashpoints import crashpoint
 from foundation.transactions import transactional
 from trading.models import Deployment, GroupShard
 from trading.services import groups, health, stepping
@@ -40,6 +41,7 @@ def step_groups(*, group_ids: Sequence[int], now: datetime) -> int:
         if count is None:
             return orders
         orders += count
+        crashpoint("evaluation.stepped")
 
 
 def _step_without_culprits(trouble: UnsteppableError, *, now: datetime) -> int | None:
