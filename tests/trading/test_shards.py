@@ -1,7 +1,7 @@
 """Many deployments of one group: what a bar costs, and how the work is shared."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,13 +23,14 @@ from trading.models import (
     Deployment,
     DeploymentDecision,
     DeploymentInstrument,
+    Fill,
     GroupDecision,
     GroupShard,
     Health,
     OrderIntent,
     SignalGroup,
 )
-from trading.services import bars, evaluation, groups, intents, shards
+from trading.services import bars, evaluation, groups, intents, shards, submission
 from trading.services.intents import Decided
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.django_db
 START_MS = market_factory.NEW_YEAR_MS
 HISTORY = 30
 #: At rest, then down, then far up: every pair of averages crosses at the last close and not before.
-CLOSES = [40_000.0] * (HISTORY - 1) + [39_500.0, 41_500.0]
+CLOSES = [40_000.0] * (HISTORY - 1) + [39_500.0, 41_500.0, 41_600.0]
 
 
 @pytest.fixture
@@ -49,12 +50,13 @@ def deploy(memory_venue, instrument):
     owner = billing.with_plan(people.make_person())
     account = factory.make_account(owner, instrument, kind=AccountKind.PAPER, now=begins_at)
 
-    def make(count: int) -> None:
+    def make(count: int, **fields: Any) -> None:
         for _ in range(count):
-            factory.make_deployment(account, now=begins_at)
+            factory.make_deployment(account, now=begins_at, **fields)
 
-    def close_bar() -> None:
-        market_factory.store_candles(instrument, Timeframe.M1, candles.slice(HISTORY, HISTORY + 1))
+    def close_bar(number: int = 0) -> None:
+        at = HISTORY + number
+        market_factory.store_candles(instrument, Timeframe.M1, candles.slice(at, at + 1))
 
     return make, close_bar
 
@@ -82,6 +84,33 @@ def test_a_bar_on_which_all_enter_takes_few_statements_for_one_and_for_many(depl
     assert not DeploymentDecision.objects.exists()
     assert sum("INSERT INTO trading_orderintent" in each for each in statements) == 1
     assert len([each for each in statements if not each.startswith(("SAVEPOINT", "RELEASE"))]) <= 40
+
+
+def test_groups_that_are_stepped_together_take_as_many_statements_as_one(deploy):
+    make, close_bar = deploy
+    costs = []
+    for periods in ([(2, 5)], [(2, 5), (3, 5), (2, 6), (3, 6)]):
+        before = transaction.savepoint()
+        for short, long in periods:
+            make(2, parameters={"short_ema_period": short, "long_ema_period": long})
+        close_bar()
+        entering = _statements_of_all_groups(now=_now())
+        submission.submit_due_intents(now=_now(), calls_others=False)
+        close_bar(1)
+        filling = _statements_of_all_groups(now=_now() + timedelta(minutes=1))
+        assert Fill.objects.count() == 2 * len(periods)
+        costs.append((len(entering), len(filling)))
+        transaction.savepoint_rollback(before)
+        bars.forget_all()
+
+    assert costs[0] == costs[1]
+
+
+def _statements_of_all_groups(*, now: datetime) -> Sequence[str]:
+    ids = list(SignalGroup.objects.values_list("pk", flat=True))
+    with CaptureQueriesContext(connection) as captured:
+        evaluation.evaluate_signal_groups(group_ids=ids, now=now)
+    return [query["sql"] for query in captured.captured_queries]
 
 
 def _counting(load: Callable[..., Any], calls: list[str]) -> Callable[..., Any]:

@@ -88,7 +88,9 @@ def _newest_in(found: QuerySet[Order], owner: Owner, *, symbol: str, limit: int)
     Asked market by market: in an index that names one the newest stand together, while to find orders
     of any of several is to go through all of the person's, as there may be none.
     """
-    traded = DeploymentInstrument.objects.filter(owner_id=owner.pk, instrument__symbol=symbol.upper())
+    traded = DeploymentInstrument.objects.filter(
+        owner_id=owner.pk, instrument__symbol=symbol.upper()
+    )
     keys: list[int] = []
     for instrument_id in traded.values_list("instrument_id", flat=True).distinct():
         here = found.filter(instrument_id=instrument_id).order_by("-pk")

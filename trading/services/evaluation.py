@@ -63,6 +63,9 @@ class _Strategy:
     needs_universe: bool
 
 
+_Found = Mapping[int, tuple[SignalGroup, _Strategy]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Computed:
     """The bars of a claimed group that nobody had computed, by instrument."""
@@ -109,39 +112,43 @@ def evaluate_signal_groups(*, group_ids: Sequence[int], now: datetime) -> int:
 
     Does nothing where somebody else is at it. May be called any number of times for the same bar.
     """
-    seen = 0
-    for _ in range(_ROUNDS):
-        count = _compute_newer(group_ids, now=now)
-        shards.step_groups(group_ids=group_ids, now=now)
+    found = _with_strategies(group_ids, now=now)
+    seen = _compute_newer(found, now=now)
+    shards.step_groups(group_ids=group_ids, now=now)
+    for _ in range(_ROUNDS if seen else 0):
+        # Whoever was sent for bars that closed meanwhile has left them to us.
+        count = _compute_newer(found, now=now)
         if not count:
             break
+        shards.step_groups(group_ids=group_ids, now=now)
         seen += count
     crashpoint("evaluation.finished")
     return seen
 
 
-def _compute_newer(group_ids: Sequence[int], *, now: datetime) -> int:
-    """Compute and store what strategies say of newer bars; return how many bars that were."""
-    found = list(
+def _with_strategies(group_ids: Sequence[int], *, now: datetime) -> _Found:
+    rows = (
         SignalGroup.objects.filter(pk__in=group_ids)
         .select_related("strategy_version__strategy")
         .prefetch_related("instruments__venue")
         .order_by("pk")
     )
-    of_one_market: dict[int, tuple[SignalGroup, _Strategy]] = {}
-    seen = 0
-    for group in found:
-        strategy = _strategy_of(group, now=now)
-        if strategy is None:
-            continue
-        if strategy.needs_universe:
-            seen += _evaluate_universe(group, strategy, now=now)
-        else:
-            of_one_market[group.pk] = (group, strategy)
+    found = ((group, _strategy_of(group, now=now)) for group in rows)
+    return {group.pk: (group, strategy) for group, strategy in found if strategy is not None}
+
+
+def _compute_newer(found: _Found, *, now: datetime) -> int:
+    """Compute and store what strategies say of newer bars; return how many bars that were.
+
+    The rows in *found* are moved with what is stored, for the next time.
+    """
+    universes = [each for each in found.values() if each[1].needs_universe]
+    of_one_market = {pk: each for pk, each in found.items() if not each[1].needs_universe}
+    seen = sum(_evaluate_universe(group, strategy, now=now) for group, strategy in universes)
     return seen + _compute_markets(of_one_market, now=now)
 
 
-def _compute_markets(found: Mapping[int, tuple[SignalGroup, _Strategy]], *, now: datetime) -> int:
+def _compute_markets(found: _Found, *, now: datetime) -> int:
     histories = _histories_of([group for group, _ in found.values()], now=now)
     waiting = [pk for pk, (group, _) in found.items() if _waits(group, histories)]
     if not waiting:
@@ -163,6 +170,8 @@ def _compute_markets(found: Mapping[int, tuple[SignalGroup, _Strategy]], *, now:
     recorded = _record(computed) if computed else set()
     crashpoint("evaluation.advanced")
     ours = [each for each in computed if each.group_id in recorded]
+    for each in ours:
+        found[each.group_id][0].last_bar_close_at = each.seen_to
     _call_for_help([each.claimed for each in ours])
     return sum(len(each.bars()) for each in ours)
 
@@ -173,6 +182,7 @@ def _evaluate_universe(group: SignalGroup, strategy: _Strategy, *, now: datetime
     if claimed is None:
         return 0
     crashpoint("evaluation.claimed")
+    group.last_bar_close_at = claimed.seen_to
     try:
         return universe_evaluation.evaluate_newer(
             claimed.lease,

@@ -2,12 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.db import connection
 from django.db.models import F
@@ -30,19 +30,23 @@ from trading.services.frames import Frame, GroupBar
 from trading.services.intents import Decided
 from trading.services.members import Member
 
+if TYPE_CHECKING:
+    from exchanges.models import Instrument
+
 _SELECT: Final = """
-    SELECT revision.deployment_id, revision.id, revision.rules::text, revision.from_bar_at,
-           traded.id, traded.marks::text, traded.last_bar_close_at,
+    SELECT wanted.place, revision.deployment_id, revision.id, revision.rules::text,
+           revision.from_bar_at, traded.id, traded.marks::text, traded.last_bar_close_at,
            held.id, held.quantity, held.average_price, held.realized_pnl, held.fees,
            held.opened_at, held.entry_id
-    FROM trading_deploymentrevision revision
-    JOIN trading_deploymentinstrument traded ON traded.deployment_id = revision.deployment_id
-     AND traded.instrument_id = %s AND traded.is_active
-    LEFT JOIN trading_deploymentposition held ON held.deployment_id = revision.deployment_id
-     AND held.instrument_id = traded.instrument_id
-    WHERE revision.deployment_id = ANY(%s) AND revision.group_id = %s
-      AND revision.to_bar_at IS NULL
-    ORDER BY revision.deployment_id
+    FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[])
+         AS wanted(place, deployment_id, instrument_id, group_id)
+    JOIN trading_deploymentrevision revision ON revision.deployment_id = wanted.deployment_id
+     AND revision.group_id = wanted.group_id AND revision.to_bar_at IS NULL
+    JOIN trading_deploymentinstrument traded ON traded.deployment_id = wanted.deployment_id
+     AND traded.instrument_id = wanted.instrument_id AND traded.is_active
+    LEFT JOIN trading_deploymentposition held ON held.deployment_id = wanted.deployment_id
+     AND held.instrument_id = wanted.instrument_id
+    ORDER BY wanted.place, wanted.deployment_id
 """
 
 
@@ -93,6 +97,7 @@ class PaperBook:
     """A locked paper deployment in one market, and what stepping it has led to so far."""
 
     member: Member
+    instrument: "Instrument"
     revision_id: int
     rules: Rules
     from_ms: int
@@ -156,23 +161,48 @@ class PaperBook:
 
 
 @part_of_transaction
-def open_paper_books(frame: Frame, *, members: Sequence[Member]) -> list[PaperBook]:
-    """Return the books of locked paper deployments, the oldest first."""
-    by_id = {member.deployment.pk: member for member in members}
+def open_paper_books(places: Sequence[tuple[Frame, Sequence[Member]]]) -> list[list[PaperBook]]:
+    """Return for each frame the books of its locked paper deployments, the oldest first.
+
+    By three queries, however many frames there are.
+    """
+    wanted = [
+        (place, member.deployment.pk, frame.instrument.pk, frame.group_id)
+        for place, (frame, here) in enumerate(places)
+        for member in here
+    ]
+    found: list[list[PaperBook]] = [[] for _ in places]
+    if not wanted:
+        return found
+    members = {member.deployment.pk: member for _, here in places for member in here}
     with connection.cursor() as cursor:
-        cursor.execute(_SELECT, [frame.instrument.pk, list(by_id), frame.group_id])
+        cursor.execute(_SELECT, [list(column) for column in zip(*wanted, strict=True)])
         rows = cursor.fetchall()
-    orders = _orders_of(list(by_id), frame.instrument.pk)
+    orders = _orders_of(members)
     awaited = set(
-        OrderIntent.objects.filter(
-            deployment_id__in=by_id, instrument_id=frame.instrument.pk, status=IntentStatus.NEW
-        )
+        OrderIntent.objects.filter(deployment_id__in=members, status=IntentStatus.NEW)
         .exclude(leg=Leg.STOP.value)
-        .values_list("deployment_id", flat=True)
+        .values_list("deployment_id", "instrument_id")
     )
-    return [
-        PaperBook(
-            member=by_id[deployment_id],
+    for (
+        place,
+        deployment_id,
+        revision_id,
+        rules,
+        from_bar_at,
+        row_id,
+        marks,
+        cursor_at,
+        position_id,
+        *position,
+        opened_at,
+        entry_id,
+    ) in rows:
+        instrument = places[place][0].instrument
+        spot = (deployment_id, instrument.pk)
+        book = PaperBook(
+            member=members[deployment_id],
+            instrument=instrument,
             revision_id=revision_id,
             rules=_rules_of(rules),
             from_ms=to_milliseconds(from_bar_at),
@@ -183,23 +213,11 @@ def open_paper_books(frame: Frame, *, members: Sequence[Member]) -> list[PaperBo
             position=Position.flat() if position_id is None else Position(*position),
             opened_at=opened_at,
             entry_id=entry_id,
-            orders=orders.get(deployment_id, []),
-            is_awaited=deployment_id in awaited,
+            orders=orders.get(spot, []),
+            is_awaited=spot in awaited,
         )
-        for (
-            deployment_id,
-            revision_id,
-            rules,
-            from_bar_at,
-            row_id,
-            marks,
-            cursor_at,
-            position_id,
-            *position,
-            opened_at,
-            entry_id,
-        ) in rows
-    ]
+        found[place].append(book)
+    return found
 
 
 def to_kernel_order(order: PaperOrder, *, steps: TradingSteps) -> KernelOrder:
@@ -219,11 +237,11 @@ def to_kernel_order(order: PaperOrder, *, steps: TradingSteps) -> KernelOrder:
     return kernel.to_kernel_order(values, steps=steps)
 
 
-def _orders_of(deployment_ids: Sequence[int], instrument_id: int) -> Mapping[int, list[PaperOrder]]:
-    found: dict[int, list[PaperOrder]] = defaultdict(list)
+def _orders_of(deployment_ids: Collection[int]) -> Mapping[tuple[int, int], list[PaperOrder]]:
+    """Return what works of deployments, locked, by deployment and market."""
+    found: dict[tuple[int, int], list[PaperOrder]] = defaultdict(list)
     working = Order.objects.filter(
         deployment_id__in=deployment_ids,
-        instrument_id=instrument_id,
         status__in=[status.value for status in WORKING],
     )
     for row in (
@@ -241,7 +259,7 @@ def _orders_of(deployment_ids: Sequence[int], instrument_id: int) -> Mapping[int
             client_order_id=row.client_order_id,
             row=row,
         )
-        found[row.deployment_id].append(order)
+        found[row.deployment_id, row.instrument_id].append(order)
     return found
 
 

@@ -7,6 +7,7 @@ backtest; they become orders of their own at the moment they fill.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Final
 
@@ -26,7 +27,7 @@ from trading.domain import keys, reports
 from trading.domain.kernel import IntentValues
 from trading.models import DeploymentPosition, Fill, OrderIntent
 from trading.services import fills, intents, order_rows, orders
-from trading.services.frames import Frame, GroupBar
+from trading.services.frames import GroupBar
 from trading.services.intents import Decided
 from trading.services.order_plans import Planned
 from trading.services.orders import Move
@@ -61,10 +62,10 @@ class _Booked:
 
 
 class PaperLedger:
-    """Collects what the bars of one frame fill and cancel, and writes it set by set."""
+    """Collects what bars fill and cancel, in whatever markets, and writes it set by set."""
 
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
+    def __init__(self, *, now: datetime) -> None:
+        self._now = now
         #: In the order in which they first moved, by the id at the venue.
         self._moved: dict[str, tuple[PaperBook, PaperOrder]] = {}
         self._booked: list[_Booked] = []
@@ -139,7 +140,7 @@ class PaperLedger:
         )
 
     def _decided_by_bar(self, book: PaperBook, fill: KernelFill, each: GroupBar) -> Decided:
-        instrument = self._frame.instrument
+        instrument = book.instrument
         level = money.from_ticks(fill.price_ticks, tick=instrument.tick_size)
         is_limit = fill.kind is OrderType.LIMIT
         values = IntentValues(
@@ -176,7 +177,7 @@ class PaperLedger:
     def _fill(
         self, book: PaperBook, order: PaperOrder, fill: KernelFill, each: GroupBar, number: int
     ) -> None:
-        instrument, deployment = self._frame.instrument, book.deployment
+        instrument, deployment = book.instrument, book.deployment
         price = money.from_ticks(fill.price_ticks, tick=instrument.tick_size)
         quantity = money.from_lots(fill.lots, step=instrument.lot_step)
         fee = money.quantize_money(money.decimal_of(fill.fee))
@@ -249,7 +250,7 @@ class PaperLedger:
         if not new:
             return
         decided = [each for _, _, each in new]
-        intents.write(decided, now=self._frame.now)
+        intents.write(decided, now=self._now)
         stored = {
             (intent.deployment_id, intent.decision_key): intent
             for intent in OrderIntent.objects.filter(
@@ -260,9 +261,9 @@ class PaperLedger:
         planned = []
         for book, order, each in new:
             intent = stored[book.deployment.pk, each.key]
-            intent.deployment, intent.instrument = book.deployment, self._frame.instrument
+            intent.deployment, intent.instrument = book.deployment, book.instrument
             planned.append(Planned(intent, order.quantity))
-        made = orders.create_many(planned, now=self._frame.now)
+        made = orders.create_many(planned, now=self._now)
         for (_, order, _), row in zip(new, made, strict=True):
             order.row = row
 
@@ -289,19 +290,20 @@ class PaperLedger:
                     evidence=step.evidence,
                 )
                 moves.append(move)
-            orders.move_many(moves, now=self._frame.now)
+            orders.move_many(moves, now=self._now)
             turn += 1
 
     def _write_positions(self) -> None:
         books = {each.book.row_id: each.book for each in self._booked}
         newest = {each.book.row_id: each.row for each in self._booked}
         counts = Counter(each.book.row_id for each in self._booked)
+        by_deployment = Counter(each.book.deployment.pk for each in self._booked)
         missing = [book for book in books.values() if book.position_id is None]
         made = DeploymentPosition.objects.bulk_create(
             DeploymentPosition(
                 owner_id=book.deployment.owner_id,
                 deployment_id=book.deployment.pk,
-                instrument_id=self._frame.instrument.pk,
+                instrument_id=book.instrument.pk,
             )
             for book in missing
         )
@@ -327,8 +329,8 @@ class PaperLedger:
             cursor.execute(
                 _UPDATE_DEPLOYMENTS,
                 [
-                    [book.deployment.pk for book in books.values()],
-                    [counts[row_id] for row_id in books],
+                    list(by_deployment),
+                    list(by_deployment.values()),
                 ],
             )
 
@@ -338,7 +340,7 @@ class PaperLedger:
         stored = Fill.objects.filter(order_id__in={row.order_id for row in ours.values()})
         publish_many(
             events.FILL_RECORDED,
-            occurred_at=self._frame.now,
+            occurred_at=self._now,
             told=[
                 (ours[name].owner_id, {"deployment_id": ours[name].deployment_id, "fill_id": pk})
                 for name, pk in stored.values_list("venue_trade_id", "pk")

@@ -32,13 +32,13 @@ def step(
     opened: Sequence[PaperBook],
     no_entry: Callable[[Member, GroupBar], ReasonCode | None],
     may_add: Callable[[Member], bool],
+    ledger: PaperLedger,
 ) -> None:
-    """Step the books over the bars of their frame; what fills is booked.
+    """Step the books over the bars of their frame; what fills is booked in the *ledger*.
 
     *no_entry* says why a deployment may open nothing at a bar, if it may not. While it is paused or
     halted it has not *may_add* either: the order of a ladder is off the market until that is over.
     """
-    ledger = PaperLedger(frame)
     costs = markets.costs_for(frame.instrument, frame.instrument.venue)
     steps = markets.steps_of(frame.instrument)
     for each in frame.bars:
@@ -67,7 +67,6 @@ def step(
         for place, (book, orders) in enumerate(zip(meeting, met, strict=True)):
             state = _follow(book, frame, each, many=many, place=place, met=orders, ledger=ledger)
             book.state = _with_ladder_of(before[place], state)
-    ledger.write()
 
 
 def _before(

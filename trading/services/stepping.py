@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from django.db import OperationalError, connection, transaction
@@ -44,14 +45,17 @@ from trading.services.groups import ShardBehind
 from trading.services.intents import Decided
 from trading.services.members import Member
 from trading.services.outcomes import Remembered
+from trading.services.paper_ledger import PaperLedger
 
+#: The sign, because of what the planner knows of quantities themselves it takes it that hardly anybody
+#: holds anything, and goes through all prices for each who does.
 _NOTE_PRICES: Final = """
     UPDATE trading_deploymentposition SET last_price = newest.price, last_price_at = newest.at,
            version = version + 1
     FROM unnest(%s::bigint[], %s::bigint[], %s::numeric[], %s::timestamptz[])
          AS newest(deployment_id, instrument_id, price, at)
     WHERE trading_deploymentposition.deployment_id = newest.deployment_id
-      AND trading_deploymentposition.instrument_id = newest.instrument_id AND quantity <> 0
+      AND trading_deploymentposition.instrument_id = newest.instrument_id AND sign(quantity) <> 0
 """
 
 
@@ -133,12 +137,16 @@ def _step(to_step: Sequence[Frame], found: Mapping[int, Sequence[Member]], *, no
         market_triggers.note_move(frame, now=now)
     refused = _refused(to_step, found, now=now)
     outcome = _Outcome()
+    may_enter = [partial(_no_entry, each, entitled[each.product], refused) for each in to_step]
+    may_add = [partial(_may_add, each, refused) for each in to_step]
+    on_paper = [
+        (frame, [each for each in found.get(place, ()) if each.is_paper])
+        for place, frame in enumerate(to_step)
+    ]
+    _step_paper(on_paper, may_enter, may_add, outcome, now=now)
     for place, frame in enumerate(to_step):
-        here = found.get(place, ())
-        may_enter = partial(_no_entry, frame, entitled[frame.product], refused)
-        may_add = partial(_may_add, frame, refused)
-        _step_paper(frame, [each for each in here if each.is_paper], may_enter, may_add, outcome)
-        _step_live(frame, [each for each in here if not each.is_paper], may_enter, outcome)
+        at_venue = [each for each in found.get(place, ()) if not each.is_paper]
+        _step_live(frame, at_venue, may_enter[place], outcome)
     crashpoint("evaluation.decided")
     _write(outcome, now=now)
     _note_last_prices(to_step, found)
@@ -199,17 +207,25 @@ def _refused(
 
 
 def _step_paper(
-    frame: Frame,
-    here: Sequence[Member],
-    may_enter: _MayEnter,
-    may_add: _MayAdd,
+    places: Sequence[tuple[Frame, Sequence[Member]]],
+    may_enter: Sequence[_MayEnter],
+    may_add: Sequence[_MayAdd],
     outcome: _Outcome,
+    *,
+    now: datetime,
 ) -> None:
-    if not here:
-        return
-    opened = paper_books.open_paper_books(frame, members=here)
-    paper_stepping.step(frame, opened=opened, no_entry=may_enter, may_add=may_add)
-    for book in opened:
+    ledger = PaperLedger(now=now)
+    opened = paper_books.open_paper_books(places)
+    for place, (frame, _) in enumerate(places):
+        paper_stepping.step(
+            frame,
+            opened=opened[place],
+            no_entry=may_enter[place],
+            may_add=may_add[place],
+            ledger=ledger,
+        )
+    ledger.write()
+    for book in chain.from_iterable(opened):
         outcome.decided += book.decided
         outcome.decisions += book.decisions
         if book.state is None:
