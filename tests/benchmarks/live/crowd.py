@@ -94,7 +94,9 @@ def make_crowd(*, deployments: int, instruments: int, groups_each: int) -> Crowd
     if deployments > len(models_of):
         accounts = _people(account, count=max(deployments // EACH_HAS, 1))
         _copy_deployments(models_of, accounts, count=deployments - len(models_of))
-    trading_groups.split_large_shards()
+    while trading_groups.split_large_shards():
+        # Each turn halves what is too large, as the platform's turns do.
+        continue
     # Making all this takes its time; what is measured is about now.
     first_open_ms = Timeframe.M1.open_of(to_milliseconds(timezone.now())) - MINUTE_MS
     first_at = from_milliseconds(first_open_ms)
