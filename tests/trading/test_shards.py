@@ -173,6 +173,27 @@ def test_a_split_group_is_stepped_once_by_whoever_comes(deploy, monkeypatch):
     assert groups.groups_behind(most=10) == []
 
 
+def test_a_group_is_split_down_to_the_size_of_a_shard_in_one_call(deploy, monkeypatch):
+    make, _ = deploy
+    make(9)
+    monkeypatch.setattr(groups, "MOST_IN_SHARD", 2)
+
+    splits = groups.split_large_shards()
+
+    found = list(GroupShard.objects.all())
+    sizes = [
+        sum(
+            key % shard.of == shard.number
+            for key in Deployment.objects.values_list("pk", flat=True)
+        )
+        for shard in found
+    ]
+    assert splits == len(found) - 1
+    assert sum(sizes) == 9
+    assert max(sizes) <= 2
+    assert groups.split_large_shards() == 0
+
+
 def test_an_entry_of_an_older_epoch_is_not_stored_and_an_exit_is(deploy):
     make, _ = deploy
     make(1)

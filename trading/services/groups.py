@@ -324,11 +324,18 @@ def groups_behind(*, most: int) -> list[int]:
 
 
 def split_large_shards() -> int:
-    """Split what has grown too large for one worker to step at once; return how many."""
+    """Split what has grown too large for one worker to step at once, until nothing is; return how often."""
+    splits = 0
+    # Each round halves what is too large: keys differ, so it ends.
+    while large := _large_shards():
+        splits += sum(_split(shard_id=shard_id) for shard_id in large)
+    return splits
+
+
+def _large_shards() -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_LARGE_SHARDS, [MOST_IN_SHARD])
-        large = [shard_id for (shard_id,) in cursor.fetchall()]
-    return sum(_split(shard_id=shard_id) for shard_id in large)
+        return [shard_id for (shard_id,) in cursor.fetchall()]
 
 
 @transactional
