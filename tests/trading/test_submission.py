@@ -1,11 +1,12 @@
 """From a decision to an order at the venue, and what an answer makes of it."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from exchanges.services import leases
-from market.enums import Leg, OrderStatus, Side
+from market.enums import Leg, OrderStatus, OrderType, Side
 from tests.factories import trading as factory
 from trading.models import (
     Deployment,
@@ -184,6 +185,32 @@ class TestDenial:
         second.refresh_from_db()
         assert first.status == IntentStatus.ORDERED
         assert second.reason_code == "INSUFFICIENT_FREE_BALANCE"
+
+    @pytest.mark.parametrize("seconds", [0, 5, 20, 3_600])
+    def test_of_no_entry_for_money_that_rests_at_the_venue_and_is_set_aside_here(
+        self, desk, seconds
+    ):
+        # 100,000 are there: what rests takes half of it once, and not twice.
+        resting = desk.decide(
+            quantity=Decimal("1.25"), order_type=OrderType.LIMIT, price=Decimal(39_000)
+        )
+        desk.submit()
+        desk.now += timedelta(seconds=seconds)
+        second, third = (self._of_another(desk, name, "1.2") for name in ("Second", "Third"))
+
+        desk.submit()
+
+        assert Order.objects.get(intent=resting).status == OrderStatus.ACCEPTED
+        assert Order.objects.get(intent=second).status == OrderStatus.FILLED
+        third.refresh_from_db()
+        assert third.reason_code == "INSUFFICIENT_FREE_BALANCE"
+
+    def _of_another(self, desk, name, quantity):
+        """Return a decision of another deployment of the account."""
+        other = factory.make_deployment(
+            desk.deployment.account, now=desk.now, name=name, is_subscribed=False
+        )
+        return factory.make_intent(other, desk.instrument, now=desk.now, quantity=Decimal(quantity))
 
     def test_of_entries_while_the_fate_of_an_order_is_unknown(self, desk):
         desk.venue.next_submit(times_out=True, but_is_accepted=True)

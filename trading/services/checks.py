@@ -102,7 +102,7 @@ class Situation:
     """What is known of an account at the moment of the check.
 
     ``free`` is the venue's word by currency, None if it could not be asked; ``reserved`` what is
-    set aside already; ``in_doubt`` the instruments with an order of unknown fate; ``held`` the
+    set aside beside it: not what the venue holds for orders already; ``in_doubt`` the instruments with an order of unknown fate; ``held`` the
     signed position and ``working`` the unfinished orders by deployment and instrument;
     ``entitled`` the deployments whose owner has a right to their strategy at this moment;
     ``is_compared`` whether the account has been compared with its venue since the workers started;

@@ -13,23 +13,27 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db.models import OuterRef, Subquery
 
 from exchanges.adapters.protocol import BalanceReport
 from exchanges.selectors import balances as told_balances
 from exchanges.selectors.balances import Told
-from market.enums import InstrumentKind, Side
-from trading.models import Fill
+from market.enums import InstrumentKind, OrderStatus, Side
+from market.orders import RESTING
+from trading.models import Fill, Order, Reservation
+from trading.services import venues
 
 
 @dataclass(frozen=True, slots=True)
 class Funds:
     """What an account has free, by currency; None if its venue has not said.
 
-    ``is_fresh`` is whether the venue was asked for this very purpose.
+    ``is_fresh`` is whether the venue was asked for this very purpose; otherwise it was asked ``at``.
     """
 
     free: Mapping[str, Decimal] | None
     is_fresh: bool
+    at: datetime | None = None
 
     @classmethod
     def of(cls, told: Sequence[BalanceReport] | None) -> "Funds":
@@ -45,9 +49,40 @@ def remembered(account_ids: Collection[int], *, now: datetime) -> dict[int, Fund
     told = told_balances.last_told(account_ids, since=since)
     moved = _moved_since(told)
     return {
-        account_id: Funds(_with(each.free, moved[account_id]), is_fresh=False)
+        account_id: Funds(_with(each.free, moved[account_id]), is_fresh=False, at=each.at)
         for account_id, each in told.items()
     }
+
+
+def reserved(known: Mapping[int, Funds]) -> dict[int, dict[str, Decimal]]:
+    """Return what is set aside and not yet missing from what is free, by account and currency.
+
+    What rests at a venue is held there: a word on what is free that is younger counts it already. A
+    stop holds nothing before it wakes.
+    """
+    aside: dict[int, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    resting = Order.objects.filter(
+        intent=OuterRef("intent"),
+        status__in=[status.value for status in (*RESTING, OrderStatus.PENDING_CANCEL)],
+        trigger_price=None,
+    )
+    rows = Reservation.objects.filter(account__in=list(known), released_at=None).annotate(
+        rests_since=Subquery(resting.values("active_at")[:1])
+    )
+    for account_id, currency, amount, since in rows.values_list(
+        "account_id", "currency", "amount", "rests_since"
+    ):
+        if since is None or not _is_younger(known[account_id], since):
+            aside[account_id][currency] += amount
+    return aside
+
+
+def _is_younger(funds: Funds, since: datetime) -> bool:
+    """Tell whether a word on what is free knows for sure of what has been so *since*."""
+    if funds.is_fresh or funds.at is None:
+        return True
+    # All that one claim does carries the instant of its beginning; in doubt the venue is asked.
+    return since + timedelta(seconds=venues.claim_seconds()) < funds.at
 
 
 def _with(free: Mapping[str, Decimal], moved: Mapping[str, Decimal]) -> Mapping[str, Decimal]:

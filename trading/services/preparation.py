@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, Subquery, Sum, Window
+from django.db.models import OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
 
 from exchanges.adapters.protocol import OrderRequest
@@ -37,6 +37,7 @@ from trading.selectors import entitled, restrictions
 from trading.services import (
     checks,
     entry_limits,
+    funds,
     health,
     intents,
     orders,
@@ -102,10 +103,10 @@ class _Plan:
 
 
 @transactional
-def prepare(*, held: Sequence[AccountLease], funds: Mapping[int, Funds], now: datetime) -> Prepared:
+def prepare(*, held: Sequence[AccountLease], known: Mapping[int, Funds], now: datetime) -> Prepared:
     """Return what is to be sent for claimed accounts now, with a row for each call.
 
-    *funds* is what is known to be free, by account. Nothing is changed of an account that somebody
+    *known* is what is known to be free, by account. Nothing is changed of an account that somebody
     else has claimed.
     """
     accounts = leases.require_many(held, seconds=venues.claim_seconds())
@@ -114,9 +115,9 @@ def prepare(*, held: Sequence[AccountLease], funds: Mapping[int, Funds], now: da
     if waiting:
         plan = _Plan(now)
         armed = _armed(accounts)
-        situations = _situations(accounts, waiting, funds, now)
+        situations = _situations(accounts, waiting, known, now)
         for intent in sorted(waiting, key=_urgency):
-            _decide(intent, situations[intent.account_id], funds[intent.account_id], plan)
+            _decide(intent, situations[intent.account_id], known[intent.account_id], plan)
         prepared.calls += [_submission(order, armed=armed) for order in _write(plan)]
         prepared.unsure = plan.unsure
     # Read last, for what has to make way is among them; sent first.
@@ -177,19 +178,13 @@ def _lock_waiting(accounts: Collection[int], now: datetime) -> list[OrderIntent]
 def _situations(
     accounts: Mapping[int, "ExchangeAccount"],
     waiting: Sequence[OrderIntent],
-    funds: Mapping[int, Funds],
+    known: Mapping[int, Funds],
     now: datetime,
 ) -> dict[int, Situation]:
     """Return what is known of each account that has something waiting; one query for each kind of fact."""
     account_ids = {intent.account_id for intent in waiting}
     deployment_ids = {intent.deployment_id for intent in waiting}
-    reserved: dict[int, dict[str, Decimal]] = defaultdict(dict)
-    for account_id, currency, total in (
-        Reservation.objects.filter(account__in=account_ids, released_at=None)
-        .values_list("account_id", "currency")
-        .annotate(total=Sum("amount"))
-    ):
-        reserved[account_id][currency] = total
+    reserved = funds.reserved({each: known[each] for each in account_ids})
     exits = OrderIntent.objects.filter(
         deployment_id__in=deployment_ids,
         status=IntentStatus.NEW,
@@ -213,7 +208,7 @@ def _situations(
     return {
         account_id: Situation(
             account=accounts[account_id],
-            free=funds[account_id].free,
+            free=known[account_id].free,
             reserved=reserved[account_id],
             in_doubt=in_doubt[account_id],
             held=held,
@@ -252,9 +247,9 @@ def _unfinished(
     return working, in_doubt
 
 
-def _decide(intent: OrderIntent, situation: Situation, funds: Funds, plan: _Plan) -> None:
+def _decide(intent: OrderIntent, situation: Situation, told: Funds, plan: _Plan) -> None:
     verdict = checks.check(intent, situation=situation, now=plan.now)
-    if not funds.is_fresh and _depends_on_funds(intent, verdict):
+    if not told.is_fresh and _depends_on_funds(intent, verdict):
         plan.unsure.add(intent.account_id)
     elif isinstance(verdict, Denial):
         plan.denied[verdict].append(intent)

@@ -151,7 +151,7 @@ class Service:
         """Yield what is prepared: for all together, or for each by itself where one of them breaks it."""
         held = [self._held[each] for each in account_ids]
         try:
-            yield preparation.prepare(held=held, funds=known, now=self._now)
+            yield preparation.prepare(held=held, known=known, now=self._now)
         except OperationalError:
             raise
         except Exception:
