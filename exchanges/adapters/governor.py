@@ -39,23 +39,27 @@ _URGENT_SHARE: Final = 0.9
 
 #: A pause that a venue asks for without saying how long, and the longest that it is believed, in seconds.
 _PAUSE_S: Final = 1.0
-_BAR_S: Final = 120.0
 _LONGEST_PAUSE_S: Final = 86_400.0
 
 _BARRED: Final = 418
 _USED_WEIGHT: Final = ("X-MBX-USED-WEIGHT-1M", "X-MBX-USED-WEIGHT")
 
 _priority: ContextVar[CallPriority] = ContextVar("call_priority", default=CallPriority.DATA)
+_patience_s: ContextVar[float | None] = ContextVar("call_patience", default=None)
 _deadline_s: ContextVar[float | None] = ContextVar("call_deadline", default=None)
 
 
 @contextmanager
-def calling_as(priority: CallPriority) -> Iterator[None]:
-    """Say what the calls within the block, and in tasks begun there, are for; without it they are DATA."""
-    token = _priority.set(priority)
+def calling_as(priority: CallPriority, *, patience_s: float | None = None) -> Iterator[None]:
+    """Say what the calls within the block, and in tasks begun there, are for; without it they are DATA.
+
+    With *patience_s* they wait for their turn at most so long: what was looked at before may have changed.
+    """
+    token, patience = _priority.set(priority), _patience_s.set(patience_s)
     try:
         yield
     finally:
+        _patience_s.reset(patience)
         _priority.reset(token)
 
 
@@ -70,7 +74,11 @@ async def within(timeout_s: float) -> AsyncIterator[None]:
 
     Raises TimeoutError when the time is over.
     """
-    token = _deadline_s.set(time.monotonic() + (1 - _ANSWER_SHARE) * timeout_s)
+    waits_s = (1 - _ANSWER_SHARE) * timeout_s
+    patience_s = _patience_s.get()
+    if patience_s is not None:
+        waits_s = min(waits_s, patience_s)
+    token = _deadline_s.set(time.monotonic() + waits_s)
     try:
         async with asyncio.timeout(timeout_s):
             yield
@@ -148,7 +156,7 @@ class Gate:
                 lane.note_used(int(used[:9]))
                 break
         if status in {HTTPStatus.TOO_MANY_REQUESTS, _BARRED}:
-            usual_s = _BAR_S if status == _BARRED else _PAUSE_S
+            usual_s = settings.HORIZONS.ban_s if status == _BARRED else _PAUSE_S
             VENUE_BANS.labels(self._lane.venue, str(status)).inc()
             lane.note_ban(
                 _pause_s(headers.get("Retry-After", ""), usual_s), is_barred=status == _BARRED

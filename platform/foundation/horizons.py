@@ -56,6 +56,8 @@ class Horizons:
     balance_s: float = 300.0
     #: A venue that fails too often is left alone for this long at first, and at most for twenty times as long.
     breaker_s: float = 30.0
+    #: A venue that has banned our address without saying for how long is not asked for this long.
+    ban_s: float = 120.0
     #: A notice that has not arrived in whole after this long is not waited for.
     body_s: float = 10.0
     #: An order is asked about at its provider this long after it was opened, then ever more rarely.

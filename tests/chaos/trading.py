@@ -155,7 +155,7 @@ def _restless() -> tuple[QuerySet[Any], ...]:
 def _compared_since(since: Any) -> Any:
     def were_compared() -> bool:
         connections.close_all()
-        return not ExchangeAccount.objects.exclude(fills_cursor_at__gte=since).exists()
+        return not ExchangeAccount.objects.exclude(reconciled_at__gte=since).exists()
 
     return were_compared
 

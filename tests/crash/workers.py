@@ -211,16 +211,24 @@ def _was_told(scene: Scene) -> bool:
 def _was_compared(scene: Scene, *, since: datetime) -> bool:
     """Tell whether the exchange has answered everything since then."""
     account = ExchangeAccount.objects.filter(pk=scene.account_id)
-    return account.filter(fills_cursor_at__gte=since).exists()
+    return account.filter(reconciled_at__gte=since).exists()
 
 
 def _restless(scene: Scene) -> list[str]:
-    """Return what somebody still has to see to."""
+    """Return what somebody still has to see to.
+
+    An order under review may hold what an exit is to sell: until an operator has looked at it, exits
+    and commands may wait.
+    """
     deployment = scene.deployment
-    rows: tuple[QuerySet[Any], ...] = (
-        Order.objects.filter(deployment=deployment, status__in=_IN_FLIGHT),
+    is_left = Order.objects.filter(deployment=deployment, status="MANUAL_REVIEW").exists()
+    waiting: tuple[QuerySet[Any], ...] = (
         OrderIntent.objects.filter(deployment=deployment, status=IntentStatus.NEW),
         DeploymentCommand.objects.filter(deployment=deployment, done_at=None),
+    )
+    rows: tuple[QuerySet[Any], ...] = (
+        Order.objects.filter(deployment=deployment, status__in=_IN_FLIGHT),
+        *(() if is_left else waiting),
         OutboxEvent.objects.filter(delivered_at=None),
         # What is to fill at once, or has begun to, fills.
         Order.objects.filter(deployment=deployment, status="PARTIALLY_FILLED"),

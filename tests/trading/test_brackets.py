@@ -315,6 +315,27 @@ class TestProtectOrFlatten:
         assert stops_at(desk) == [Decimal("0.0999")]
         assert not OrderIntent.objects.filter(leg=Leg.EXIT).exists()
 
+    def test_what_an_entry_fills_after_its_position_was_closed_is_closed_as_well(self, desk):
+        entry = desk.decide(**LIMIT)
+        desk.submit()
+        order = Order.objects.get(intent=entry)
+        desk.venue.fill(order.client_order_id, quantity=Decimal("0.05"))
+        desk.venue.next_submit(rejects_with="off_tick")
+        desk.venue.next_submit()
+        desk.venue.next_cancel(times_out=True)
+        in_doubt_is_heard(desk)
+        assert desk.position.quantity == 0
+        order.refresh_from_db()
+        assert order.status == OrderStatus.PENDING_CANCEL
+
+        desk.venue.fill(order.client_order_id, quantity=Decimal("0.05"))
+        in_doubt_is_heard(desk, turns=2)
+
+        order.refresh_from_db()
+        assert order.status == OrderStatus.FILLED
+        assert desk.position.quantity == 0
+        assert OrderIntent.objects.filter(leg=Leg.EXIT).count() == 2
+
     def test_a_stop_that_is_cut_to_what_is_free_stays(self, desk):
         desk.enter("0.1")
         stop = desk.order(Leg.STOP)

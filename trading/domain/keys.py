@@ -40,9 +40,10 @@ def attached_key(entry_key: str, *, leg: Leg, step: int, number: int) -> str:
     return _SEPARATOR.join((entry_key, leg.value, str(step), str(number)))
 
 
-def emergency_key(protective: str) -> str:
-    """Return the key of the exit that is made because the stop *protective* cannot be placed."""
-    return _SEPARATOR.join((protective, "FLATTEN"))
+def emergency_key(protective: str, *, number: int = 0) -> str:
+    """Return the key of the *number*-th exit that is made because the stop *protective* cannot be placed."""
+    parts = (protective, "FLATTEN") if number == 0 else (protective, "FLATTEN", str(number))
+    return _SEPARATOR.join(parts)
 
 
 def manual_key(idempotency_key: str, *, instrument_id: int, number: int = 0) -> str:

@@ -15,6 +15,8 @@ from trading.domain import keys
 
 _ATTEMPTS: Final = 3
 _STEPS: Final = 6
+#: Exits in a row of a position whose stop cannot be placed.
+_EXITS: Final = 3
 _STOPS: Final = 20
 _OPENING: Final = (Leg.ENTRY, Leg.LADDER)
 
@@ -69,4 +71,5 @@ def candidates(
         for number in range(_STOPS + 1):
             stop = keys.protective_key(key, number=number)
             yield Candidate(stop, Leg.STOP)
-            yield Candidate(keys.emergency_key(stop), Leg.EXIT)
+            for exit_number in range(_EXITS):
+                yield Candidate(keys.emergency_key(stop, number=exit_number), Leg.EXIT)

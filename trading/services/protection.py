@@ -18,7 +18,7 @@ from django.db.models import Q, Sum
 from foundation.crashpoints import crashpoint
 from foundation.transactions import part_of_transaction
 from market import money
-from market.enums import Leg, OrderActor, OrderType
+from market.enums import Leg, OrderActor, OrderStatus, OrderType
 from market.orders import RESTING
 from trading.domain import keys, sizing
 from trading.domain.brackets import Bracket
@@ -361,10 +361,16 @@ def flatten(
             message="The stop could not be placed, so the position is closed.",
             now=now,
         )
+    # An entry that fills on after its position was closed opens another one, which is closed as well.
+    done = OrderIntent.objects.filter(
+        deployment=deployment,
+        decision_key__startswith=keys.emergency_key(key),
+        orders__status=OrderStatus.FILLED.value,
+    ).distinct()
     intents.write_exit(
         deployment,
         position=position,
-        key=keys.emergency_key(key),
+        key=keys.emergency_key(key, number=done.count()),
         reason="STOP_HIT" if is_reached else "STOP_NOT_PLACED",
         now=now,
     )

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -27,7 +28,7 @@ from market.orders import WORKING
 from trading.models import IntentStatus, Order, OrderIntent
 from trading.services import fencing, funds, preparation, settlement
 from trading.services.funds import Funds
-from trading.services.venues import Call, Submission, VenueSession
+from trading.services.venues import Call, Readying, Step, Submission, VenueSession
 
 logger = logging.getLogger(__name__)
 
@@ -172,6 +173,14 @@ class Service:
         self._send(prepared.calls)
 
     def _send(self, calls: Sequence[Call]) -> None:
+        """Get ready at the venue what has to be, and send the rest."""
+        unready = [each for each in calls if isinstance(each, Submission) and not each.is_ready]
+        if unready:
+            self._put_on_the_wire([Readying(each) for each in unready])
+            calls = [each for each in calls if each not in unready]
+        self._send_ready(calls)
+
+    def _send_ready(self, calls: Sequence[Call]) -> None:
         """Send what may still be sent by the last look before the wire; the rest ends here."""
         orders = [call.order_id for call in calls if isinstance(call, Submission)]
         sendable = fencing.sendable(orders, held=list(self._held.values())) if orders else ()
@@ -180,10 +189,13 @@ class Service:
         if refused:
             answer = Outcome(OutcomeKind.NOT_SENT, code=_RIGHT_LOST)
             self._settle([(call, answer) for call in calls if call.order_id in refused])
-        self._in_flight.update(call.account_id for call in allowed)
         self.calls += len(allowed)
-        if allowed:
-            self._session.begin(allowed)
+        self._put_on_the_wire(allowed)
+
+    def _put_on_the_wire(self, calls: Sequence[Step]) -> None:
+        self._in_flight.update(call.account_id for call in calls)
+        if calls:
+            self._session.begin(calls)
 
     def _due(self, account_ids: Sequence[int], now: datetime) -> dict[int, bool]:
         """Return for which of the accounts something is due, and whether it is to get out of something."""
@@ -241,7 +253,8 @@ class Service:
             return
         for call, _ in answers:
             self._in_flight[call.account_id] -= 1
-        self._settle(answers)
+        self._send_ready(_made_ready(answers))
+        self._settle(_settled_by(answers))
         at_s = time.monotonic()
         for account_id in {call.account_id for call, _ in answers}:
             if not self._in_flight[account_id]:
@@ -272,3 +285,25 @@ class Service:
         given = [self._held.pop(each) for each in account_ids if each in self._held]
         if given:
             leases.release_many(given)
+
+
+_Answers = Sequence[tuple[Step, Outcome]]
+
+
+def _made_ready(answers: _Answers) -> list[Submission]:
+    return [
+        call.submission
+        for call, outcome in answers
+        if isinstance(call, Readying) and outcome.kind is OutcomeKind.DONE
+    ]
+
+
+def _settled_by(answers: _Answers) -> list[tuple[Call, Outcome]]:
+    """Return what answers mean for orders: one that could not be made ready was not sent."""
+    settled: list[tuple[Call, Outcome]] = []
+    for call, outcome in answers:
+        if not isinstance(call, Readying):
+            settled.append((call, outcome))
+        elif outcome.kind is not OutcomeKind.DONE:
+            settled.append((call.submission, replace(outcome, kind=OutcomeKind.NOT_SENT)))
+    return settled

@@ -35,6 +35,10 @@ logger = logging.getLogger(__name__)
 #: How far before an order was sent its executions are looked for: clocks differ.
 _BEFORE_S: Final = 5
 
+#: After the last look before the wire an order waits for its turn for these parts of the margin of that look.
+_OPENING_WAITS: Final = 0.4
+_REDUCING_WAITS: Final = 0.9
+
 #: Calls that were begun are given so long to get onto the wire before anything else is done.
 _UNDER_WAY_WITHIN_S: Final = 0.1
 
@@ -57,7 +61,7 @@ class Submission:
     """An order that is to be sent; its row is already there.
 
     ``margin`` is set at the venue first. With ``disarms`` the account's dead man's switch is taken
-    off first: it would cancel this order too.
+    off first: it would cancel this order too. Both are a ``Readying`` of their own.
     """
 
     account_id: int
@@ -66,6 +70,11 @@ class Submission:
     submitted_at: datetime
     margin: MarginTerms | None = None
     disarms: bool = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing has to be set at the venue before."""
+        return self.margin is None and not self.disarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,27 @@ class Cancellation:
     submitted_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Readying:
+    """What an order needs at its venue before it is sent, which may take as long as the order itself."""
+
+    submission: Submission
+
+    @property
+    def account_id(self) -> int:
+        """On which account."""
+        return self.submission.account_id
+
+    @property
+    def order_id(self) -> int:
+        """For which order."""
+        return self.submission.order_id
+
+
 Call = Submission | Cancellation
+
+#: What may be on the wire.
+Step = Call | Readying
 
 
 def claim_seconds() -> float:
@@ -99,7 +128,7 @@ class VenueSession:
         self._account_ids = tuple(account_ids)
         self._clients: dict[int, VenueClient] = {}
         self._refused: dict[int, PlatformError] = {}
-        self._on_the_wire: dict[asyncio.Task[Outcome], Call] = {}
+        self._on_the_wire: dict[asyncio.Task[Outcome], Step] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -136,7 +165,7 @@ class VenueSession:
         """How many calls have been begun whose outcome nobody has taken yet."""
         return len(self._on_the_wire)
 
-    def begin(self, calls: Sequence[Call]) -> None:
+    def begin(self, calls: Sequence[Step]) -> None:
         """Let orders and cancellations go out side by side, while ``take`` is waited in."""
         refuse_inside_transaction("A call to a venue")
         crashpoint("submission.sending")
@@ -145,7 +174,7 @@ class VenueSession:
         # By the time the first of them is answered all of them are on their way.
         self._loop.go_on(begun, until_done=1, within_s=_UNDER_WAY_WITHIN_S)
 
-    def take(self, *, at_least: int, within_s: float) -> Sequence[tuple[Call, Outcome]]:
+    def take(self, *, at_least: int, within_s: float) -> Sequence[tuple[Step, Outcome]]:
         """Return what has come of calls that were begun: so many, or what is there after so long.
 
         Never raises for an outcome.
@@ -197,16 +226,18 @@ class VenueSession:
 
         return self._loop.run(together())
 
-    async def _carry_out(self, call: Call) -> Outcome:
+    async def _carry_out(self, call: Step) -> Outcome:
         client = self._clients.get(call.account_id)
         if client is None:
             refusal = self._refused[call.account_id]
             return Outcome(OutcomeKind.NOT_SENT, code=refusal.code, message=refusal.message)
         timeout_s = settings.HORIZONS.venue_timeout_s
-        with calling_as(_priority_of(call)):
+        if isinstance(call, Readying):
+            with calling_as(_priority_of(call.submission)):
+                return await _get_ready(client, call.submission)
+        with calling_as(_priority_of(call), patience_s=_patience_s(call)):
             if isinstance(call, Submission):
-                unset = await _get_ready(client, call)
-                outcome = unset or await client.submit(call.request, timeout_s=timeout_s)
+                outcome = await client.submit(call.request, timeout_s=timeout_s)
             else:
                 outcome = await client.cancel(
                     symbol=call.symbol,
@@ -287,20 +318,20 @@ def _answers_of(task: asyncio.Task[Answers], lookups: Lookups) -> Answers:
     return questions.unanswered(lookups.account_id, problem=problem)
 
 
-async def _get_ready(client: VenueClient, call: Submission) -> Outcome | None:
-    """Set what an order needs at its venue; return why it is not sent, or None."""
+async def _get_ready(client: VenueClient, call: Submission) -> Outcome:
+    """Set what an order needs at its venue; return DONE, or why it is not sent."""
     if call.disarms:
         # Whether it works or not: a position without its stop is worse than a switch.
         await _arm(client, 0)
     if call.margin is None:
-        return None
+        return Outcome(OutcomeKind.DONE)
     try:
         await client.set_margin_mode(call.request.symbol, call.margin.mode)
         await client.set_leverage(call.request.symbol, call.margin.leverage)
     except VenueError as error:
         message = f"The exchange did not set a leverage of {call.margin.leverage}: {error.message}"
         return Outcome(OutcomeKind.NOT_SENT, code=MARGIN_NOT_SET, message=message)
-    return None
+    return Outcome(OutcomeKind.DONE)
 
 
 async def _arm(client: VenueClient, seconds: int) -> bool:
@@ -310,6 +341,18 @@ async def _arm(client: VenueClient, seconds: int) -> bool:
         logger.warning("venue.switch_not_set", extra={"code": error.code, "seconds": seconds})
         return False
     return True
+
+
+def _patience_s(call: Call) -> float | None:
+    """Return how long *call* may wait for its turn after the last look before the wire.
+
+    What opens something is looked at again soon, for a halt must not find it in a queue; what reduces
+    waits no longer than the claim is known to last. A cancellation is right at any time.
+    """
+    if isinstance(call, Cancellation):
+        return None
+    share = _REDUCING_WAITS if call.request.reduce_only else _OPENING_WAITS
+    return share * settings.HORIZONS.wire_margin_s
 
 
 def _priority_of(call: Call) -> CallPriority:
