@@ -4,12 +4,17 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
+from exchanges.adapters.protocol import Outcome, OutcomeKind
+from exchanges.models import AccountKind
 from exchanges.services import leases
 from market.enums import Leg, OrderStatus, OrderType, Side
+from tests.factories import accounts as people
 from tests.factories import trading as factory
 from trading.models import (
     Deployment,
+    DeploymentPosition,
     DesiredState,
     Fill,
     Health,
@@ -18,7 +23,8 @@ from trading.models import (
     OrderTransition,
     Reservation,
 )
-from trading.services import submission
+from trading.services import orders, preparation, settlement, submission
+from trading.services.venues import Submission
 
 pytestmark = pytest.mark.django_db
 
@@ -309,6 +315,29 @@ class TestStop:
 
         assert desk.order(Leg.STOP).status == OrderStatus.ACCEPTED
         assert desk.order(Leg.STOP).attempt == 1
+
+
+@pytest.mark.parametrize("code", ["right_lost", "rate_limited", "venue_unavailable"])
+def test_an_exit_on_paper_that_was_not_sent_is_tried_again(memory_venue, instrument, now, code):
+    account = factory.make_account(
+        people.make_person(), instrument, kind=AccountKind.PAPER, now=now
+    )
+    deployment = factory.make_deployment(account, now=now)
+    DeploymentPosition.objects.filter(deployment=deployment).update(
+        quantity=Decimal("0.1"), average_price=Decimal(40_000), opened_at=now
+    )
+    intent = factory.make_intent(deployment, instrument, now=now, leg=Leg.EXIT, side=Side.SELL)
+    with transaction.atomic():
+        order = orders.create(intent, quantity=intent.quantity, now=now)
+    call = Submission(account.pk, order.pk, preparation.request_of(order), order.submitted_at)
+
+    settlement.settle_many([(call, Outcome(OutcomeKind.NOT_SENT, code=code))], now=now)
+    at_once = submission.submit_due_intents(now=now)
+    submission.submit_due_intents(now=now + timedelta(seconds=5))
+
+    attempts = Order.objects.filter(intent=intent).order_by("attempt")
+    assert at_once == 0
+    assert [each.status for each in attempts] == ["DENIED", "ACCEPTED"]
 
 
 def test_accounts_are_served_by_one_claim_at_a_time(desk):

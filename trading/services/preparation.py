@@ -255,7 +255,7 @@ def _decide(intent: OrderIntent, situation: Situation, told: Funds, plan: _Plan)
         plan.denied[verdict].append(intent)
     elif isinstance(verdict, Wait):
         plan.waiting.append((intent, verdict))
-        until = waits.look_again_at(intent, verdict, situation, plan.now)
+        until = waits.look_again_at(intent, verdict=verdict, situation=situation, now=plan.now)
         plan.postponed[until].append(intent)
     else:
         _order(intent, verdict, situation, plan)
@@ -316,7 +316,7 @@ def _write(plan: _Plan) -> list[Order]:
     for intent, why in plan.waiting:
         # While trading is halted nothing takes its place, so what protects a position stays there.
         if why != Wait.TRADING_HALTED:
-            waits.make_way(intent, plan.now)
+            waits.make_way(intent, now=plan.now)
     return made
 
 

@@ -16,8 +16,10 @@ from market.enums import OrderActor, OrderStatus, Proof
 from market.errors import PlatformError
 from market.orders import is_permitted
 from trading.models import Order
+from trading.selectors import markets
 from trading.services import (
     bookings,
+    exits,
     fills,
     intents,
     notices,
@@ -124,11 +126,16 @@ def _note_margin(order: Order, call: Submission, outcome: Outcome, now: datetime
 
 
 def _queue_again(order: Order, outcome: Outcome, now: datetime) -> None:
-    """Let an entry for which there was no room at the venue try again, as long as its bar is not too old.
+    """Let an order that was not sent be tried again where no other rule does.
 
-    What gets out of a position, or protects it, is tried again by its own rules.
+    That is an entry for which there was no room at the venue, as long as its bar is not too old, and
+    an exit on paper. What gets out of a position at a venue, or protects it, is followed there.
     """
-    if outcome.code == _NO_ROOM and not order.reduce_only and order.status == OrderStatus.DENIED:
+    if order.status != OrderStatus.DENIED:
+        return
+    if order.reduce_only and markets.is_paper(order.account):
+        exits.try_again(order.deployment, intent=order.intent, attempts=order.attempt + 1, now=now)
+    elif outcome.code == _NO_ROOM and not order.reduce_only:
         intents.postpone(order.intent, until=now + timedelta(seconds=settings.HORIZONS.retry_s))
 
 

@@ -13,7 +13,7 @@ from trading.services.checks import Situation, Wait
 
 
 @part_of_transaction
-def make_way(intent: OrderIntent, now: datetime) -> None:
+def make_way(intent: OrderIntent, *, now: datetime) -> None:
     """Cancel what an exit, or a stop of another size, has to wait for."""
     legs = _that_make_way(intent)
     if legs:
@@ -36,7 +36,7 @@ def _that_make_way(intent: OrderIntent) -> frozenset[Leg]:
 
 
 def look_again_at(
-    intent: OrderIntent, verdict: Wait, situation: Situation, now: datetime
+    intent: OrderIntent, *, verdict: Wait, situation: Situation, now: datetime
 ) -> datetime:
     """Return when a decision that waits is looked at again.
 
