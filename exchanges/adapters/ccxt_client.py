@@ -298,11 +298,8 @@ class CcxtVenueClient(CcxtMarketData):
             return Outcome(OutcomeKind.DONE)
         self._require_agreement(order, symbol)
         report = self._read_order(order)
-        if client_order_id:
-            is_ours = report.client_order_id == client_order_id
-        else:
-            is_ours = report.venue_order_id == venue_order_id
-        if not is_ours or report.symbol != symbol:
+        told = report.client_order_id if client_order_id else report.venue_order_id
+        if (told, report.symbol) != (client_order_id or venue_order_id, symbol):
             raise UnreadableError("the answer is about another order")
         return reading.done(report)
 
