@@ -105,8 +105,8 @@ class InMemoryVenue:
         """Program the next submit that has no program yet.
 
         ``times_out``: no answer; the order is lost on the way unless it ``but_is_accepted``. ``is_not_sent``: the
-        connection is refused, or ``rejects_with`` says why not. ``rejects_with``: the venue's no, with this code. ``hidden_for``: so many look-ups do not
-        find the order. ``fills_late``: it fills at ``settle`` only. ``parts``: in so many executions.
+        connection is refused. ``rejects_with``: the venue's no, or why it was not sent. ``hidden_for``: so many
+        look-ups do not find it. ``fills_late``: it fills at ``settle`` only. ``parts``: in so many executions.
         """
         self._submit_faults.append(
             SubmitFault(

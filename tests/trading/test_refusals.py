@@ -13,6 +13,7 @@ from market.timeframes import MINUTE_MS, Timeframe, from_milliseconds, to_millis
 from tests.factories import exchanges as exchange_factory
 from tests.factories import trading as factory
 from tests.trading import test_universe_parity as universes
+from trading.domain.verdicts import Denial
 from trading.models import (
     DeploymentDecision,
     DeploymentPosition,
@@ -21,7 +22,7 @@ from trading.models import (
     SignalGroup,
     TradingRestriction,
 )
-from trading.services import checks, evaluation, limits, restrictions
+from trading.services import evaluation, limits, restrictions
 from trading.services.limits import LIMITS
 
 pytestmark = pytest.mark.django_db
@@ -184,7 +185,7 @@ def test_every_limit_has_a_refusal_here():
     details = {each.name for each in LIMITS if each.name.endswith(("_minutes", "profit_percent"))}
 
     assert names | details == {each.name for each in LIMITS}
-    assert {case.code for case in CASES} <= set(checks.Denial)
+    assert {case.code for case in CASES} <= set(Denial)
 
 
 class TestWithoutAnyLimit:

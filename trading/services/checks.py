@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
@@ -18,6 +17,7 @@ from market.orders import WORKING
 from market.timeframes import Timeframe
 from trading.domain import protections, sizing, staleness
 from trading.domain.trading_states import TradingState
+from trading.domain.verdicts import Cleared, Denial, Verdict, Wait
 from trading.models import ActualState, DesiredState, Order, OrderIntent
 from trading.selectors import markets
 from trading.services.entry_limits import Look
@@ -37,64 +37,6 @@ USUAL_BAND_PERCENT: Final = Decimal(10)
 
 #: An older word on prices says too little about what may be paid now.
 QUOTE_HOLDS: Final = timedelta(seconds=60)
-
-
-class Denial(StrEnum):
-    """Why our own rules refuse an order."""
-
-    DEPLOYMENT_INACTIVE = "DEPLOYMENT_INACTIVE"
-    OWNER_INACTIVE = "OWNER_INACTIVE"
-    ENTITLEMENT_ENDED = "ENTITLEMENT_ENDED"
-    ACCOUNT_NOT_CONNECTED = "ACCOUNT_NOT_CONNECTED"
-    ACCOUNT_BLOCKED_UNKNOWN_ORDER = "ACCOUNT_BLOCKED_UNKNOWN_ORDER"
-    MARKET_INACTIVE = "MARKET_INACTIVE"
-    DATA_STALE = "DATA_STALE"
-    PRECISION_ROUNDED_TO_ZERO = "PRECISION_ROUNDED_TO_ZERO"
-    NOTIONAL_BELOW_MINIMUM = "NOTIONAL_BELOW_MINIMUM"
-    BALANCE_UNKNOWN = "BALANCE_UNKNOWN"
-    INSUFFICIENT_FREE_BALANCE = "INSUFFICIENT_FREE_BALANCE"
-    REDUCE_ONLY_WOULD_INCREASE_POSITION = "REDUCE_ONLY_WOULD_INCREASE_POSITION"
-    TRADING_HALTED = "TRADING_HALTED"
-    TRADING_REDUCED = "TRADING_REDUCED"
-    DAILY_LOSS_LIMIT = "DAILY_LOSS_LIMIT"
-    DRAWDOWN_LIMIT = "DRAWDOWN_LIMIT"
-    STOP_GUARD = "STOP_GUARD"
-    LOSING_STREAK = "LOSING_STREAK"
-    LOW_PROFIT = "LOW_PROFIT"
-    EXIT_COOLDOWN = "EXIT_COOLDOWN"
-    EXPOSURE_LIMIT = "EXPOSURE_LIMIT"
-    OPEN_POSITIONS_LIMIT = "OPEN_POSITIONS_LIMIT"
-    OPEN_ORDERS_LIMIT = "OPEN_ORDERS_LIMIT"
-    PRICE_OUTSIDE_BAND = "PRICE_OUTSIDE_BAND"
-    SPREAD_TOO_WIDE = "SPREAD_TOO_WIDE"
-    QUOTE_MISSING = "QUOTE_MISSING"
-    CLOCK_SKEW = "CLOCK_SKEW"
-    POSITION_IS_OPEN = "POSITION_IS_OPEN"
-
-
-class Wait(StrEnum):
-    """Why an order has to wait, for another one or for reconciliation."""
-
-    REDUCING_ORDER_WORKS = "REDUCING_ORDER_WORKS"
-    EXIT_COMES_FIRST = "EXIT_COMES_FIRST"
-    FORMER_ENTRY_ENDS = "FORMER_ENTRY_ENDS"
-    FORMER_ENTRY_WORKS = "FORMER_ENTRY_WORKS"
-    BALANCE_NOT_FREE = "BALANCE_NOT_FREE"
-    TRADING_HALTED = "TRADING_HALTED"
-    STOP_IS_LOST = "STOP_IS_LOST"
-    ACCOUNT_NOT_COMPARED = "ACCOUNT_NOT_COMPARED"
-
-
-@dataclass(frozen=True, slots=True)
-class Cleared:
-    """An order may go out, with this quantity; ``reserve`` quote is set aside for it.
-
-    ``beside_lost`` if it goes although nobody knows whether a stop rests, because what it sells is free.
-    """
-
-    quantity: Decimal
-    reserve: Decimal = Decimal(0)
-    beside_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +63,6 @@ class Situation:
     is_compared: bool = True
     look: Look = field(default_factory=Look)
     quotes: Mapping[int, "Quote"] = field(default_factory=dict)
-
-
-Verdict = Cleared | Denial | Wait
 
 
 def check(intent: OrderIntent, *, situation: Situation, now: datetime) -> Verdict:

@@ -190,29 +190,19 @@ def move_many(moves: Sequence[Move], *, now: datetime) -> None:
     if freed:
         # Only what opens a position has something set aside for it.
         Reservation.objects.filter(intent_id__in=freed, released_at=None).update(released_at=now)
-    _let_go_on(
-        [
-            each.order
-            for each, source in zip(moves, sources, strict=True)
-            if _ends_a_wait(each, source)
-        ],
-        now,
-    )
+    _let_go_on(moves, sources, now)
     for each, source in zip(moves, sources, strict=True):
         order_problems.tell(each.order, before=source, now=now)
 
 
-def _ends_a_wait(move: Move, source: OrderStatus) -> bool:
-    return source in _WAITED_FOR and move.to in TERMINAL
-
-
-def _let_go_on(ended: Sequence[Order], now: datetime) -> None:
+def _let_go_on(moves: Sequence[Move], sources: Sequence[OrderStatus], now: datetime) -> None:
     """Let what has waited for orders to end go out at once."""
-    for order in ended:
-        waiting = OrderIntent.objects.filter(
-            deployment=order.deployment_id, instrument=order.instrument_id
-        )
-        intents.hasten(waiting, now=now)
+    for each, source in zip(moves, sources, strict=True):
+        if source in _WAITED_FOR and each.to in TERMINAL:
+            waiting = OrderIntent.objects.filter(
+                deployment=each.order.deployment_id, instrument=each.order.instrument_id
+            )
+            intents.hasten(waiting, now=now)
 
 
 @part_of_transaction

@@ -23,6 +23,7 @@ from foundation.transactions import part_of_transaction, transactional
 from market.enums import InstrumentKind, Leg, OrderStatus, OrderType, Side
 from market.orders import WORKING
 from trading.domain.trading_states import Place
+from trading.domain.verdicts import Cleared, Denial, Verdict, Wait
 from trading.models import (
     DeadManSwitch,
     Deployment,
@@ -47,7 +48,7 @@ from trading.services import (
     venues,
     waits,
 )
-from trading.services.checks import Cleared, Denial, Situation, Wait
+from trading.services.checks import Situation
 from trading.services.funds import Funds
 from trading.services.order_plans import Planned
 from trading.services.venues import Call, Cancellation, Submission
@@ -261,7 +262,7 @@ def _decide(intent: OrderIntent, situation: Situation, told: Funds, plan: _Plan)
         _order(intent, verdict, situation, plan)
 
 
-def _depends_on_funds(intent: OrderIntent, verdict: checks.Verdict) -> bool:
+def _depends_on_funds(intent: OrderIntent, verdict: Verdict) -> bool:
     """Tell whether a word on the balances that may be old has cut an order, or kept it from going."""
     if isinstance(verdict, Cleared):
         # A stop has the size of what it protects; if less than that seems to be free, the venue has to say so.

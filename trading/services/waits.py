@@ -7,9 +7,10 @@ from django.conf import settings
 from foundation.transactions import part_of_transaction
 from market.enums import Leg, OrderStatus
 from market.orders import RESTING
+from trading.domain.verdicts import Wait
 from trading.models import Order, OrderIntent
 from trading.services import checks, protection
-from trading.services.checks import Situation, Wait
+from trading.services.checks import Situation
 
 
 @part_of_transaction
