@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 _BEFORE_S: Final = 5
 
 #: After the last look before the wire an order waits for its turn for these parts of the margin of that look.
-_OPENING_WAITS: Final = 0.4
+_OPENING_WAITS: Final = 0.2
 _REDUCING_WAITS: Final = 0.9
 
 #: Calls that were begun are given so long to get onto the wire before anything else is done.

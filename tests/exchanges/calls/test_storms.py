@@ -2,12 +2,13 @@
 
 import asyncio
 import secrets
+import time
 from statistics import median
 
 import pytest
 
 from exchanges.adapters import loops
-from exchanges.adapters.governor import Caller, gate_of, within
+from exchanges.adapters.governor import Caller, calling_as, gate_of, within
 from exchanges.adapters.lanes import BudgetSpentError
 from exchanges.adapters.packs import pack_of
 from exchanges.domain.priorities import CallPriority
@@ -140,6 +141,25 @@ def test_a_key_has_a_budget_of_its_own_where_the_venue_counts_keys_apart():
         return sent
 
     assert loops.run(spend()) == int(20 * 0.6)
+
+
+def test_whoever_has_looked_before_waits_for_a_turn_only_as_long_as_the_look_is_good():
+    pack, address = pack_of("kraken"), f"https://{secrets.token_hex(6)}.example"
+    gate = gate_of(
+        pack, address=address, call_pause_ms=0.0, caller=Caller.of(owner_id=1, api_key="key")
+    )
+
+    async def spend():
+        for _ in range(40):
+            async with within(60.0):
+                await gate.admit(cost=0.0, weight=2, is_order=False)
+
+    began = time.monotonic()
+    with calling_as(CallPriority.ENTRY, patience_s=0.1), pytest.raises(BudgetSpentError):
+        loops.run(spend())
+
+    # Without patience it would be the three quarters of a minute that the call has.
+    assert time.monotonic() - began < 20
 
 
 def test_a_pause_that_the_venue_asks_for_is_kept_by_everybody(venue, settings):
