@@ -217,9 +217,14 @@ def _path_of(exchange: Any, api: Any, path: str) -> str:
     return f"{urlsplit(below).path}/{path}" if isinstance(below, str) else ""
 
 
-def forget(pack: VenuePack, address: str) -> None:
-    """Forget the markets and the clock of a venue, so that they are asked for again."""
-    _memories.pop((pack.ccxt_id, address), None)
+def forget(pack: VenuePack, address: str, *, older_than_s: float = 0.0) -> None:
+    """Forget the markets and the clock of a venue, so that they are asked for again.
+
+    Not if they were learnt less than *older_than_s* ago.
+    """
+    memory = _memories.get((pack.ccxt_id, address))
+    if memory is not None and time.monotonic() - memory.learnt_at_s >= older_than_s:
+        del _memories[pack.ccxt_id, address]
 
 
 def _fresh(pack: VenuePack, address: str) -> _Memory | None:

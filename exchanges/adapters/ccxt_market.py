@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from exchanges.adapters import ccxt, governor, judging, reading
 from exchanges.adapters.connections import Transport
@@ -31,6 +31,9 @@ from market.timeframes import Timeframe, from_milliseconds
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+#: Rules that were read so lately are not read again because an order does not fit them, in seconds.
+_RULES_HOLD_S: Final = 10.0
 
 
 class CcxtMarketData:
@@ -207,6 +210,9 @@ class CcxtMarketData:
         if failure.venue_code in self._pack.codes.clock:
             # The offset is measured with the markets, so reading them again measures it anew.
             self._forget_venue()
+        if judging.code_of(failure, pack=self._pack) in judging.OFF_GRID:
+            # Its rules are not those that we know; whose are older is seen when they are read again.
+            self._forget_venue(older_than_s=_RULES_HOLD_S)
         logger.info(
             "venue.call_failed",
             extra={
@@ -237,8 +243,8 @@ class CcxtMarketData:
                     await self._pack.dialect.get_ready(self._exchange)
                 self._is_ready = True
 
-    def _forget_venue(self) -> None:
-        ccxt.forget(self._pack, self._address)
+    def _forget_venue(self, *, older_than_s: float = 0.0) -> None:
+        ccxt.forget(self._pack, self._address, older_than_s=older_than_s)
         self._is_ready = False
 
 

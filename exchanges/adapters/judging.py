@@ -30,6 +30,9 @@ _NO_REFUSALS: Final = frozenset({"OrderNotFound", "OrderNotCached", "ChecksumErr
 _TIMEOUTS: Final = frozenset({"RequestTimeout", "TimeoutError"})
 _UNREACHABLE: Final = frozenset({"NetworkError", "OperationFailed", "ClientError"})
 
+#: An amount or a price does not lie on the grid of its market, as we know it or as the venue does.
+OFF_GRID: Final = frozenset({"off_step", "off_tick", "off_lot_step"})
+
 _CODES: Final[Mapping[str, str]] = {
     "InsufficientFunds": "insufficient_balance",
     "BadSymbol": "unknown_symbol",

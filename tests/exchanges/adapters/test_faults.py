@@ -4,10 +4,11 @@ import asyncio
 import json
 import socket
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
-from exchanges.adapters import ccxt, packs
+from exchanges.adapters import ccxt, ccxt_market, packs
 from exchanges.adapters.ccxt_client import CcxtVenueClient
 from exchanges.adapters.protocol import OutcomeKind
 from market.enums import OrderStatus, OrderType, Side
@@ -255,6 +256,18 @@ class TestTheMemoryOfAProcess:
 
         assert simulator.submit(make_order()).kind is OutcomeKind.NOT_SENT
         assert simulator.submit(make_order()).kind is OutcomeKind.DONE
+
+    def test_rules_that_an_order_does_not_fit_are_read_again(self, simulator, monkeypatch):
+        monkeypatch.setattr(ccxt_market, "_RULES_HOLD_S", 0.0)
+        order = make_order(quantity=Decimal("0.01001"))
+        simulator.misbehave(ORDER, "LOT_CHANGED", method="POST", symbol="BTCUSDT")
+        assert simulator.submit(order).code == "off_lot_step"
+        # What is read now is the coarser grid.
+        assert simulator.submit(order).code == "off_step"
+        status, _ = simulator.raw.admin("DELETE", "/simulator/faults")
+        assert status == 200
+
+        assert simulator.submit(order).kind is OutcomeKind.DONE
 
     def test_a_refusal_for_the_clock_measures_it_anew(self, simulator):
         simulator.run(lambda c: c.last_price(SYMBOL))
