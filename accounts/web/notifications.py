@@ -82,6 +82,7 @@ def notification_list(request: HttpRequest) -> HttpResponse:
     shown = rows[:_A_PAGE]
     context: dict[str, Any] = {
         "rows": [_present(row) for row in shown],
+        "is_first_page": before is None,
         "newest": shown[0].public_id if shown else None,
         "older": shown[-1].public_id if len(rows) > _A_PAGE else None,
     }
