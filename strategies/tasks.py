@@ -1,4 +1,4 @@
-"""What a worker that computes strategies does before it takes its first task."""
+"""What a worker that uses kernels does before it takes its first task."""
 
 from typing import Any, Final
 
@@ -7,8 +7,8 @@ from celery.signals import worker_init
 from strategies import decide
 from strategies.indicators import averages, crossings, forecast, peaks
 
-#: The queues whose workers compute strategies.
-_COMPUTING: Final = frozenset({"compute", "evaluate"})
+#: The queues whose workers compute strategies, or protect what these have opened.
+_COMPUTING: Final = frozenset({"compute", "control", "evaluate", "orders"})
 
 
 @worker_init.connect

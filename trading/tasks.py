@@ -1,9 +1,13 @@
 """Entry points of the workers; each is one call of a service."""
 
+from typing import Any, Final
+
+from celery.signals import worker_init
 from django.utils import timezone
 
 from foundation import tenancy
 from foundation.queue import queued_task
+from trading.domain import brackets
 from trading.services import (
     commands,
     dead_men,
@@ -23,6 +27,16 @@ from trading.services import (
     triggers,
     unprotected,
 )
+
+#: The queues whose workers place what protects positions.
+_PROTECTING: Final = frozenset({"control", "evaluate", "orders"})
+
+
+@worker_init.connect
+def load_protection(sender: Any, **_: Any) -> None:
+    """Load what works out stops before the worker forks: a first position must not wait for it."""
+    if _PROTECTING & sender.app.amqp.queues.consume_from.keys():
+        brackets.preload()
 
 
 @queued_task("trading.evaluate_signal_groups", queue="evaluate")

@@ -11,7 +11,6 @@ import contextvars
 import itertools
 import os
 import threading
-import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
@@ -120,12 +119,25 @@ def held() -> Iterator[Held]:
 
 
 async def _some_done(tasks: "set[asyncio.Task[Any]]", *, least: int, within_s: float) -> None:
-    until_s, left = time.monotonic() + within_s, tasks
-    while left and len(tasks) - len(left) < least:
-        pause_s = until_s - time.monotonic()
-        if pause_s <= 0:
-            return
-        _, left = await asyncio.wait(left, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+    is_enough = asyncio.Event()
+    missing = least
+
+    def count(_: "asyncio.Task[Any]") -> None:
+        nonlocal missing
+        missing -= 1
+        if missing <= 0:
+            is_enough.set()
+
+    # One look at each, not one at all of them for each that ends.
+    for task in tasks:
+        task.add_done_callback(count)
+    try:
+        await asyncio.wait_for(is_enough.wait(), timeout=within_s)
+    except TimeoutError:
+        return
+    finally:
+        for task in tasks:
+            task.remove_done_callback(count)
 
 
 def is_kept_here() -> bool:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from exchanges.models import AccountKind, Balance
+from exchanges.services import leases
 from market.enums import Leg, OrderStatus
 from tests.factories import accounts as people
 from tests.factories import trading as factory
@@ -90,6 +91,24 @@ def test_chunks_follow_one_another_until_everybody_is_served(crowd_of, monkeypat
 
     assert crowd.count(Leg.ENTRY) == {OrderStatus.FILLED: 5}
     assert crowd.count(Leg.STOP) == {OrderStatus.ACCEPTED: 5}
+
+
+def test_the_first_orders_do_not_wait_for_a_whole_chunk_to_be_prepared(crowd_of, monkeypatch):
+    monkeypatch.setattr(submission, "FIRST_ACCOUNTS", 1)
+    monkeypatch.setattr(submission, "ACCOUNTS_AT_ONCE", 3)
+    crowd, sizes = crowd_of(7), []
+    claim = leases.claim_accounts
+
+    def counted(**arguments):
+        sizes.append(len(arguments["account_ids"]))
+        return claim(**arguments)
+
+    monkeypatch.setattr(leases, "claim_accounts", counted)
+
+    crowd.submit()
+
+    assert sizes == [1, 2, 3, 1]
+    assert crowd.count(Leg.ENTRY) == {OrderStatus.FILLED: 7}
 
 
 def test_accounts_are_prepared_with_as_many_statements_as_one(crowd_of, monkeypatch):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from market.costs import STEP_SLACK, Costs, costs_record
 from market.enums import Side
 from strategies.decide import rules_record
-from strategies.rules import Rules
+from strategies.rules import Ladder, PartialTarget, Rules, SizingMode
 from strategies.state import PositionState
 
 #: A stop that follows the price is moved at the venue only by at least this part of the price.
@@ -93,6 +93,25 @@ def bracket_of(state: PositionState, facts: TradeFacts, rules: Rules, costs: Cos
         PositionState.of_record(record),
         tuple(_targets(record, facts, rules, costs, anchor)),
     )
+
+
+def preload() -> None:
+    """Load the compiled functions, so that the first position is protected as soon as the others."""
+    from market.kernel.compiling import one_compiler  # noqa: PLC0415 - as above
+
+    costs = Costs(0, 0, 0, 0, tick_size=1, lot_step=1, minimum_notional=0)
+    rules = Rules(
+        1.0,
+        9.0,
+        SizingMode.FIXED_BASE,
+        1.0,
+        partial_targets=(PartialTarget(5.0, 50.0),),
+        ladder=Ladder(1, 1.0, 100.0),
+    )
+    state = PositionState.fresh(900.0)._replace(lots=2, average_price=100.0)
+    with one_compiler():
+        is_reached(105, best=105.0, lots=2, costs=costs)
+        bracket_of(state, TradeFacts(base_price=100.0), rules, costs)
 
 
 def asked_ticks(

@@ -36,14 +36,14 @@ logger = logging.getLogger(__name__)
 _ROUNDS: Final = 8
 
 #: With so many calls on the wire no others are prepared.
-_MOST_ON_THE_WIRE: Final = 200
+_MOST_ON_THE_WIRE: Final = 100
 
 #: Answers that are written together: so many, or as many as are there after so long.
 _ANSWERS_AT_ONCE: Final = 50
 _ANSWERS_WITHIN_S: Final = 0.05
 
 #: What follows from an answer waits for others' entries at most this long: a position is to be protected.
-_FOLLOW_WITHIN_S: Final = 1.0
+_FOLLOW_WITHIN_S: Final = 0.5
 
 #: Our code for an order that lost its right between its row and the wire.
 _RIGHT_LOST: Final = "right_lost"

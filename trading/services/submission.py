@@ -23,8 +23,12 @@ from trading.models import IntentStatus, Order, OrderIntent
 from trading.services import venues
 from trading.services.serving import Service
 
-#: Accounts that are claimed, prepared and sent together.
+#: Accounts that are claimed, prepared and sent together, at most.
 ACCOUNTS_AT_ONCE: Final = 100
+
+#: The first part of a task's accounts is this small, and each further one twice as large as the one before:
+#: the first orders leave at once, and what a part costs whatever its size is still shared by many.
+FIRST_ACCOUNTS: Final = 10
 
 #: Tasks that serve the accounts of one moment side by side.
 _MOST_TASKS: Final = 8
@@ -42,12 +46,13 @@ def submit_due_intents(*, now: datetime, calls_others: bool = True) -> int:
     waiting = due_accounts(now=now)
     if calls_others:
         _call_others(len(waiting))
-    calls = 0
+    calls, size = 0, min(FIRST_ACCOUNTS, ACCOUNTS_AT_ONCE)
     service = Service(now=now, began_s=began_s, until_s=began_s + _patience_s())
     with service:
         while service.goes_on(has_more=bool(waiting)):
             if waiting and service.wants_more():
-                part, waiting = waiting[:ACCOUNTS_AT_ONCE], waiting[ACCOUNTS_AT_ONCE:]
+                part, waiting = waiting[:size], waiting[size:]
+                size = min(2 * size, ACCOUNTS_AT_ONCE)
                 held = leases.claim_accounts(account_ids=part, seconds=venues.claim_seconds())
                 if held:
                     crashpoint("submission.claimed")

@@ -44,6 +44,7 @@ WEIGHT_LIMIT = int(os.environ.get("LIVE_WEIGHT_LIMIT", "6000"))
 #: Processes that send orders.
 SENDERS = int(os.environ.get("LIVE_SENDERS", "2"))
 PATIENCE_S = 240.0
+_YOUNG_S = 20.0
 
 
 def test_from_a_known_close_to_the_acceptance_of_all_entries(tmp_path: Path):
@@ -53,6 +54,7 @@ def test_from_a_known_close_to_the_acceptance_of_all_entries(tmp_path: Path):
         *options, "--accounts-file", str(tmp_path / "accounts.json"), accounts=()
     ) as simulator:
         raw = RawClient(simulator.url)
+        _await_a_young_minute()
         close_ms = Timeframe.M1.open_of(to_milliseconds(timezone.now()))
         fleet = fleets.make_fleet(keys, url=simulator.url, close_ms=close_ms)
         price = float(raw.public("/simulator/status")["prices"]["BTC/USDT"])
@@ -121,6 +123,13 @@ def _await(is_done: Callable[[], bool], since: datetime) -> None:
         told = Counter(Order.objects.values_list("leg", "status", "reason_code"))
         assert timezone.now() - since < timedelta(seconds=PATIENCE_S), told
         time.sleep(0.1)
+
+
+def _await_a_young_minute() -> None:
+    """Wait until so much of a minute is left that its bar is still fresh once the workers are warm."""
+    passed_s = time.time() % 60
+    if passed_s > _YOUNG_S:
+        time.sleep(60 - passed_s)
 
 
 def _warm_up(fleet: Fleet) -> None:
