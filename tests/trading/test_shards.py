@@ -194,6 +194,23 @@ def test_a_group_is_split_down_to_the_size_of_a_shard_in_one_call(deploy, monkey
     assert groups.split_large_shards() == 0
 
 
+def test_shards_are_smaller_where_orders_go_to_a_venue(deploy, instrument, monkeypatch):
+    make, _ = deploy
+    make(4)
+    monkeypatch.setattr(groups, "MOST_IN_SHARD", 15)
+    on_paper = groups.split_large_shards()
+    group_ids = list(SignalGroup.objects.values_list("pk", flat=True))
+    at_once = groups.shards_at_once(group_ids, deployments=8)
+
+    owner = Deployment.objects.earliest("pk").owner
+    live = factory.make_account(owner, instrument, kind=AccountKind.LIVE, now=_now())
+    Deployment.objects.update(account=live)
+
+    assert (on_paper, at_once) == (0, 2)
+    assert groups.split_large_shards() == 3
+    assert groups.shards_at_once(group_ids, deployments=20) == 2
+
+
 def test_an_entry_of_an_older_epoch_is_not_stored_and_an_exit_is(deploy):
     make, _ = deploy
     make(1)

@@ -9,10 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Greatest
 
+from exchanges.models import AccountKind
 from foundation.transactions import part_of_transaction, transactional
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 from trading.models import (
@@ -29,8 +30,12 @@ from trading.services import books
 _LEASE_FRACTION: Final = 0.25
 
 
-#: Deployments of a shard, beyond which it is split in two.
+#: Deployments of a shard, beyond which it is split in two: so many on paper, or fewer at a venue.
 MOST_IN_SHARD: Final = 1_000
+
+#: For how many on paper one at a venue counts. It is stepped by itself, and nobody's order leaves before
+#: those of the whole shard are decided.
+_LIVE_WEIGHT: Final = 10
 
 _CLAIM: Final = """
     UPDATE trading_signalgroup AS claimed
@@ -78,7 +83,10 @@ _LARGE_SHARDS: Final = """
     SELECT shard.id FROM trading_groupshard shard
     JOIN trading_deploymentrevision revision ON revision.group_id = shard.group_id
      AND revision.to_bar_at IS NULL AND revision.deployment_id %% shard.of = shard.number
-    GROUP BY shard.id HAVING count(*) > %s
+    JOIN trading_deployment deployment ON deployment.id = revision.deployment_id
+    JOIN exchanges_exchangeaccount account ON account.id = deployment.account_id
+    GROUP BY shard.id
+    HAVING sum(CASE account.kind WHEN 'LIVE' THEN %s ELSE 1 END) > %s AND count(*) > 1
 """
 
 
@@ -276,10 +284,17 @@ def release(leases: Sequence[GroupLease]) -> None:
 
 
 def shards_at_once(group_ids: Sequence[int], *, deployments: int) -> int:
-    """Return in how many shards of these groups there are about so many deployments, at least one."""
+    """Return in how many shards of these groups there are about so many deployments, at least one.
+
+    Those at a venue count as several on paper.
+    """
     shards = GroupShard.objects.filter(group_id__in=group_ids).count()
-    followers = DeploymentRevision.objects.filter(group_id__in=group_ids, to_bar_at=None).count()
-    return max(shards * deployments // max(followers, 1), 1)
+    followers = DeploymentRevision.objects.filter(group_id__in=group_ids, to_bar_at=None)
+    counted = followers.aggregate(
+        all=Count("pk"), live=Count("pk", filter=Q(deployment__account__kind=AccountKind.LIVE))
+    )
+    weight = counted["all"] + (_LIVE_WEIGHT - 1) * counted["live"]
+    return max(shards * deployments // max(weight, 1), 1)
 
 
 @part_of_transaction
@@ -334,7 +349,7 @@ def split_large_shards() -> int:
 
 def _large_shards() -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(_LARGE_SHARDS, [MOST_IN_SHARD])
+        cursor.execute(_LARGE_SHARDS, [_LIVE_WEIGHT, MOST_IN_SHARD])
         return [shard_id for (shard_id,) in cursor.fetchall()]
 
 

@@ -13,7 +13,8 @@ from trading.services.stepping import UnsteppableError
 
 logger = logging.getLogger(__name__)
 
-#: Deployments that one transaction steps, as far as whole shards allow: about a third of a second.
+#: Deployments that one transaction steps, as far as whole shards allow (so many on paper, or fewer at a
+#: venue): about a third of a second.
 _DEPLOYMENTS_AT_ONCE: Final = 2_000
 
 

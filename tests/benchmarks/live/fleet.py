@@ -32,6 +32,7 @@ from trading.models import (
     DeploymentRevision,
     SignalGroup,
 )
+from trading.services import groups
 
 CASH = Decimal(100_000)
 
@@ -95,6 +96,8 @@ def make_fleet(keys: Sequence[Keys], *, url: str, close_ms: int) -> Fleet:
         for each in accounts
     )
     group = SignalGroup.objects.get()
+    # As the platform does each minute.
+    groups.split_large_shards()
     return Fleet(instrument, group.pk, [each.pk for each in accounts], close_ms)
 
 
