@@ -293,7 +293,7 @@ def shards_at_once(group_ids: Sequence[int], *, deployments: int) -> int:
     counted = followers.aggregate(
         all=Count("pk"), live=Count("pk", filter=Q(deployment__account__kind=AccountKind.LIVE))
     )
-    weight = counted["all"] + (_LIVE_WEIGHT - 1) * counted["live"]
+    weight: int = counted["all"] + (_LIVE_WEIGHT - 1) * counted["live"]
     return max(shards * deployments // max(weight, 1), 1)
 
 
