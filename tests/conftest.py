@@ -1,5 +1,6 @@
 """What holds for the whole suite."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +23,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="VENUE",
         help="run the acceptance cards with keys on the practice market of this venue, such as binance",
     )
+
+
+def pytest_collection_finish() -> None:
+    """Set aside what lives as long as the run: thousands of tests, and all that they have imported.
+
+    Whoever looks for garbage would go through it again and again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
