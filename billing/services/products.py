@@ -1,5 +1,7 @@
 """What can be sold: strategies of the catalogue, the plans of an installation, and their prices."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -37,14 +39,32 @@ class FreeForEverybodyError(ConflictError):
         super().__init__(f"Everybody has the plan “{name}”, so it cannot have a price.")
 
 
+@dataclass(frozen=True, slots=True)
+class StrategyOffer:
+    """A strategy as the catalogue offers it, or does not any more."""
+
+    slug: str
+    name: str
+    is_active: bool
+
+
 @part_of_transaction
-def register_strategy(*, slug: str, name: str, is_active: bool) -> Product:
-    """Return the product ``strategy:<slug>``, made or brought up to date; a repeat changes nothing."""
-    product, _ = Product.objects.update_or_create(
-        code=f"strategy:{slug}",
-        defaults={"kind": Product.Kind.STRATEGY, "name": name, "is_active": is_active},
+def register_strategies(offers: Iterable[StrategyOffer]) -> list[Product]:
+    """Return the products ``strategy:<slug>``, made or brought up to date; a repeat changes nothing."""
+    return Product.objects.bulk_create(
+        [
+            Product(
+                code=f"strategy:{offer.slug}",
+                kind=Product.Kind.STRATEGY,
+                name=offer.name,
+                is_active=offer.is_active,
+            )
+            for offer in offers
+        ],
+        update_conflicts=True,
+        unique_fields=["code"],
+        update_fields=["kind", "name", "is_active"],
     )
-    return product
 
 
 @transactional

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 
+from foundation.transactions import part_of_transaction
 from market.errors import ConflictError
 
 
@@ -39,6 +40,13 @@ def only_one(name: str) -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+@part_of_transaction
+def wait_for_turn(name: str) -> None:
+    """Wait until nobody else does the work called *name*; it is this transaction's until its end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [zlib.crc32(name.encode())])
 
 
 def _holder_of(key: int) -> str:

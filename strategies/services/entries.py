@@ -101,7 +101,7 @@ def set_active(*, strategy_id: int, is_active: bool, by: Actor, now: datetime) -
         raise NotInCodeError(strategy.name)
     strategy.is_active = is_active
     strategy.save(update_fields=["is_active"])
-    catalogue.register_product(strategy)
+    catalogue.register_products([strategy])
     audit.record(
         actor=by,
         verb="strategy.activated" if is_active else "strategy.retired",
@@ -128,7 +128,7 @@ def _change(
         strategy.edited_fields = sorted({*strategy.edited_fields, *changed})
     strategy.save(update_fields=[*changed, "edited_fields"])
     if changed:
-        catalogue.register_product(strategy)
+        catalogue.register_products([strategy])
         audit.record(
             actor=by,
             verb=verb,

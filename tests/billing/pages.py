@@ -34,7 +34,7 @@ def _many(person: User) -> str:
     for number in range(30):
         with transaction.atomic():
             name = f"{'Very ' * (number % 9)}long strategy {number}"
-            products.register_strategy(slug=f"number-{number}", name=name, is_active=True)
+            factory.make_strategy_product(f"number-{number}", name=name)
         subscription = factory.give(person, f"strategy:number-{number}", now=now)
         if number % 3 == 1:
             subscriptions.cancel(

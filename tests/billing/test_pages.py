@@ -44,7 +44,7 @@ def browser(person: User) -> Client:
 def make_product(slug: str) -> None:
     """Add a strategy of that name to what is offered."""
     with transaction.atomic():
-        products.register_strategy(slug=slug, name=slug, is_active=True)
+        factory.make_strategy_product(slug, name=slug)
 
 
 def text_of(response) -> str:

@@ -18,7 +18,7 @@ from billing.providers.registry import get_provider
 from billing.selectors.entitlements import is_entitled, plan_of
 from billing.selectors.ledger import balance, violations
 from billing.selectors.payments import prices_for
-from billing.services import checkout, development, payment_checks, products, subscriptions
+from billing.services import checkout, development, payment_checks, subscriptions
 from billing.services.checkout import (
     NothingSoldError,
     OrderReusedError,
@@ -217,7 +217,7 @@ class TestSettle:
     def test_a_strategy_is_bought_the_same_way(self):
         person = make_person()
         with transaction.atomic():
-            products.register_strategy(slug="ema", name="EMA", is_active=True)
+            factory.make_strategy_product("ema", name="EMA")
         price = make_price("strategy:ema", "10")
 
         buy(person, price)

@@ -98,7 +98,7 @@ class TestSubscribe:
 
     def test_what_is_withdrawn_is_not_on_offer(self, person):
         with transaction.atomic():
-            products.register_strategy(slug="ema-crossover", name="EMA", is_active=False)
+            factory.make_strategy_product("ema-crossover", name="EMA", is_active=False)
 
         with pytest.raises(subscriptions.NotOnOfferError):
             factory.subscribe(person, now=NOW)

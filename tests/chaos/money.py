@@ -17,6 +17,7 @@ from billing.models import DevelopmentCharge, LedgerEntry, Payment
 from billing.selectors import ledger
 from billing.services import checkout, development, products
 from foundation.audit import Actor
+from tests.factories.billing import make_strategy_product
 from tests.flows.stack import eventually
 
 _ACTOR: Final = Actor.system("chaos")
@@ -58,7 +59,7 @@ class Till:
 
 def _on_offer() -> UUID:
     with transaction.atomic():
-        product = products.register_strategy(slug=_PRODUCT, name="Umbrellas", is_active=True)
+        product = make_strategy_product(_PRODUCT, name="Umbrellas")
     price = products.set_price(
         product_code=product.code,
         interval="MONTH",

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from accounts.models import User
-from billing.models import Price, Subscription
+from billing.models import Price, Product, Subscription
 from billing.services import products, subscriptions
+from billing.services.products import StrategyOffer
 from foundation.audit import Actor
 
 #: Before every other moment of the tests.
@@ -20,6 +21,12 @@ def with_plan(person: User, plan_code: str = "plan:desk") -> User:
         owner_id=person.pk, product_code=plan_code, months=None, by=STAFF, now=LONG_AGO
     )
     return person
+
+
+def make_strategy_product(slug: str, *, name: str, is_active: bool = True) -> Product:
+    """Return what is sold of a strategy; needs a transaction."""
+    (product,) = products.register_strategies([StrategyOffer(slug, name, is_active=is_active)])
+    return product
 
 
 def subscribe(

@@ -30,6 +30,7 @@ from billing.selectors import ledger  # noqa: E402
 from billing.services import checkout, products  # noqa: E402
 from foundation.audit import Actor  # noqa: E402
 from foundation.models import OutboxEvent  # noqa: E402
+from tests.factories.billing import make_strategy_product  # noqa: E402
 
 _ACTOR = Actor.system("webhook-storm")
 
@@ -37,7 +38,7 @@ _ACTOR = Actor.system("webhook-storm")
 def prepare(tag: str, number: int) -> dict[str, Any]:
     """Make *number* people with an order each, paid at the bank, of which we have not heard."""
     with transaction.atomic():
-        product = products.register_strategy(slug=tag, name="Umbrellas", is_active=True)
+        product = make_strategy_product(tag, name="Umbrellas")
     price = products.set_price(
         product_code=product.code,
         interval="MONTH",

@@ -75,9 +75,8 @@ def _trade(traded: Traded, leg: Leg, side: Side) -> None:
     factory.make_intent(
         traded.deployment, traded.instrument, now=traded.now, leg=leg, side=side, quantity=quantity
     )
-    for _ in range(3):
-        submission.submit_due_intents(now=traded.now)
-        reconciliation.reconcile_account(account_id=traded.deployment.account_id, now=traded.now)
+    submission.submit_due_intents(now=traded.now)
+    reconciliation.reconcile_account(account_id=traded.deployment.account_id, now=traded.now)
 
 
 def _store_wave(instrument: Instrument, *, until: datetime) -> None:
