@@ -1,8 +1,10 @@
 """Entry points of the workers; each is one call of a service."""
 
+import logging
 from typing import Any, Final
 
 from celery.signals import worker_init
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from foundation import tenancy
@@ -20,6 +22,7 @@ from trading.services import (
     pruning,
     reconciliation,
     shards,
+    restored,
     starts,
     stops,
     submission,
@@ -29,6 +32,8 @@ from trading.services import (
 )
 
 #: The queues whose workers place what protects positions.
+logger = logging.getLogger(__name__)
+
 _PROTECTING: Final = frozenset({"control", "evaluate", "orders"})
 
 
@@ -40,6 +45,21 @@ def load_protection(sender: Any, **_: Any) -> None:
 
 
 @queued_task("trading.evaluate_signal_groups", queue="evaluate")
+@worker_init.connect
+def halt_if_restored(sender: Any, **_: Any) -> None:
+    """Look whether the database is the one it was before the first order can leave."""
+    if _PROTECTING & sender.app.amqp.queues.consume_from.keys():
+        try:
+            with tenancy.bypass("a halt concerns everybody"):
+                restored.halt_if_restored(now=timezone.now())
+        except OperationalError:
+            # Without a database nothing leaves; once it is back, the watch of the rules looks within seconds.
+            logger.warning("database.not_looked_at")
+        finally:
+            # The processes of the worker must not share a connection.
+            connections.close_all()
+
+
 def evaluate_signal_groups(*, group_ids: list[int]) -> None:
     """Decide on the bars of groups that have closed."""
     with tenancy.bypass("a signal group serves many people"):

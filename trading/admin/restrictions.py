@@ -11,6 +11,7 @@ from foundation.admin import Deed, DeedAdmin, ReadOnlyAdmin
 from foundation.admin.deeds import now
 from foundation.audit import Actor
 from trading.models import (
+    DatabaseMark,
     ProtectionLimits,
     ProtectionMark,
     RestrictionState,
@@ -144,4 +145,13 @@ class ProtectionMarkAdmin(ReadOnlyAdmin):
     list_display = ("target_key", "currency", "owner", "day_on", "day_pnl", "peak_pnl")
     search_fields = ("target_key", "owner__email")
     list_select_related = ("owner",)
+    ordering = ("-id",)
+
+
+@admin.register(DatabaseMark)
+class DatabaseMarkAdmin(ReadOnlyAdmin):
+    """Which database this is; another one than before halts everything."""
+
+    list_display = ("identity", "seen_at")
+    search_fields = ("identity",)
     ordering = ("-id",)

@@ -27,6 +27,7 @@ from trading.models.reconciliations import ExternalOrder, ReconciliationReport
 from trading.models.restrictions import (
     ProtectionLimits,
     ProtectionMark,
+    DatabaseMark,
     ReleaseRule,
     RestrictionCause,
     RestrictionScope,
@@ -42,6 +43,7 @@ __all__ = (
     "CommandKind",
     "DeadManSwitch",
     "Deployment",
+    "DatabaseMark",
     "DeploymentCommand",
     "DeploymentDecision",
     "DeploymentInstrument",

@@ -47,6 +47,7 @@ class RestrictionCause(models.TextChoices):
     STALE_DATA = "STALE_DATA", "Its candles are too old"
     UNUSUAL_RATE = "UNUSUAL_RATE", "Far more orders than usual"
     DUPLICATE_ORDERS = "DUPLICATE_ORDERS", "Orders were sent twice"
+    RESTORED = "RESTORED", "The database is another one than before"
 
 
 class ReleaseRule(models.TextChoices):
@@ -188,3 +189,18 @@ class ProtectionMark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.target_key} {self.currency}"
+
+
+class DatabaseMark(models.Model):
+    """Which database the platform last found itself on; the one row there is."""
+
+    identity = models.CharField(max_length=100, help_text="cluster/timeline/database")
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=1), name="one_database_mark"),
+        ]
+
+    def __str__(self) -> str:
+        return self.identity

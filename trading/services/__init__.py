@@ -22,8 +22,8 @@ the only one that moves an order, ``order_rows`` and ``bookings`` do it for many
 ``absence``, ``external``, ``drift``, ``reviews``, ``order_problems`` and ``daily_reports`` act on the answers;
 ``starts`` blocks entries until it has.
 
-**What may not be traded**: ``restrictions`` on ``targets``, ``halting`` and ``flattening`` what follows; ``triggers``
-and ``market_triggers`` set them by themselves, for ``causes``; ``limits`` and ``marks`` what people allow to be lost.
+**What may not be traded**: ``restrictions`` on ``targets``, ``halting`` and ``flattening`` what follows; ``triggers``,
+``market_triggers`` and ``restored`` set them by themselves, for ``causes``; ``limits`` and ``marks`` what people allow to be lost.
 
 **Afterwards**: ``live_drift*`` compares with a replay; ``pruning``, ``partitions`` and ``sweeps`` keep house;
 ``locks`` is the one order in which deployments are locked.

@@ -26,7 +26,7 @@ from trading.models import (
     TradingRestriction,
 )
 from trading.selectors import entry_rates
-from trading.services import causes, market_triggers, orders, restrictions
+from trading.services import causes, market_triggers, orders, restored, restrictions
 from trading.services.causes import Found
 
 #: So many orders that a venue rejects within the window are no accident.
@@ -57,6 +57,7 @@ _DAY: Final = timedelta(days=1)
 
 def watch(*, now: datetime) -> None:
     """Set what calls for it, end what is over."""
+    restored.halt_if_restored(now=now)
     market_triggers.watch(now=now)
     _keep_in_doubt(now=now)
     _keep_drift(now=now)
