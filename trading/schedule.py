@@ -11,6 +11,8 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "trading-refresh-dead-men": {"task": "trading.refresh_dead_men", "schedule": 10.0},
     # It looks every few minutes whether the report of the day is due: from 03:10 UTC on.
     "trading-report-daily": {"task": "trading.report_daily", "schedule": 300.0},
+    # It asks each account once an hour, soon after the hour: then fundings are settled.
+    "trading-book-fundings": {"task": "trading.book_fundings", "schedule": 60.0},
     "trading-sweep-commands": {"task": "trading.sweep_commands", "schedule": 2.0},
     "trading-sweep-rights": {"task": "trading.sweep_rights", "schedule": 30.0},
     "trading-sweep-drift-reports": {"task": "trading.sweep_drift_reports", "schedule": 30.0},

@@ -15,14 +15,15 @@ from trading.services import (
     dead_men,
     erasures,
     evaluation,
+    fundings,
     groups,
     halting,
     live_drift,
     partitions,
     pruning,
     reconciliation,
-    shards,
     restored,
+    shards,
     starts,
     stops,
     submission,
@@ -31,9 +32,9 @@ from trading.services import (
     unprotected,
 )
 
-#: The queues whose workers place what protects positions.
 logger = logging.getLogger(__name__)
 
+#: The queues whose workers place what protects positions.
 _PROTECTING: Final = frozenset({"control", "evaluate", "orders"})
 
 
@@ -44,7 +45,6 @@ def load_protection(sender: Any, **_: Any) -> None:
         brackets.preload()
 
 
-@queued_task("trading.evaluate_signal_groups", queue="evaluate")
 @worker_init.connect
 def halt_if_restored(sender: Any, **_: Any) -> None:
     """Look whether the database is the one it was before the first order can leave."""
@@ -60,6 +60,7 @@ def halt_if_restored(sender: Any, **_: Any) -> None:
             connections.close_all()
 
 
+@queued_task("trading.evaluate_signal_groups", queue="evaluate")
 def evaluate_signal_groups(*, group_ids: list[int]) -> None:
     """Decide on the bars of groups that have closed."""
     with tenancy.bypass("a signal group serves many people"):
@@ -130,6 +131,13 @@ def report_daily() -> None:
     """Look at everything of the last two days, once a day."""
     with tenancy.bypass("accounts are served side by side"):
         reconciliation.report_daily(now=timezone.now())
+
+
+@queued_task("trading.book_fundings", queue="orders")
+def book_fundings() -> None:
+    """Book what fundings took and brought."""
+    with tenancy.bypass("accounts are served side by side"):
+        fundings.book_due(now=timezone.now())
 
 
 @queued_task("trading.act_on_command", queue="control")

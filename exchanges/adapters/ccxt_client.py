@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from exchanges.adapters import governor, judging, reading
-from exchanges.adapters.ccxt_market import CcxtMarketData, require_success
+from exchanges.adapters.ccxt_market import require_success
+from exchanges.adapters.ccxt_swaps import CcxtSwaps
 from exchanges.adapters.connections import Transport
 from exchanges.adapters.credentials import ApiCredential
 from exchanges.adapters.filters import keeps_steps
@@ -29,13 +30,12 @@ from exchanges.adapters.protocol import (
     OrderRequest,
     Outcome,
     OutcomeKind,
-    PositionReport,
 )
 from exchanges.adapters.reading import UnreadableError
 from exchanges.adapters.refusals import OffStepError, StopPassedError, UnsupportedOrderError
 from exchanges.adapters.wire import CallRecord, recording
 from foundation.crashpoints import crashpoint
-from market.enums import MarginMode, OrderType, Side
+from market.enums import OrderType, Side
 from market.errors import UnsupportedByVenueError, VenueError
 from market.money import quantize_price
 from market.orders import WORKING
@@ -59,7 +59,7 @@ _ORDER_TYPES: Final[Mapping[OrderType, str]] = MappingProxyType(
 _HEADROOM: Final = Decimal("0.01")
 
 
-class CcxtVenueClient(CcxtMarketData):
+class CcxtVenueClient(CcxtSwaps):
     """One venue, in the name of one account or (without credential) of nobody.
 
     Every call refuses to run inside a database transaction. Nothing of ccxt leaves: questions raise VenueError without
@@ -188,32 +188,6 @@ class CcxtVenueClient(CcxtMarketData):
             lambda: self._pack.dialect.permissions(self._exchange), lambda answer: answer
         )
 
-    async def positions(self) -> Sequence[PositionReport]:
-        """Return the swaps that the account holds; nothing at a spot venue, where all that is held is a balance."""
-        if not self._pack.has_swaps:
-            return ()
-        return await self._ask(
-            lambda: self._pack.dialect.positions(self._exchange), lambda positions: positions
-        )
-
-    async def set_leverage(self, symbol: str, leverage: int) -> None:
-        """Set the leverage of later orders in *symbol*."""
-        self._require_swaps()
-        await self._settle(lambda: self._exchange.set_leverage(leverage, symbol))
-
-    async def set_margin_mode(self, symbol: str, mode: MarginMode) -> None:
-        """Set how positions in *symbol* are margined; asking for what is set already is no error."""
-        self._require_swaps()
-        await self._settle(lambda: self._exchange.set_margin_mode(mode.value.lower(), symbol))
-
-    async def arm_dead_man(self, *, timeout_s: int) -> None:
-        """Let the venue cancel all open orders unless this is called again within *timeout_s*; 0 disarms."""
-        if not self._pack.has_dead_man:
-            raise UnsupportedByVenueError
-        await self._settle(
-            lambda: self._pack.dialect.arm_dead_man(self._exchange, timeout_s=timeout_s)
-        )
-
     # --- orders ---------------------------------------------------------------------------------
 
     async def _prepare(self, request: OrderRequest) -> Sending:
@@ -329,10 +303,6 @@ class CcxtVenueClient(CcxtMarketData):
         return replace(reading.done(report), code=DUPLICATE)
 
     # --- one call -------------------------------------------------------------------------------
-
-    async def _settle(self, operation: Callable[[], Awaitable[Any]]) -> None:
-        """Change a setting; that it is as it was asked for already is no error."""
-        await self._ask(operation, lambda _: None, settled=self._pack.codes.settled)
 
     async def _act(
         self,

@@ -17,6 +17,7 @@ from exchanges.adapters.memory_faults import NO_FAULT, CancelFault, SubmitFault,
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
+    FundingPaymentReport,
     FundingReport,
     InstrumentReport,
     KeyPermissions,
@@ -315,6 +316,12 @@ class InMemoryVenueClient:
         self._before_question()
         book = self._venue.book
         return book.swaps.positions(self._account, prices=book.prices, now=self._venue.clock())
+
+    async def funding_payments_since(self, since: datetime) -> Sequence[FundingPaymentReport]:
+        """Return the payments that the test has set for the account, oldest first."""
+        self._before_question()
+        payments = self._venue.book.swaps.payments[self._account]
+        return [each for each in payments if each.paid_at >= since]
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
         """Lock that much less for later orders."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from exchanges.adapters.protocol import (
     FillReport,
+    FundingPaymentReport,
     FundingReport,
     InstrumentReport,
     MarkReport,
@@ -23,10 +24,13 @@ _LEVERAGE: Final = 20
 
 @dataclass(slots=True)
 class Swaps:
-    """Positions by account and symbol, one-way mode; what a test sets of marks and funding is in ``marks``, ``fundings``."""
+    """Positions by account and symbol, one-way mode; what a test sets is in ``marks``, ``fundings``, ``payments``."""
 
     marks: dict[str, MarkReport] = field(default_factory=dict)
     fundings: list[FundingReport] = field(default_factory=list)
+    payments: defaultdict[str, list[FundingPaymentReport]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     leverages: dict[tuple[str, str], int] = field(default_factory=dict)
     margin_modes: dict[tuple[str, str], MarginMode] = field(default_factory=dict)
     #: Seconds after which an account's orders are canceled, as it was armed last.

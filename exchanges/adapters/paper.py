@@ -13,6 +13,7 @@ from exchanges.adapters.guard import TransactionGuard
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
+    FundingPaymentReport,
     FundingReport,
     InstrumentReport,
     KeyPermissions,
@@ -139,6 +140,10 @@ class PaperVenueClient:
 
     async def positions(self) -> Sequence[PositionReport]:
         """Return nothing: positions are rows of trading."""
+        return ()
+
+    async def funding_payments_since(self, since: datetime) -> Sequence[FundingPaymentReport]:
+        """Return nothing: a wallet of paper is charged no funding."""
         return ()
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:

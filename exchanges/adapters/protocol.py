@@ -164,6 +164,17 @@ class FundingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingPaymentReport:
+    """What a funding cost an account (negative), or brought it, for a position; ids are the venue's for this account."""
+
+    venue_payment_id: str
+    symbol: str
+    amount: Decimal
+    currency: str
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PositionReport:
     """What an account holds of a swap; ``quantity`` is in base units and negative when short."""
 
@@ -260,6 +271,13 @@ class VenueClient(MarketData, Protocol):
 
     async def positions(self) -> Sequence[PositionReport]:
         """Return the swaps that the account holds, without flat ones; nothing at a spot venue."""
+        ...
+
+    async def funding_payments_since(self, since: datetime) -> Sequence[FundingPaymentReport]:
+        """Return what fundings of all swaps took and brought since an instant, oldest first, complete.
+
+        Nothing at a spot venue.
+        """
         ...
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:

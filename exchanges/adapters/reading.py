@@ -9,6 +9,7 @@ from typing import Any, Final
 from exchanges.adapters.protocol import (
     BalanceReport,
     FillReport,
+    FundingPaymentReport,
     FundingReport,
     InstrumentReport,
     MarkReport,
@@ -265,6 +266,17 @@ def read_funding(row: Mapping[str, Any]) -> FundingReport:
         symbol=str(row["symbol"]),
         rate=amount_of(row["fundingRate"]),
         funded_at=from_milliseconds(_instant_of(row["timestamp"])),
+    )
+
+
+def read_funding_payment(row: Mapping[str, Any]) -> FundingPaymentReport:
+    """Return what one funding took or brought."""
+    return FundingPaymentReport(
+        venue_payment_id=_text_of(row["id"]),
+        symbol=str(row["symbol"]),
+        amount=amount_of(row["amount"]),
+        currency=str(row["code"]),
+        paid_at=from_milliseconds(_instant_of(row["timestamp"])),
     )
 
 

@@ -17,6 +17,7 @@ from exchanges.models import AccountKind, ExchangeAccount, Instrument
 from exchanges.services import balances
 from tests.factories import accounts as people
 from tests.factories import trading as factory
+from tests.trading.live_market import make_swap
 from trading.models import Deployment, DeploymentPosition, Order, OrderIntent
 from trading.services import bars, reconciliation, submission
 
@@ -116,3 +117,15 @@ def desk(
 ) -> Desk:
     """A live deployment to work on."""
     return Desk(memory_venue, live_deployment, instrument, now)
+
+
+@pytest.fixture
+def swap_desk(db: None, now: datetime) -> Iterator[Desk]:
+    """A crossover with a target on a swap, where stop and target rest beside one another."""
+    instrument, report = make_swap()
+    venue = InMemoryVenue(instruments=[report])
+    memory.use_venue(factory.VENUE_CODE, venue)
+    account = factory.make_account(people.make_person(), instrument, kind=AccountKind.LIVE, now=now)
+    deployment = factory.make_deployment(account, now=now, symbol=instrument.symbol)
+    yield Desk(venue, deployment, instrument, now)
+    memory.forget_venues()

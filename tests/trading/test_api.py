@@ -92,7 +92,7 @@ class TestStartingADeployment:
         )
         assert (body["desired_state"], body["actual_state"]) == ("RUNNING", "STARTING")
         assert body["position"]["quantity"] == "0"
-        assert body["pnl"] == {"realized": "0", "unrealized": "0", "fees": "0", "net": "0"}
+        assert set(body["pnl"].values()) == {"0"}
         parameters = person.get(response["Location"]).json()["parameters"]
         assert parameters["long_ema_period"] == 6
         assert parameters["stop_loss_percent"] == 2.0

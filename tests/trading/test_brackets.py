@@ -5,19 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from exchanges.adapters import memory
-from exchanges.adapters.memory import InMemoryVenue
 from exchanges.adapters.protocol import OrderRequest
-from exchanges.models import AccountKind
 from foundation.audit import Actor
 from market.enums import Leg, MarginMode, OrderStatus, OrderType, Side
 from market.errors import VenueError
 from market.timeframes import MINUTE_MS, Timeframe, from_milliseconds, to_milliseconds
-from tests.factories import accounts as people
 from tests.factories import exchanges as market_factory
-from tests.factories import trading as factory
 from tests.trading.conftest import Desk
-from tests.trading.live_market import make_swap
 from trading.models import (
     DeadManSwitch,
     Deployment,
@@ -52,18 +46,6 @@ def in_doubt_is_heard(desk: Desk, turns: int = 1) -> None:
         Order.objects.update(next_check_at=desk.now)
         desk.reconcile()
         desk.submit()
-
-
-@pytest.fixture
-def swap_desk(now):
-    """A crossover with a target on a swap, where stop and target rest beside one another."""
-    instrument, report = make_swap()
-    venue = InMemoryVenue(instruments=[report])
-    memory.use_venue(factory.VENUE_CODE, venue)
-    account = factory.make_account(people.make_person(), instrument, kind=AccountKind.LIVE, now=now)
-    deployment = factory.make_deployment(account, now=now, symbol=instrument.symbol)
-    yield Desk(venue, deployment, instrument, now)
-    memory.forget_venues()
 
 
 class TestAnEntryThatRests:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from market import money
 from market.enums import Side
 from trading.domain.drift_columns import COLUMNS, attribute, totals
-from trading.domain.drift_trades import Execution, round_trips
+from trading.domain.drift_trades import Execution, Payment, round_trips
 
 SYMBOL = "BTC/USDT"
 MINUTE = 60_000
@@ -58,9 +58,10 @@ def fill(
 REPLAY = [fill(1, Side.BUY, "101"), fill(9, Side.SELL, "109")]
 
 
-def columns(live, *, replay=REPLAY, refused=()) -> dict[str, Decimal]:
+def columns(live, *, replay=REPLAY, refused=(), payments=()) -> dict[str, Decimal]:
     """Return the columns that are not 0, after a look at their sum."""
-    own, twin = (round_trips(each, marks=MARKS, steps=STEPS, end_ms=END) for each in (live, replay))
+    own = round_trips(live, marks=MARKS, steps=STEPS, end_ms=END, payments=payments)
+    twin = round_trips(replay, marks=MARKS, steps=STEPS, end_ms=END)
     paired = attribute(
         own,
         twin,
@@ -217,3 +218,25 @@ def test_trades_are_worth_what_was_taken_in_less_what_was_paid(executions):
             signed = each.quantity if each.side is Side.BUY else -each.quantity
             worth += signed * (MARKS[each.symbol] - each.price) - each.fee
         assert abs(sum(trip.pnl for trip in trips) - worth) <= len(trips) * money.MONEY_QUANTUM
+
+
+def test_what_fundings_took_while_it_was_open_is_a_column_of_its_own():
+    paid = [
+        Payment(SYMBOL, 0, Decimal(-100)),
+        Payment(SYMBOL, 2 * MINUTE, Decimal("-1.5")),
+        Payment(SYMBOL, 3 * MINUTE, Decimal("0.25")),
+        Payment("ETH/USDT", 3 * MINUTE, Decimal(-100)),
+        # Nothing was held any more.
+        Payment(SYMBOL, 9 * MINUTE, Decimal(-100)),
+    ]
+
+    assert columns(REPLAY, payments=paid) == {"funding": Decimal("-1.25")}
+
+
+def test_a_payment_belongs_to_the_trade_that_a_turn_has_begun():
+    turned = [fill(1, Side.BUY, "101"), fill(5, Side.SELL, "105", quantity="4")]
+    payments = [Payment(SYMBOL, 5 * MINUTE, Decimal(2))]
+
+    first, second = round_trips(turned, marks=MARKS, steps=STEPS, end_ms=END, payments=payments)
+
+    assert (first.funding, second.funding) == (Decimal(0), Decimal(-2))

@@ -1,6 +1,7 @@
 """A strategy that goes both ways, live on the swaps of the simulator: in, compared, and out again."""
 
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,11 +25,14 @@ from trading.models import (
     Deployment,
     DeploymentPosition,
     Fill,
+    FundingCursor,
+    FundingPayment,
     Order,
     OrderIntent,
     SignalGroup,
 )
-from trading.services import bars, commands, evaluation, reconciliation, submission
+from trading.selectors import results
+from trading.services import bars, commands, evaluation, fundings, reconciliation, submission
 from trading.services.deployments import InstrumentTakenError
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db(transaction=True)]
@@ -70,9 +74,9 @@ class Floor:
 
 
 @pytest.fixture
-def floor(settings):
+def floor(settings, request):
     bars.forget_all()
-    with SimulatorProcess() as simulator:
+    with SimulatorProcess(*getattr(request, "param", ())) as simulator:
         settings.SIMULATOR_URL = simulator.url
         catalogue.ensure_venues(now=timezone.now())
         instrument = Instrument.objects.get(venue__code="simulator-futures", symbol=SYMBOL)
@@ -195,3 +199,38 @@ def test_what_a_hidden_stop_has_sent_is_not_taken_for_a_second_order(floor):
     assert statuses[0] == "ACCEPTED"
     assert set(statuses) == {"ACCEPTED", "FILLED"}
     assert DeploymentPosition.objects.get(deployment=deployment).quantity == 0
+
+
+@pytest.mark.parametrize("floor", [("--funding-seconds", "2")], indirect=True)
+def test_what_fundings_take_is_booked_once_and_is_in_every_result(floor):
+    floor.raw.admin("POST", "/simulator/funding", {"symbol": "BTCUSDT", "rate": "0.001"})
+    floor.cross(Side.BUY)
+    deployment = floor.deploy()
+    work(floor, now=floor.now)
+    later = floor.now + timedelta(seconds=11)
+    ExchangeAccount.objects.update(lease_until=None)
+    reconciliation.reconcile_account(account_id=floor.account.pk, now=later)
+    while len(paid := incomes(floor)) < 2:
+        time.sleep(0.5)
+
+    soon = timezone.now() + timedelta(minutes=2)
+    assert fundings.book_due(now=soon) == 1
+    assert fundings.book_due(now=soon) == 0
+    FundingCursor.objects.update(next_at=soon)
+    assert fundings.book_due(now=soon + timedelta(minutes=1)) == 1
+
+    booked = list(FundingPayment.objects.order_by("paid_at"))
+    assert [row.amount for row in booked[: len(paid)]] == paid
+    assert all(amount < 0 for amount in paid)
+    assert [row.amount for row in booked] == incomes(floor)[: len(booked)]
+    position = DeploymentPosition.objects.get(deployment=deployment)
+    assert position.funding == sum(row.amount for row in booked)
+    found = results.result_of([position])
+    assert found.net == found.realized - found.fees + found.unrealized + position.funding
+
+
+def incomes(floor: Floor) -> list[Decimal]:
+    """Return what fundings brought the account, by the exchange's own word."""
+    status, rows = floor.raw.signed("GET", "/fapi/v1/income", incomeType="FUNDING_FEE")
+    assert status == 200
+    return [Decimal(row["income"]) for row in rows]

@@ -38,7 +38,15 @@ class PositionInline(ReadOnlyInline):
     """What a deployment holds."""
 
     model = DeploymentPosition
-    fields = ("instrument", "quantity", "average_price", "realized_pnl", "fees", "last_price")
+    fields = (
+        "instrument",
+        "quantity",
+        "average_price",
+        "realized_pnl",
+        "fees",
+        "funding",
+        "last_price",
+    )
 
 
 class CommandInline(ReadOnlyInline):

@@ -7,6 +7,8 @@ from trading.models import (
     AccountPosition,
     DeadManSwitch,
     DeploymentPosition,
+    FundingCursor,
+    FundingPayment,
     Reservation,
     SwapSetting,
 )
@@ -24,6 +26,7 @@ class DeploymentPositionAdmin(ReadOnlyAdmin):
         "average_price",
         "realized_pnl",
         "fees",
+        "funding",
         "unprotected_since",
         "last_price",
         "last_price_at",
@@ -83,6 +86,28 @@ class DeadManSwitchAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "account", "called_at")
     list_filter = ("account__venue",)
+    search_fields = ("account__label", "owner__email")
+    list_select_related = ("account",)
+    ordering = ("-id",)
+
+
+@admin.register(FundingPayment)
+class FundingPaymentAdmin(ReadOnlyAdmin):
+    """What fundings of swaps brought deployments, and took."""
+
+    list_display = ("id", "deployment", "instrument", "amount", "currency", "paid_at")
+    list_filter = ("instrument__venue",)
+    search_fields = ("deployment__name", "instrument__symbol", "owner__email")
+    list_select_related = ("deployment", "instrument")
+    date_hierarchy = "paid_at"
+    ordering = ("-id",)
+
+
+@admin.register(FundingCursor)
+class FundingCursorAdmin(ReadOnlyAdmin):
+    """Up to when the fundings of accounts are booked."""
+
+    list_display = ("account", "booked_to", "next_at")
     search_fields = ("account__label", "owner__email")
     list_select_related = ("account",)
     ordering = ("-id",)

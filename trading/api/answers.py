@@ -53,6 +53,7 @@ class PnlSerializer(serializers.Serializer[Any]):
     realized = ExactField()
     unrealized = ExactField()
     fees = ExactField()
+    funding = ExactField()
     net = ExactField()
 
 

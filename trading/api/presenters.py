@@ -139,6 +139,7 @@ def _pnl(deployment: Deployment) -> dict[str, str]:
         "realized": plain(result.realized),
         "unrealized": plain(result.unrealized),
         "fees": plain(result.fees),
+        "funding": plain(result.funding),
         "net": plain(result.net),
     }
 

@@ -39,11 +39,21 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """What a funding brought, negative what it took, in the settle currency."""
+
+    symbol: str
+    at_ms: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class RoundTrip:
     """From flat to flat, or to the end; ``exit_price`` values what is left at the last price.
 
     ``direction`` is 1 for long and -1 for short; ``ordered`` is what its entries were to be,
-    ``quantity`` what they became. ``is_open`` tells that something is left.
+    ``quantity`` what they became. ``fees`` and ``funding`` are what was paid, and negative what was received.
+    ``is_open`` tells that something is left.
     """
 
     symbol: str
@@ -103,11 +113,13 @@ def round_trips(
     marks: Mapping[str, Decimal],
     steps: Mapping[str, Decimal],
     end_ms: int,
+    payments: Iterable[Payment] = (),
 ) -> list[RoundTrip]:
     """Return the round trips of *executions*, which are in the order of time, by their entries.
 
     *marks* are the last prices by symbol and *steps* the lot steps: less than one is flat. What is
-    open ends at *end_ms*. A fill that turns a position round ends one trip and begins another.
+    open ends at *end_ms*. A fill that turns a position round ends one trip and begins another. *payments* are
+    those of fundings; each belongs to the trip under way.
     """
     with localcontext(money.WIDE):
         finished: list[RoundTrip] = []
@@ -123,7 +135,22 @@ def round_trips(
             _finished(trip, marks[symbol], end_ms, is_open=True)
             for symbol, trip in under_way.items()
         ]
-    return sorted(finished, key=lambda trip: (trip.entry_ms, trip.symbol))
+        funded = [_funded(trip, payments) for trip in finished]
+    return sorted(funded, key=lambda trip: (trip.entry_ms, trip.symbol))
+
+
+def _funded(trip: RoundTrip, payments: Iterable[Payment]) -> RoundTrip:
+    paid = -sum(
+        (
+            each.amount
+            for each in payments
+            if each.symbol == trip.symbol
+            and trip.entry_ms <= each.at_ms
+            and (trip.is_open or each.at_ms < trip.exit_ms)
+        ),
+        _ZERO,
+    )
+    return replace(trip, funding=paid, pnl=trip.pnl - paid) if paid else trip
 
 
 def _parts(whole: Execution, trip: _Trip | None, step: Decimal) -> tuple[Execution, ...]:

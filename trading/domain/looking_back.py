@@ -13,7 +13,7 @@ _NOTHING: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an execution changed: the quantity held, and cash with fees, both signed."""
+    """What an execution, or a funding, changed: the quantity held, and cash with fees, both signed."""
 
     at: datetime
     quantity: Decimal

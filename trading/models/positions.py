@@ -23,6 +23,11 @@ class DeploymentPosition(models.Model):
     average_price = money_field(default=0)
     realized_pnl = money_field(default=0, help_text="Before fees, in the settle currency.")
     fees = money_field(default=0, help_text="Valued in the settle currency.")
+    funding = money_field(
+        default=0,
+        db_default=0,
+        help_text="What fundings brought, negative what they took, in the settle currency.",
+    )
     stop_price = money_field(null=True, blank=True)
     target_price = money_field(null=True, blank=True)
     last_price = money_field(null=True, blank=True)
@@ -142,3 +147,46 @@ class DeadManSwitch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.called_at:%H:%M:%S}"
+
+
+class FundingPayment(models.Model):
+    """What a funding of a swap brought a deployment, negative what it took: its share of the account's payment."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="fundings")
+    account = models.ForeignKey(
+        "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
+    )
+    instrument = models.ForeignKey(
+        "exchanges.Instrument", on_delete=models.PROTECT, related_name="+"
+    )
+    venue_payment_id = models.CharField(max_length=64)
+    amount = money_field()
+    currency = models.CharField(max_length=20)
+    paid_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["deployment", "instrument", "venue_payment_id"], name="funding_booked_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["owner", "-id"], name="fundings_of_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+class FundingCursor(models.Model):
+    """Up to when an account's fundings are booked, and when they are asked for again."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    account = models.OneToOneField(
+        "exchanges.ExchangeAccount", on_delete=models.PROTECT, related_name="+"
+    )
+    booked_to = models.DateTimeField(null=True, blank=True)
+    next_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.next_at:%H:%M:%S}"

@@ -54,8 +54,8 @@ class ListFilter:
 class PositionView:
     """What a deployment holds of an instrument and what came of it, in the settle currency.
 
-    ``net_pnl`` is realized less fees plus unrealized at the last price; without a last price the
-    open part counts as unchanged.
+    ``net_pnl`` is realized less fees, plus what fundings brought (negative what they took) and unrealized at
+    the last price; without a last price the open part counts as unchanged.
     """
 
     deployment: Deployment
@@ -69,13 +69,14 @@ class PositionView:
     target_price: Decimal | None
     realized_pnl: Decimal
     fees: Decimal
+    funding: Decimal
     unrealized_pnl: Decimal
     version: int
 
     @property
     def net_pnl(self) -> Decimal:
-        """What has been earned, fees paid."""
-        return self.realized_pnl - self.fees + self.unrealized_pnl
+        """What has been earned, fees and funding paid."""
+        return self.realized_pnl - self.fees + self.funding + self.unrealized_pnl
 
     @property
     def is_open(self) -> bool:
@@ -230,6 +231,7 @@ def _view_position(row: DeploymentPosition, deployment: Deployment) -> PositionV
         target_price=row.target_price,
         realized_pnl=row.realized_pnl,
         fees=row.fees,
+        funding=row.funding,
         unrealized_pnl=open_pnl,
         version=row.version,
     )

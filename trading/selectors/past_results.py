@@ -15,7 +15,7 @@ from market.enums import Side
 from market.timeframes import Timeframe, to_milliseconds
 from trading.domain import looking_back
 from trading.domain.looking_back import Change
-from trading.models import Fill
+from trading.models import Fill, FundingPayment
 
 _NOTHING: Final = Decimal(0)
 
@@ -50,8 +50,7 @@ def results_at(
 
     Notes
     -----
-    Where no close is stored the present price counts. Funding is not in executions, and counts as
-    if it had always been paid.
+    Where no close is stored the present price counts.
     """
     if not instants or not positions:
         return [_NOTHING] * len(instants)
@@ -103,6 +102,11 @@ def _changes(
             fee_in_base=row["fee"] if is_base else _NOTHING,
         )
         found[row["deployment_id"], row["instrument_id"]].append(change)
+    payments = FundingPayment.objects.filter(deployment_id__in=deployments, paid_at__gt=since)
+    for deployment_id, instrument_id, at, amount in payments.values_list(
+        "deployment_id", "instrument_id", "paid_at", "amount"
+    ):
+        found[deployment_id, instrument_id].append(Change(at, _NOTHING, amount))
     return found
 
 

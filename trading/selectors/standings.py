@@ -163,7 +163,10 @@ def _positions(runs: Collection[int]) -> dict[int, list[dict[str, Any]]]:
         "quantity",
         price=price,
         notional=Abs(F("quantity")) * price,
-        net=F("realized_pnl") - F("fees") + F("quantity") * (price - F("average_price")),
+        net=F("realized_pnl")
+        - F("fees")
+        + F("funding")
+        + F("quantity") * (price - F("average_price")),
     ):
         found[row["deployment_id"]].append(dict(row))
     return found

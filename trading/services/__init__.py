@@ -20,7 +20,7 @@ the only one that moves an order, ``order_rows`` and ``bookings`` do it for many
 
 **What is true at the venue**: ``reconciliation`` makes ``account_plans``, asks ``questions`` and has ``lookups``,
 ``absence``, ``external``, ``drift``, ``reviews``, ``order_problems`` and ``daily_reports`` act on the answers;
-``starts`` blocks entries until it has.
+``starts`` blocks entries until it has. ``fundings`` books what swaps cost and bring.
 
 **What may not be traded**: ``restrictions`` on ``targets``, ``halting`` and ``flattening`` what follows; ``triggers``,
 ``market_triggers`` and ``restored`` set them by themselves, for ``causes``; ``limits`` and ``marks`` what people allow to be lost.

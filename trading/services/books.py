@@ -139,7 +139,7 @@ class Book:
         """Return the state before the first bar that is stepped."""
         # What waits is told by rows; of an entry only what they cannot say is remembered.
         marks = {name: value for name, value in self.row.marks.items() if name not in IN_ROWS}
-        position = Position.flat() if self.position is None else fills.position_of(self.position)
+        position = Position.flat() if self.position is None else fills.with_funding(self.position)
         return kernel.state_of(
             position,
             capital=self.deployment.capital,

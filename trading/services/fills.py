@@ -66,6 +66,11 @@ def position_of(row: DeploymentPosition) -> Position:
     return Position(row.quantity, row.average_price, row.realized_pnl, row.fees)
 
 
+def with_funding(row: DeploymentPosition) -> Position:
+    """Return the stored position as a value that has earned, or paid, its fundings too: what there is to trade with."""
+    return replace(position_of(row), fees=row.fees - row.funding)
+
+
 def execution(
     order: Order, *, row: DeploymentPosition, report: FillReport, is_manual: bool = False
 ) -> tuple[Fill, Position]:

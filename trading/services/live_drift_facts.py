@@ -14,8 +14,15 @@ from market.enums import Leg, Side
 from market.timeframes import Timeframe, from_milliseconds, to_milliseconds
 from strategies.reasons import ReasonCode
 from trading.domain.drift_columns import PairedTrade, Reference, attribute
-from trading.domain.drift_trades import Execution, RoundTrip, round_trips
-from trading.models import Deployment, DeploymentDecision, Fill, IntentStatus, OrderIntent
+from trading.domain.drift_trades import Execution, Payment, RoundTrip, round_trips
+from trading.models import (
+    Deployment,
+    DeploymentDecision,
+    Fill,
+    FundingPayment,
+    IntentStatus,
+    OrderIntent,
+)
 from trading.selectors import holdings
 from trading.services import live_drift_replay
 from trading.services.live_drift_replay import Replay
@@ -73,10 +80,11 @@ def compare(deployment: Deployment) -> Comparison:
     instruments = holdings.instruments_of(deployment)
     steps = {each.symbol: each.lot_step for each in instruments}
     marks = _marks(done)
-    executions = _executions(deployment, None if done.is_over else done.end_ms)
+    until_ms = None if done.is_over else done.end_ms
+    executions, payments = _executions(deployment, until_ms), _payments(deployment, until_ms)
     live, replayed = (
-        round_trips(each, marks=marks, steps=steps, end_ms=done.end_ms)
-        for each in (executions, done.executions)
+        round_trips(each, marks=marks, steps=steps, end_ms=done.end_ms, payments=paid)
+        for each, paid in ((executions, payments), (done.executions, []))
     )
     trades = attribute(
         live,
@@ -91,7 +99,7 @@ def compare(deployment: Deployment) -> Comparison:
         live_pnl=_total(live),
         replay_pnl=_total(replayed),
         trades=trades,
-        equity=_lines(deployment, executions, done),
+        equity=_lines(deployment, executions, payments, done),
     )
 
 
@@ -120,6 +128,19 @@ def _executions(deployment: Deployment, end_ms: int | None) -> list[Execution]:
     if end_ms is not None:
         fills = fills.filter(venue_at__lte=from_milliseconds(end_ms))
     return [_execution(fill) for fill in fills]
+
+
+def _payments(deployment: Deployment, end_ms: int | None) -> list[Payment]:
+    """Return what fundings brought *deployment* in the order of time; its replay knows none."""
+    rows = FundingPayment.objects.filter(deployment=deployment)
+    if end_ms is not None:
+        rows = rows.filter(paid_at__lte=from_milliseconds(end_ms))
+    return [
+        Payment(symbol, to_milliseconds(at), amount)
+        for symbol, at, amount in rows.order_by("paid_at", "pk").values_list(
+            "instrument__symbol", "paid_at", "amount"
+        )
+    ]
 
 
 def _execution(fill: Fill) -> Execution:
@@ -181,7 +202,10 @@ def _reference(done: Replay, timeframe: Timeframe, marks: dict[str, Decimal]) ->
 
 
 def _lines(
-    deployment: Deployment, executions: Sequence[Execution], done: Replay
+    deployment: Deployment,
+    executions: Sequence[Execution],
+    payments: Sequence[Payment],
+    done: Replay,
 ) -> list[list[float]]:
     """Return ``[ms, live, replay]`` at closes, thinned so that highs and lows of both stay."""
     times, replayed = np.concatenate(done.times), np.concatenate(done.equity)
@@ -191,6 +215,8 @@ def _lines(
         own = [each for each in executions if each.symbol == symbol]
         if own:
             live += _worth(own, times, _known(row))
+    for payment in payments:
+        live[times >= payment.at_ms] += money.float_of(payment.amount)
     half = _MOST_POINTS // 2
     kept = np.union1d(thinned_indices(live, limit=half), thinned_indices(replayed, limit=half))
     return [[int(times[at]), float(live[at]), float(replayed[at])] for at in kept]

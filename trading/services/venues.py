@@ -18,6 +18,7 @@ from exchanges.adapters import factory, loops
 from exchanges.adapters.governor import CallPriority, calling_as
 from exchanges.adapters.protocol import (
     BalanceReport,
+    FundingPaymentReport,
     OrderRequest,
     Outcome,
     OutcomeKind,
@@ -201,6 +202,13 @@ class VenueSession:
         )
         return dict(zip(account_ids, found, strict=True))
 
+    def funding_payments(
+        self, since: Mapping[int, datetime]
+    ) -> dict[int, Sequence[FundingPaymentReport] | None]:
+        """Return what fundings took and brought accounts since an instant of each; None without an answer."""
+        found = self._run([self._funding_payments(each, begin) for each, begin in since.items()])
+        return dict(zip(since, found, strict=True))
+
     def set_dead_men(self, seconds: Mapping[int, int]) -> list[int]:
         """Arm the dead man's switches of accounts for so many seconds, 0 disarms; return who was answered."""
         done = self._run([self._set_dead_man(each, wait) for each, wait in seconds.items()])
@@ -288,6 +296,15 @@ class VenueSession:
             return None
         with calling_as(priority):
             return await _quietly(client.balances)
+
+    async def _funding_payments(
+        self, account_id: int, since: datetime
+    ) -> Sequence[FundingPaymentReport] | None:
+        client = self._clients.get(account_id)
+        if client is None:
+            return None
+        with calling_as(CallPriority.DATA):
+            return await _quietly(lambda: client.funding_payments_since(since))
 
     async def _ask(self, lookups: Lookups) -> Answers:
         client = self._clients.get(lookups.account_id)

@@ -20,9 +20,13 @@ from exchanges.adapters.packs.binance import (
 from exchanges.adapters.packs.dialect import Dialect, Document, Sending
 from exchanges.adapters.packs.stops import StopDialect
 from exchanges.adapters.protocol import PositionReport
+from exchanges.adapters.reading import UnreadableError
 from exchanges.adapters.trade_pages import read_windows
 from market.enums import InstrumentKind, MarginMode
 from market.timeframes import DAY_MS, from_milliseconds
+
+#: Rows of a page of incomes.
+_INCOMES: Final = 1_000
 
 _TRIGGER: Final[Mapping[str, Any]] = MappingProxyType({"trigger": True})
 
@@ -82,6 +86,18 @@ class UsdmDialect(StopDialect, BinanceDialect):
             if row["symbol"] in known and Decimal(row["positionAmt"])
         ]
 
+    async def funding_payments(self, exchange: Any, *, since_ms: int) -> Sequence[Document]:
+        """Return every payment; a search begins at an instant, and its pages at the last one seen."""
+        found: dict[str, Document] = {}
+        while True:
+            page = await exchange.fetch_funding_history(None, since_ms, _INCOMES)
+            found |= {str(row["id"]): row for row in page}
+            if len(page) < _INCOMES:
+                return list(found.values())
+            if page[-1]["timestamp"] == since_ms:
+                raise UnreadableError("more payments of one instant than fit a page")
+            since_ms = page[-1]["timestamp"]
+
     async def arm_dead_man(self, exchange: Any, *, timeout_s: int) -> None:
         """Arm the switch of every market with an open order; the venue has one for each.
 
@@ -139,6 +155,7 @@ BINANCE_USDM: Final = VenuePack(
         Call("GET", "/fapi/v1/fundingRate", 1, Shape.LIST),
         Call("GET", "/fapi/v3/account", 5),
         Call("GET", "/fapi/v2/positionRisk", 5, Shape.LIST),
+        Call("GET", "/fapi/v1/income", 30, Shape.LIST),
         Call("POST", "/fapi/v1/leverage"),
         Call("POST", "/fapi/v1/marginType"),
         Call("GET", "/fapi/v1/order"),

@@ -126,6 +126,10 @@ class Dialect:
         """Return the swaps that are held."""
         return ()
 
+    async def funding_payments(self, exchange: Any, *, since_ms: int) -> Sequence[Document]:
+        """Return what fundings took and brought since an instant, oldest first, each once."""
+        raise UnsupportedByVenueError
+
     async def arm_dead_man(self, exchange: Any, *, timeout_s: int) -> None:
         """Arm the venue's dead man's switch."""
         raise UnsupportedByVenueError
