@@ -44,10 +44,15 @@ _ROUND_S: Final = 12.0
 _LATER_ROUND_S: Final = 61.0
 _SHORT_ROUNDS: Final = 12
 
+#: Comparisons that find nothing new before a day is at rest: more than the longest hiding of an order lasts.
+_QUIET_ROUNDS: Final = 4
+
 #: The first so many sweeps come by in every round, the others in every third.
 _OFTEN: Final = 2
 _RARELY: Final = 3
 
+#: What is sent for again and again while something waits.
+_REMINDERS: Final = frozenset({"trading.submit_due_intents", "trading.act_on_command"})
 _IN_FLIGHT: Final = ("SUBMITTING", "UNKNOWN", "PENDING_CANCEL")
 
 
@@ -156,21 +161,22 @@ def opened() -> Iterator[House]:
 
 def _come_to_rest(day: Day, workers: Workers, watch: Watch) -> list[str]:
     """Let everything work for as long as anything is left to do; return what is left in the end."""
-    seen = ""
+    seen, quiet = "", 0
     for number in range(_ROUNDS):
         waiting, workers.messages[:] = list(workers.messages), []
         for name, arguments in waiting:
             watch.note("message", day.run(name, arguments, is_safe=True), notes=workers.notes)
-        for name in SWEEPS[: None if number % _RARELY == 0 else _OFTEN]:
+        for name in SWEEPS[: None if number % _RARELY == 0 or seen else _OFTEN]:
             watch.note("sweep", day.run(name, {}, is_safe=True), notes=workers.notes)
-        restless = _restless() + [name for name, _ in workers.messages]
+        restless = _restless(day, messages=[name for name, _ in workers.messages])
         rows = _rows()
-        if not restless and rows == seen:
+        quiet = quiet + 1 if not restless and rows == seen else 0
+        if quiet == _QUIET_ROUNDS:
             return []
         if restless:
             watch.note("rest", day.wait(_pause_s(number)), notes=workers.notes)
         else:
-            # At rest: after a while in which the accounts are compared nothing may have changed.
+            # At rest: while the accounts are compared a few times nothing may change.
             seen = rows
             watch.note("rest", day.wait(_LATER_ROUND_S), notes=workers.notes)
     return [f"there is no rest after {_ROUNDS} rounds: {', '.join(restless)}"]
@@ -186,17 +192,23 @@ def _rows() -> str:
     return str((list(orders), list(positions)))
 
 
-def _restless() -> list[str]:
+def _restless(day: Day, *, messages: Sequence[str]) -> list[str]:
+    """Return what is on its way; what an exchange that contradicts itself holds up waits for a person."""
+    held_up = Order.objects.filter(status="MANUAL_REVIEW").values("deployment")
+    if not checker.CONTRADICTING & set(day.faults):
+        held_up = held_up.none()
+    waits = OrderIntent.objects.filter(status=IntentStatus.NEW, deployment__in=held_up).exists()
     rows: tuple[Any, ...] = (
         Order.objects.filter(status__in=_IN_FLIGHT),
-        OrderIntent.objects.filter(status=IntentStatus.NEW),
-        DeploymentCommand.objects.filter(done_at=None),
+        OrderIntent.objects.filter(status=IntentStatus.NEW).exclude(deployment__in=held_up),
+        DeploymentCommand.objects.filter(done_at=None).exclude(deployment__in=held_up),
         OutboxEvent.objects.filter(delivered_at=None),
         # What is to fill at once, or has begun to, fills.
         Order.objects.filter(status="PARTIALLY_FILLED"),
         Order.objects.filter(status="ACCEPTED", order_type="MARKET"),
     )
-    return [f"{each.model.__name__} {row}" for each in rows for row in each]
+    found = [f"{each.model.__name__} {row}" for each in rows for row in each]
+    return found + [each for each in messages if not (waits and each in _REMINDERS)]
 
 
 # --- the books ------------------------------------------------------------------------------------

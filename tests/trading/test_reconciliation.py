@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django.db import transaction
 
-from market.enums import Leg, OrderStatus, Side
+from market.enums import Leg, OrderActor, OrderStatus, Side
 from market.errors import VenueUnavailableError
 from trading.models import (
     AccountPosition,
@@ -263,6 +263,25 @@ class TestCancellations:
         desk.submit()
 
         assert desk.position.quantity == 0
+
+    def test_one_that_is_refused_again_and_again_is_looked_up_all_the_same(self, desk, settings):
+        # The exchange had named another order in its answer, so that no cancellation can be told to fit.
+        desk.decide(order_type="LIMIT", price=Decimal(39_000))
+        desk.submit()
+        order = desk.order(Leg.ENTRY)
+        Order.objects.filter(pk=order.pk).update(venue_order_id="of-somebody-else")
+        order.refresh_from_db()
+        desk.venue.fill(order.client_order_id, quantity=order.quantity, price=Decimal(39_000))
+        with transaction.atomic():
+            orders.request_cancel(order, actor=OrderActor.STRATEGY, now=desk.now, why="a test")
+
+        for _ in range(4):
+            desk.submit()
+            desk.reconcile()
+            desk.later(settings.HORIZONS.reconcile_s)
+
+        order.refresh_from_db()
+        assert order.status == OrderStatus.MANUAL_REVIEW
 
     def test_one_that_worked_without_an_answer_is_found_out(self, desk):
         desk.enter()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from django.conf import settings
 from django.db.models import Q
 
 from exchanges.services import leases
@@ -100,6 +101,7 @@ def make(lease: AccountLease, *, now: datetime, is_complete: bool, since: dateti
 
 def _unfinished(account: "ExchangeAccount", now: datetime) -> list[Order]:
     """Return the orders to ask about, those in doubt first, then the one that has waited longest."""
+    slow_cancel = now - timedelta(seconds=settings.HORIZONS.in_flight_s)
     due = (
         Order.objects.filter(account=account)
         .filter(
@@ -108,7 +110,11 @@ def _unfinished(account: "ExchangeAccount", now: datetime) -> list[Order]:
             # An operator wants to hear once more what the venue says of it.
             | Q(status=OrderStatus.MANUAL_REVIEW.value)
         )
-        .filter(next_check_at__lte=now)
+        .filter(
+            Q(next_check_at__lte=now)
+            # It is canceled again and again, and each time put off: what it is, only a look-up tells.
+            | Q(status=OrderStatus.PENDING_CANCEL.value, active_at__lte=slow_cancel)
+        )
         .select_related("instrument")
         .order_by("next_check_at", "pk")[:_MOST_ORDERS]
     )
