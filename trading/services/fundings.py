@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Case, F, Q, Sum, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Sum, When
 from django.db.models.functions import Coalesce
 
 from exchanges.adapters.protocol import FundingPaymentReport
@@ -70,15 +70,14 @@ def book_due(*, now: datetime) -> int:
 def _due(now: datetime) -> "Mapping[ExchangeAccount, datetime]":
     """Return the accounts to ask, with the instants since when; those that hold no swap are left alone."""
     lately = now - _LOOK_BACK
+    held = DeploymentPosition.objects.filter(
+        deployment=OuterRef("deployment"), instrument=OuterRef("instrument")
+    ).exclude(quantity=0)
     rows = (
         DeploymentInstrument.objects.filter(
             account__kind="LIVE", instrument__kind=InstrumentKind.LINEAR_SWAP.value
         )
-        .filter(
-            Q(is_active=True)
-            | Q(deployment__stopped_at__gt=lately)
-            | Q(deployment__positions__in=DeploymentPosition.objects.exclude(quantity=0))
-        )
+        .filter(Q(is_active=True) | Q(deployment__stopped_at__gt=lately) | Exists(held))
         .select_related("account")
         .order_by("account_id")
         .distinct("account_id")
